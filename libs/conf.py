@@ -1,0 +1,260 @@
+"""`conf` as typed objects: read whole, checked whole, unknown keys refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+
+from libs.tables import CONTRACT
+
+
+class ConfError(ValueError):
+    """A configuration that cannot be used; one line that names the file, the key and the fix."""
+
+
+P = TypeVar("P")
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceConf(_Strict):
+    """One source of a shop: where its files are and how their columns map onto the contract.
+
+    `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
+    """
+
+    kind: str
+    path: str
+    format: Literal["csv", "jsonl", "parquet", "delta"]
+    columns: dict[str, str]
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    where: str | None = None
+    attributes: dict[str, str] = {}
+    sensitive: dict[str, str] = {}
+    exclude: dict[str, str] = {}
+
+    @property
+    def daily(self) -> bool:
+        """One delivery a day, named by `{date}` in the path."""
+        return "{date}" in self.path
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        if kind not in CONTRACT:
+            raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(CONTRACT)}")
+        return kind
+
+    @model_validator(mode="after")
+    def _mapped(self) -> SourceConf:
+        contract = CONTRACT[self.kind]
+        for column in self.columns:
+            if column not in contract.types:
+                raise ValueError(
+                    f"columns.{column}: {self.kind} has no such column; it has {', '.join(contract.types)}"
+                    " (what has no place there may ride in `attributes`)"
+                )
+        missing = [column for column in contract.required if column not in self.columns]
+        if missing:
+            raise ValueError(f"columns: {self.kind} needs {', '.join(missing)}")
+        for extra in ("attributes", "sensitive"):
+            if getattr(self, extra) and extra not in contract.types:
+                raise ValueError(f"{extra}: {self.kind} has no place for it")
+        return self
+
+
+class EvaluationConf(_Strict):
+    """Back-test: `windows` windows of `horizon_days` before each training day; `gate` is the target that counts."""
+
+    horizon_days: int = Field(default=28, ge=1)
+    windows: int = Field(default=1, ge=1)
+    gate: Literal["all", "first"] = "all"
+
+
+class ShopConf(_Strict):
+    name: str
+    timezone: str = "UTC"
+    languages: tuple[str, ...] = ("en",)
+    text_language: Literal["en", "zh"] = "en"
+    currency: str = "USD"
+    action: Literal["purchase", "review", "play", "view"] = "purchase"
+    repurchasable: bool = True
+    closed_weekdays: tuple[int, ...] = ()
+    partition: Literal["month", "year"] = "month"
+    max_quarantine_share: float = Field(default=0.01, ge=0, le=1)
+    blocklist: tuple[str, ...] = ()
+    evaluation: EvaluationConf = EvaluationConf()
+    params: dict[str, dict[str, Any]] = {}
+    sources: dict[str, SourceConf]
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"unknown time zone {zone!r}; write it as in Europe/London") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _tells_events(self) -> ShopConf:
+        if not {source.kind for source in self.sources.values()} & {"transactions", "reviews", "interactions"}:
+            raise ValueError("sources: at least one of transactions, reviews, interactions is needed")
+        return self
+
+    def kinds(self) -> set[str]:
+        return {source.kind for source in self.sources.values()}
+
+
+class HorovodConf(_Strict):
+    """How training ranks run. `gpu: one_per_rank` pins each rank to one GPU of its machine and needs an NCCL build."""
+
+    ranks: int = Field(default=2, ge=1)
+    start_timeout_s: int = Field(default=120, ge=1)
+    gpu: Literal["none", "one_per_rank"] = "none"
+    mixed_precision: bool = False
+    network_interface: str | None = None
+
+
+class EnvConf(_Strict):
+    env: str
+    warehouse: str
+    spark: dict[str, str] = {}
+    horovod: HorovodConf = HorovodConf()
+    mlflow_uri: str | None = None
+    pseudonym_key: Literal["environment", "file"] = "environment"
+    train_every_days: int = Field(default=7, ge=1)
+    max_model_age_days: int = Field(default=28, ge=1)
+    metastore: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Conf:
+    """The whole of `conf` for one environment and, where asked, one shop."""
+
+    root: Path
+    env: EnvConf
+    shop: ShopConf | None
+    params: dict[str, dict[str, Any]]
+
+    def job_params(self, job: str) -> dict[str, Any]:
+        """Values for a job's Params: those of conf/params, then the shop's own."""
+        own = self.shop.params.get(job, {}) if self.shop else {}
+        return {**self.params.get(job, {}), **own}
+
+
+SHOP_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def conf_root(option: Path | None = None) -> Path:
+    """The conf folder: the option, else REASONREC_CONF, else ./conf, else the one beside the code."""
+    beside = Path(__file__).resolve().parent.parent / "conf"
+    found = option or (Path(os.environ["REASONREC_CONF"]) if "REASONREC_CONF" in os.environ else None)
+    for root in [found] if found else [Path.cwd() / "conf", beside]:
+        if (root / "base.yaml").is_file():
+            return root
+    raise ConfError(f"no conf folder at {found or Path.cwd() / 'conf'}: name it by --conf or REASONREC_CONF")
+
+
+def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, Any]] | None = None) -> Conf:
+    """Reads and checks conf; raises ConfError with one line that names file, key and fix."""
+    known = sorted(path.stem for path in root.glob("*.yaml") if path.stem not in ("base", "fairness"))
+    if env not in known:
+        raise ConfError(f"unknown environment {env!r}: {root} has {', '.join(known)}")
+    merged = {**_read(root / "base.yaml"), **_read(root / f"{env}.yaml"), "env": env}
+    for nested in ("spark", "horovod"):
+        merged[nested] = {**_read(root / "base.yaml").get(nested, {}), **_read(root / f"{env}.yaml").get(nested, {})}
+    if "REASONREC_WAREHOUSE" in os.environ:
+        merged["warehouse"] = os.environ["REASONREC_WAREHOUSE"]
+    params: dict[str, dict[str, Any]] = {}
+    for path in sorted((root / "params").glob("*.yaml")):
+        for job, values in _read(path).items():
+            if job.split(".")[0] != path.stem:
+                raise ConfError(f"{path}: {job} does not belong here; {path.stem}.* does")
+            params[job] = values or {}
+    for job, values in (overrides or {}).items():
+        params[job] = {**params.get(job, {}), **values}
+    shop_conf = load_shop(root, shop) if shop else None
+    if shop_conf and overrides:
+        shop_conf = shop_conf.model_copy(
+            update={"params": {job: {**own, **overrides.get(job, {})} for job, own in shop_conf.params.items()}}
+        )
+    return Conf(root, _checked(EnvConf, merged, root / f"{env}.yaml"), shop_conf, params)
+
+
+def shops(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / "shops").glob("*.yaml"))
+
+
+def load_shop(root: Path, shop: str) -> ShopConf:
+    path = root / "shops" / f"{shop}.yaml"
+    if not SHOP_NAME.fullmatch(shop) or not path.is_file():
+        raise ConfError(f"unknown shop {shop!r}: {root / 'shops'} has {', '.join(shops(root)) or 'none'}")
+    return _checked(ShopConf, {**_read(path), "name": shop}, path)
+
+
+def typed_params(kind: type[P], values: dict[str, Any], where: str) -> P:
+    """A job's frozen Params dataclass from conf values; raises ConfError for an unknown key or a wrong type."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise ConfError(f"{where}: unknown parameter {unknown[0]!r}; it takes {', '.join(fields) or 'none'}")
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise ConfError(f"{where}: {_first(error)}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if found is not None and not isinstance(found, dict):
+        raise ConfError(f"{path}: expected keys and values at the top")
+    return found or {}
+
+
+def _checked(model: type[M], values: dict[str, Any], path: Path) -> M:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ConfError(f"{path}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key"
+    return (
+        f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        if where
+        else first["msg"].removeprefix("Value error, ")
+    )
+
+
+__all__ = [
+    "Conf",
+    "ConfError",
+    "EnvConf",
+    "EvaluationConf",
+    "ShopConf",
+    "SourceConf",
+    "conf_root",
+    "load",
+    "load_shop",
+    "shops",
+    "typed_params",
+]

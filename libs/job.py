@@ -1,0 +1,149 @@
+"""What a job is given: its tables, its parameters and its time. Nothing else comes in, nothing else goes out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol, TypeVar
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from libs.conf import Conf, ShopConf, typed_params
+from libs.spark import delta
+from libs.tables import Table, table
+from libs.window import Window
+
+P = TypeVar("P")
+
+
+class Entry(Protocol):
+    """What a catalog entry says of a job."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+    @property
+    def writes(self) -> tuple[str, ...]: ...
+
+
+class UserError(Exception):
+    """Something the operator can mend: exit status 2 and this one line."""
+
+    status = 2
+
+
+class GateError(UserError):
+    """A gate that failed: nothing is published; exit status 3."""
+
+    status = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all jobs of one command share.
+
+    Attributes:
+        window: business days the run brings in; its end is the day D the lists are for.
+        cutoffs: days as of which features and candidates are made: D and, when training is due, the training day and
+            the folds of its back-test.
+        train_cutoff: the training day whose models D uses.
+        folds: cut-offs of the back-test, oldest first; empty when training is not due.
+        release_id: this attempt.
+    """
+
+    run_id: str
+    conf: Conf
+    window: Window
+    cutoffs: tuple[date, ...]
+    train_cutoff: date
+    folds: tuple[date, ...]
+    release_id: str
+    attempt: int
+    code_version: str
+
+
+@dataclass
+class JobContext:
+    """A job's view of the run; refuses tables that its catalog entry does not list."""
+
+    spark: SparkSession
+    run: Run
+    entry: Entry
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    versions_read: dict[str, int] = field(default_factory=dict)
+    versions_written: dict[str, int] = field(default_factory=dict)
+    rows_written: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def shop(self) -> ShopConf:
+        assert self.run.conf.shop is not None
+        return self.run.conf.shop
+
+    @property
+    def window(self) -> Window:
+        return self.run.window
+
+    @property
+    def as_of(self) -> date:
+        return self.run.window.as_of
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        extra = {"run": self.run.run_id, "job": self.entry.name}
+        return logging.LoggerAdapter(logging.getLogger("reasonrec"), extra)
+
+    def params(self, kind: type[P]) -> P:
+        """The job's parameters: its defaults, then conf/params, then the shop's; ConfError for an unknown one."""
+        name = self.entry.name
+        return typed_params(kind, self.run.conf.job_params(name), f"params of {name}")
+
+    def read(self, name: str) -> DataFrame:
+        """The shop's rows of a table; no rows where it was never written."""
+        found = self._allowed(name, self.entry.reads, "reads")
+        version = delta.version(self.spark, self.run.conf.env.warehouse, found)
+        if version is not None:
+            self.versions_read[name] = version
+        frame = delta.read(self.spark, self.run.conf.env.warehouse, found, version)
+        return frame.where(F.col("shop") == self.shop.name)
+
+    def read_cutoffs(self, name: str, cutoffs: tuple[date, ...] | None = None) -> DataFrame:
+        """A table's rows as of the run's cut-offs, or those given."""
+        return self.read(name).where(F.col("cutoff").isin(list(self.run.cutoffs if cutoffs is None else cutoffs)))
+
+    def write(self, name: str, frame: DataFrame) -> None:
+        """Writes the run's scope of a table (libs.tables.table.Scope); a rerun replaces the same rows."""
+        found = self._allowed(name, self.entry.writes, "writes")
+        warehouse = self.run.conf.env.warehouse
+        cutoffs = (self.run.train_cutoff,) if found.scope == "training" else self.run.cutoffs
+        window = (self.window.start, self.window.end)
+        delta.write(self.spark, warehouse, found, frame, self.shop.name, window, cutoffs)
+        version = delta.version(self.spark, warehouse, found)
+        self.versions_written[name] = version if version is not None else -1
+        rows = delta.rows_written(self.spark, warehouse, found)
+        if rows is not None:
+            self.rows_written[name] = rows
+        self.log.info("wrote %s: %s rows", name, rows if rows is not None else "?")
+
+    def uri(self, name: str) -> str:
+        """Where a table's files are."""
+        return delta.uri(self.run.conf.env.warehouse, table(name))
+
+    def _allowed(self, name: str, listed: tuple[str, ...], verb: str) -> Table:
+        if name not in listed:
+            raise PermissionError(f"{self.entry.name}: the catalog does not list {name!r} among its {verb}")
+        return table(name)
+
+
+class Job(Protocol):
+    """A job's module."""
+
+    run: Callable[[JobContext], None]
+
+
+def constants(ctx: JobContext, **values: Any) -> dict[str, Any]:
+    """Columns that say whose rows these are, for `DataFrame.withColumns`."""
+    return {"shop": F.lit(ctx.shop.name)} | {name: F.lit(value) for name, value in values.items()}

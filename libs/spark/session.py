@@ -1,0 +1,42 @@
+"""The only SparkSession builder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from libs.conf import EnvConf
+
+# What every environment needs; conf/<env>.yaml `spark:` adds to it and may override.
+_ALWAYS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Instants are UTC; a shop's days are computed with its own zone.
+    "spark.sql.session.timeZone": "UTC",
+    # Result tables stay readable by DuckDB, delta-rs and Trino; petastorm must never see a file with deleted rows.
+    "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+    # A replaceWhere names columns that are not partition columns (`day` inside a month).
+    "spark.databricks.delta.replaceWhere.dataColumns.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+def jar_cache() -> Path:
+    """Where the set-up puts the Delta jars of an embedded run; a cluster brings its own by --packages or --jars."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reasonrec" / "jars"
+
+
+def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
+    """The session of this process: conf's settings over ours; a running one (spark-submit's) is taken as it is."""
+    builder = SparkSession.builder.appName(app)
+    settings = _ALWAYS | env.spark
+    jars = sorted(str(jar) for jar in jar_cache().glob("*.jar"))
+    if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
+        settings["spark.jars"] = ",".join(jars)
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,75 @@
+"""What a table is: DDL with a comment per column, keys, what a rerun replaces, and how equality is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# What one write replaces. A rerun replaces exactly its own scope, so running twice ends in the same table.
+Scope = Literal[
+    "window",  # rows of the run's business days (column `day`)
+    "cutoffs",  # rows of the run's cut-offs (column `cutoff`)
+    "training",  # rows of the run's training day (column `train_cutoff`)
+    "release",  # a new release_id each attempt: nothing is replaced
+    "merge",  # rows with the same key
+    "run",  # appended: what happened, not data
+]
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    comment: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table.
+
+    Attributes:
+        name: `layer.table`.
+        about: what one row means.
+        columns: in order.
+        keys: unique together.
+        scope: what one write replaces.
+        partitioned_by: partition columns.
+        equality: `exact`, or `close` (1e-5 relative) for weights, factors and scores.
+        volatile: columns that differ between two equal runs (run ids, wall-clock times); checksums leave them out.
+        retention_days: how long rows are kept; None is for ever.
+        schema_version: raised when columns change, so that an older warehouse can be migrated.
+    """
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    scope: Scope
+    partitioned_by: tuple[str, ...] = ("shop",)
+    equality: Literal["exact", "close"] = "exact"
+    volatile: tuple[str, ...] = ()
+    retention_days: int | None = None
+    schema_version: int = 1
+
+    @property
+    def layer(self) -> str:
+        return self.name.split(".")[0]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def ddl(self) -> str:
+        """The schema as a Spark DDL string."""
+        return ", ".join(f"`{c.name}` {c.type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
+
+
+def columns(text: str) -> tuple[Column, ...]:
+    """Reads lines `name | type | comment`; a type that ends in `!` is NOT NULL."""
+    found = []
+    for line in filter(None, map(str.strip, text.strip().splitlines())):
+        name, kind, comment = (part.strip() for part in line.split("|", 2))
+        found.append(Column(name, kind.rstrip("!").strip(), comment, nullable=not kind.endswith("!")))
+    return tuple(found)

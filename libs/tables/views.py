@@ -1,0 +1,101 @@
+"""What analysts ask by name. Each view is one SELECT that Spark SQL and DuckDB both read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class View:
+    """A stable name over the tables; `reads` are the tables and views its SQL names."""
+
+    name: str
+    about: str
+    reads: tuple[str, ...]
+    sql: str
+
+
+_VIEWS = (
+    View(
+        "current_release",
+        "The release readers see: a shop's pinned one, else the published one with the greatest day and attempt.",
+        ("results.releases", "results.pins"),
+        """
+        SELECT r.* FROM (
+          SELECT releases.*, row_number() OVER (
+            PARTITION BY releases.shop
+            ORDER BY CASE WHEN pin.release_id = releases.release_id THEN 0 ELSE 1 END, as_of DESC, attempt DESC) AS place
+          FROM results.releases AS releases
+          LEFT JOIN (
+            SELECT shop, release_id FROM (
+              SELECT shop, release_id, row_number() OVER (PARTITION BY shop ORDER BY seq DESC) AS newest FROM results.pins
+            ) AS pins WHERE newest = 1) AS pin ON pin.shop = releases.shop
+          WHERE releases.status = 'published') AS r WHERE r.place = 1""",
+    ),
+    View(
+        "current_recommendations",
+        "Tonight's lists.",
+        ("results.recommendations", "current_release"),
+        """
+        SELECT t.shop, t.release_id, t.surface, t.context, t.user_id, t.rank, t.product_id, t.score, t.contributions,
+               t.as_of, t.model_version, t.propensity
+        FROM results.recommendations AS t JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
+    ),
+    View(
+        "current_explanations",
+        "Tonight's sentences.",
+        ("results.explanations", "current_release"),
+        """
+        SELECT t.shop, t.release_id, t.surface, t.context, t.user_id, t.product_id, t.language, t.sentence,
+               t.evidence_ids, t.generator, t.grounded, t.contribution, t.faithfulness
+        FROM results.explanations AS t JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
+    ),
+    View(
+        "evidence",
+        "The facts tonight's sentences may cite.",
+        ("results.evidence", "current_release"),
+        """
+        SELECT t.shop, t.release_id, t.evidence_id, t.subject, t.user_id, t.product_id, t.type, t.slots, t.support,
+               t.source_table, t.source_version, t.source_keys
+        FROM results.evidence AS t JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
+    ),
+    View(
+        "current_recommendation_evidence",
+        "Which facts hold for which of tonight's rows, and how far each moved the score.",
+        ("results.recommendation_evidence", "current_release"),
+        """
+        SELECT t.shop, t.release_id, t.surface, t.context, t.user_id, t.product_id, t.evidence_id, t.role, t.contribution
+        FROM results.recommendation_evidence AS t
+        JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
+    ),
+    View(
+        "current_user_profiles",
+        "The users as tonight's lists saw them.",
+        ("features.user_profile", "current_release"),
+        """
+        SELECT c.release_id, t.* FROM features.user_profile AS t
+        JOIN current_release AS c ON c.shop = t.shop AND c.as_of = t.cutoff""",
+    ),
+    View(
+        "current_product_profiles",
+        "The products as tonight's lists saw them.",
+        ("features.product_profile", "current_release"),
+        """
+        SELECT c.release_id, t.* FROM features.product_profile AS t
+        JOIN current_release AS c ON c.shop = t.shop AND c.as_of = t.cutoff""",
+    ),
+    View(
+        "recommendations_with_reasons",
+        "Tonight's rows with title, sentence and the facts cited, one row a language.",
+        ("current_recommendations", "current_explanations", "current_product_profiles"),
+        """
+        SELECT r.shop, r.release_id, r.surface, r.context, r.user_id, r.rank, r.product_id, p.title, r.score,
+               e.language, e.sentence, e.evidence_ids, e.generator, e.grounded, e.contribution, e.faithfulness
+        FROM current_recommendations AS r
+        JOIN current_explanations AS e ON e.shop = r.shop AND e.release_id = r.release_id AND e.surface = r.surface
+          AND e.context = r.context AND e.user_id = r.user_id AND e.product_id = r.product_id
+        LEFT JOIN current_product_profiles AS p ON p.shop = r.shop AND p.product_id = r.product_id""",
+    ),
+)
+
+VIEWS: dict[str, View] = {view.name: view for view in _VIEWS}

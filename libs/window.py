@@ -1,0 +1,74 @@
+"""Half-open windows of a shop's business days, and the instants they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+
+class WindowError(ValueError):
+    """A window that cannot be; the message is one line and names the fix."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Business days [start, end) of one shop.
+
+    A business day is the shop's own: it begins at midnight in the shop's time zone, so a window is two instants in UTC
+    and a day of a daylight-saving change has 23 or 25 hours.
+    """
+
+    start: date
+    end: date
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise WindowError(
+                f"window [{self.start}, {self.end}) ends before it starts: --end is exclusive and must be after --start"
+            )
+
+    @property
+    def as_of(self) -> date:
+        """The day D that follows the window: a run knows only what was known strictly before D began."""
+        return self.end
+
+    @property
+    def instants(self) -> tuple[datetime, datetime]:
+        """The window's two ends in UTC."""
+        return start_of(self.start, self.timezone), start_of(self.end, self.timezone)
+
+
+def start_of(day: date, timezone: str) -> datetime:
+    """The instant, in UTC, at which a business day begins."""
+    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
+
+
+def parse_day(text: str, option: str) -> date:
+    """Reads YYYY-MM-DD; raises WindowError that names the option."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise WindowError(f"{option}: {text!r} is not a day; write it as YYYY-MM-DD, e.g. 2014-06-30") from None
+
+
+# 1970-01-05, a Monday.
+_FIRST_TRAINING_DAY = date(1970, 1, 5)
+
+
+def train_cutoff(as_of: date, every_days: int) -> date:
+    """The latest training day at or before `as_of`.
+
+    Training days are fixed by the calendar (with 7 days: Mondays), not by when the last training happened to run:
+    two windows run in either order then use the same models.
+    """
+    return as_of - timedelta(days=(as_of - _FIRST_TRAINING_DAY).days % every_days)
+
+
+def fold_cutoffs(train_cutoff: date, horizon_days: int, windows: int) -> list[date]:
+    """Cut-offs of the back-test, oldest first: `windows` measured windows and one before them for the first weights.
+
+    A fold at cut-off c is fitted on what was known before c and looked at on [c, c + horizon).
+    """
+    return [train_cutoff - timedelta(days=horizon_days * i) for i in range(windows + 1, 0, -1)]
