@@ -1,0 +1,103 @@
+"""What accuracy does not say: how much of the catalogue is shown, how evenly, how novel and how varied lists are."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def coverage(exposed_items: Iterable[Hashable], n_catalogue: int) -> float:
+    """Share of the catalogue that stands in at least one list: |distinct exposed| / n_catalogue.
+
+    Reference: Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy", RecSys 2010.
+
+    >>> coverage(["a", "b", "a"], n_catalogue=4)
+    0.5
+    """
+    n_exposed = len(set(exposed_items))
+    if not max(n_exposed, 1) <= n_catalogue:
+        raise ValueError(f"{n_exposed} products exposed from a catalogue of {n_catalogue}")
+    return n_exposed / n_catalogue
+
+
+def gini(exposure_counts: ArrayLike, n_catalogue: int) -> float:
+    """Gini coefficient of exposure: 0 when all products are shown equally often, near 1 when one takes all.
+
+    G = sum_i (2 i - n - 1) x_i / (n sum x), x ascending, i = 1..n over the whole catalogue: products that were never
+    shown count as zeros (the caller passes counts of the shown ones). NaN when nothing was shown.
+    Reference: Fleder & Hosanagar, "Blockbuster culture's next rise or fall", Management Science 55(5), 2009.
+
+    One of two products shown 3 times, the other never: (2*1-3)*0 + (2*2-3)*3 = 3, over 2*3 = 0.5.
+
+    >>> gini([3], n_catalogue=2), gini([2, 2], n_catalogue=2)
+    (0.5, 0.0)
+    """
+    counts = np.sort(np.asarray(exposure_counts, dtype=np.float64).ravel())
+    if counts.size > n_catalogue or n_catalogue < 1:
+        raise ValueError(f"{counts.size} products exposed from a catalogue of {n_catalogue}")
+    if counts.size and not counts[0] >= 0:
+        raise ValueError("exposure counts must not be negative")
+    if not counts.sum():
+        return float("nan")
+    place = np.arange(n_catalogue - counts.size + 1, n_catalogue + 1)  # the zeros stand first and add nothing
+    return float(((2 * place - n_catalogue - 1) * counts).sum() / (n_catalogue * counts.sum()))
+
+
+def novelty(popularity_share: ArrayLike) -> float:
+    """Mean self-information of the listed products, in bits: mean of -log2(p), p the share of users who had it.
+
+    A product that nobody had has no finite value: pass a smoothed share, (users + 1) / (all users + 1). NaN for an
+    empty list. Reference: Zhou et al., "Solving the apparent diversity-accuracy dilemma", PNAS 107(10), 2010.
+
+    >>> novelty([0.5, 0.125])
+    2.0
+    """
+    share = np.asarray(popularity_share, dtype=np.float64)
+    if share.size == 0:
+        return float("nan")
+    if not ((share > 0) & (share <= 1)).all():
+        raise ValueError("popularity shares must be in (0, 1]")
+    return float(-np.log2(share).mean() + 0.0)
+
+
+def intra_list_diversity(vectors: ArrayLike) -> NDArray[np.float64]:
+    """Mean pairwise cosine distance within a list: 2 / (n (n - 1)) sum_{i<j} (1 - cos(v_i, v_j)).
+
+    Args:
+        vectors: [..., n, d], any lengths; leading axes are separate lists. A zero vector is at distance 1 of all.
+
+    Returns:
+        [...] in [0, 2]; NaN for lists of fewer than two. Time and memory are O(n d): the sum of all cosines is the
+        squared length of the sum of the unit vectors.
+    Reference: Ziegler et al., "Improving recommendation lists through topic diversification", WWW 2005.
+
+    >>> float(intra_list_diversity([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]).round(4))  # distances 1, 0, 1
+    0.6667
+    """
+    lists = np.asarray(vectors, dtype=np.float64)
+    n = lists.shape[-2]
+    if n < 2:
+        return np.full(lists.shape[:-2], np.nan)
+    length = np.linalg.norm(lists, axis=-1, keepdims=True)
+    unit = np.divide(lists, length, out=np.zeros_like(lists), where=length > 0)
+    cosines = (unit.sum(axis=-2) ** 2).sum(axis=-1) - (unit**2).sum(axis=(-2, -1))
+    return np.asarray(np.clip(1 - cosines / (n * (n - 1)), 0, 2))
+
+
+def category_diversity(categories: Sequence[AbstractSet[Hashable]]) -> float:
+    """Mean pairwise Jaccard distance of the category sets of a list, for products without vectors.
+
+    1 - |A & B| / |A | B| averaged over pairs; two products without any category are at distance 0. NaN for fewer
+    than two products.
+
+    >>> category_diversity([{"rock", "vinyl"}, {"rock"}, {"jazz"}])  # distances 1/2, 1, 1
+    0.8333333333333334
+    """
+    pairs = list(combinations(categories, 2))
+    if not pairs:
+        return float("nan")
+    return sum(1 - len(a & b) / len(a | b) if a | b else 0.0 for a, b in pairs) / len(pairs)

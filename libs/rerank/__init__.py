@@ -1,0 +1,1 @@
+"""From candidates to the final list, in NumPy: exact top-K, source fusion, shop rules, diversity."""
