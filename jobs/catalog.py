@@ -81,6 +81,13 @@ CATALOG: tuple[Entry, ...] = (
         ("features.text_vectors",),
     ),
     Entry(
+        "users.user_history",
+        "Keeps each user's last events in order.",
+        ("silver.events",),
+        ("features.user_history",),
+        compute="large",
+    ),
+    Entry(
         "products.item_pairs",
         "Counts which products follow which, and which come together.",
         ("silver.events", "features.user_history"),
@@ -92,13 +99,6 @@ CATALOG: tuple[Entry, ...] = (
         "Puts together what is known of each product.",
         ("silver.events", "silver.reviews", "silver.products", "features.product_text", "features.text_vectors"),
         ("features.product_profile",),
-        compute="large",
-    ),
-    Entry(
-        "users.user_history",
-        "Keeps each user's last events in order.",
-        ("silver.events",),
-        ("features.user_history",),
         compute="large",
     ),
     Entry(

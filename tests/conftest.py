@@ -1,0 +1,114 @@
+"""One Spark session for all tests, and a context for any job over a warehouse of its own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from jobs.catalog import entry
+from libs.conf import Conf, ShopConf, load
+from libs.job import JobContext, Run
+from libs.spark import delta
+from libs.spark.session import build_session
+from libs.tables import table
+from libs.window import Window
+
+ROOT = Path(__file__).resolve().parent.parent
+SHOP = {
+    "name": "tiny",
+    "sources": {
+        "orders": {
+            "kind": "transactions",
+            "path": "orders.csv",
+            "format": "csv",
+            "columns": {
+                "order_id": "order_id",
+                "product_id": "product_id",
+                "event_time": "at",
+                "quantity": "quantity",
+                "price": "price",
+            },
+        }
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkSession:
+    return build_session(load(ROOT / "conf", "test", None).env, "reasonrec-tests")
+
+
+class Warehouse:
+    """A warehouse in a folder of the test's own: seed tables, run jobs, read tables."""
+
+    def __init__(self, spark: SparkSession, folder: Path, **shop: object) -> None:
+        self.spark = spark
+        self.folder = folder
+        env = load(ROOT / "conf", "test", None).env.model_copy(update={"warehouse": folder.as_uri()})
+        self.conf = Conf(ROOT / "conf", env, ShopConf.model_validate(SHOP | shop), {})
+        self.params: dict[str, dict[str, object]] = {}
+
+    @property
+    def shop(self) -> str:
+        assert self.conf.shop is not None
+        return self.conf.shop.name
+
+    def context(
+        self,
+        job: str,
+        start: str = "2020-01-01",
+        end: str = "2020-02-01",
+        cutoffs: tuple[str, ...] | None = None,
+        folds: tuple[str, ...] = (),
+        train_cutoff: str | None = None,
+        release_id: str = "2020-02-01-01",
+    ) -> JobContext:
+        """A job's context. `cutoffs` default to the window's end (and the folds); the training day to the window's end."""
+        window = Window(date.fromisoformat(start), date.fromisoformat(end))
+        fold_days = tuple(map(date.fromisoformat, folds))
+        days = tuple(map(date.fromisoformat, cutoffs)) if cutoffs else tuple(sorted({window.end, *fold_days}))
+        trained = date.fromisoformat(train_cutoff) if train_cutoff else window.end
+        conf = Conf(self.conf.root, self.conf.env, self.conf.shop, self.params)  # type: ignore[arg-type]
+        run = Run("test", conf, window, days, trained, fold_days, release_id, 1, "0.test")
+        return JobContext(self.spark, run, entry(job), {"pseudonym_key": "0" * 64})
+
+    def run(self, job: str, **context: object) -> JobContext:
+        """Runs a job; its context tells what it read and wrote."""
+        ctx = self.context(job, **context)  # type: ignore[arg-type]
+        importlib.import_module(f"jobs.{job}").run(ctx)
+        return ctx
+
+    def seed(self, name: str, rows: DataFrame | list[dict[str, object]]) -> None:
+        """Appends rows to a table; columns left out are null, `shop` and `period` are filled in."""
+        found = table(name)
+        if isinstance(rows, list):
+            defaults: dict[str, object] = {"shop": self.shop, "period": "2020-01"}
+            full = [{c: row.get(c, defaults.get(c)) for c in found.column_names} for row in rows]
+            rows = self.spark.createDataFrame([tuple(r.values()) for r in full], found.ddl)
+        rows.write.format("delta").mode("append").partitionBy(*found.partitioned_by).save(
+            delta.uri(self.conf.env.warehouse, found)
+        )
+
+    def read(self, name: str) -> DataFrame:
+        return delta.read(self.spark, self.conf.env.warehouse, table(name))
+
+    def rows(self, name: str, *columns: str) -> list[tuple[object, ...]]:
+        """A table's rows as sorted tuples of the named columns."""
+        return sorted(tuple(row) for row in self.read(name).select(*columns).collect())
+
+
+@pytest.fixture
+def warehouse(spark: SparkSession, tmp_path: Path) -> Warehouse:
+    """A warehouse of a shop named tiny, with order lines only."""
+    return Warehouse(spark, tmp_path / "warehouse")
+
+
+@pytest.fixture
+def make_warehouse(spark: SparkSession, tmp_path: Path) -> Callable[..., Warehouse]:
+    """A warehouse of a shop with settings of the test's own: make_warehouse(action="review", ...)."""
+    return lambda **shop: Warehouse(spark, tmp_path / "warehouse", **shop)
