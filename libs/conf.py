@@ -136,7 +136,7 @@ class EnvConf(_Strict):
     pseudonym_key: Literal["environment", "file"] = "environment"
     train_every_days: int = Field(default=7, ge=1)
     max_model_age_days: int = Field(default=28, ge=1)
-    metastore: bool = False
+    log_format: Literal["text", "json"] = "text"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,7 @@ class Run:
         train_cutoff: the training day whose models D uses.
         folds: cut-offs of the back-test, oldest first; empty when training is not due.
         release_id: this attempt.
+        stale: tonight's training failed, and the newest earlier models are used.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class Run:
     release_id: str
     attempt: int
     code_version: str
+    stale: bool = False
 
 
 @dataclass
@@ -118,9 +120,8 @@ class JobContext:
         """Writes the run's scope of a table (libs.tables.table.Scope); a rerun replaces the same rows."""
         found = self._allowed(name, self.entry.writes, "writes")
         warehouse = self.run.conf.env.warehouse
-        cutoffs = (self.run.train_cutoff,) if found.scope == "training" else self.run.cutoffs
         window = (self.window.start, self.window.end)
-        delta.write(self.spark, warehouse, found, frame, self.shop.name, window, cutoffs)
+        delta.write(self.spark, warehouse, found, frame, self.shop.name, window, self.run.cutoffs)
         version = delta.version(self.spark, warehouse, found)
         self.versions_written[name] = version if version is not None else -1
         rows = delta.rows_written(self.spark, warehouse, found)

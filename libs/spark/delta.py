@@ -106,11 +106,10 @@ def replaced(table: Table, shop: str, window: tuple[date, date] | None, cutoffs:
             raise ValueError(f"{table.name}: a window is needed")
         start, end = window
         return f"shop = '{shop}' AND ((day >= '{start:%Y-%m-%d}' AND day < '{end:%Y-%m-%d}') OR day = '{TIMELESS}')"
-    column = "cutoff" if table.scope == "cutoffs" else "train_cutoff"
     days = ", ".join(f"'{day:%Y-%m-%d}'" for day in sorted(set(cutoffs)))
     if not days:
         raise ValueError(f"{table.name}: a cut-off is needed")
-    return f"shop = '{shop}' AND {column} IN ({days})"
+    return f"shop = '{shop}' AND cutoff IN ({days})"
 
 
 def _merge(spark: SparkSession, path: str, table: Table, frame: DataFrame) -> None:

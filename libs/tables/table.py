@@ -9,7 +9,6 @@ from typing import Literal
 Scope = Literal[
     "window",  # rows of the run's business days (column `day`)
     "cutoffs",  # rows of the run's cut-offs (column `cutoff`)
-    "training",  # rows of the run's training day (column `train_cutoff`)
     "release",  # a new release_id each attempt: nothing is replaced
     "merge",  # rows with the same key
     "run",  # appended: what happened, not data

@@ -467,7 +467,7 @@ QUALITY = (
         expected | string | what was wanted
         severity | string! | stop, or warn""",
         "shop cutoff gate table check",
-        "cutoffs",
+        "merge",
     ),
     _table(
         "quality.metrics",
@@ -488,7 +488,7 @@ QUALITY = (
         kind | string! | backtest or realised
         release_id | string | the release, for realised lists""",
         "shop train_cutoff test_start test_end target list metric k kind",
-        "training",
+        "merge",
         equality="close",
         volatile=("release_id",),
     ),

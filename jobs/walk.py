@@ -1,0 +1,184 @@
+"""Walks the catalog: what a command will run, in which order, and with what a failure does to the rest."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import time
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.catalog import CATALOG, Entry, entry
+from libs.conf import Conf
+from libs.job import JobContext, Run, UserError
+from libs.spark import delta
+from libs.tables import table
+from libs.window import Window, fold_cutoffs, train_cutoff
+
+# The last training job: where its record model is, a training was whole.
+_TRAINED = "fusion"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command will do.
+
+    Attributes:
+        entries: jobs in order.
+        run: what they share.
+        why: one line on training: due, not due, or not allowed.
+    """
+
+    entries: tuple[Entry, ...]
+    run: Run
+    why: str
+
+
+def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train: bool) -> Plan:
+    """`what` is `daily` or a job's name.
+
+    Training is due when the window's training day has no model yet. A window that ends before the newest release is a
+    backfill: it trains only when told so by `train`.
+
+    Raises:
+        UserError: no model may be used for the day.
+    """
+    assert conf.shop is not None
+    as_of, name = window.as_of, conf.shop.name
+    wanted = train_cutoff(as_of, conf.env.train_every_days)
+    trained = sorted(day for day in _trained(spark, conf) if day <= as_of)
+    newest = _newest_release(spark, conf)
+    backfill = newest is not None and as_of < newest
+    due = train or (wanted not in trained and not backfill)
+    single = what != "daily"
+    if single:
+        entries: tuple[Entry, ...] = (entry(what),)
+        due = train or entries[0].cadence == "training"
+    else:
+        entries = tuple(e for e in CATALOG if e.cadence == "daily" or (e.cadence == "training" and due))
+    if due:
+        used, why = wanted, f"training is due: models of {wanted}"
+    elif trained:
+        used, why = trained[-1], f"models of {trained[-1]}"
+    else:
+        used, why = wanted, "no model yet"
+        if not single:
+            raise UserError(
+                f"no model for {name} as of {as_of}: a backfill never trains unless told; add --train (in day order),"
+                " or start with an earlier window"
+            )
+    evaluation = conf.shop.evaluation
+    folds = tuple(fold_cutoffs(used, evaluation.horizon_days, evaluation.windows)) if due else ()
+    cutoffs = tuple(sorted({as_of, used, *folds})) if due else (as_of,)
+    attempt = _attempts(spark, conf, as_of) + (1 if any(e.name == "scoring.recommendations" for e in entries) else 0)
+    run = Run(
+        run_id=uuid.uuid4().hex[:12],
+        conf=conf,
+        window=window,
+        cutoffs=cutoffs,
+        train_cutoff=used,
+        folds=folds,
+        release_id=f"{as_of}-{max(attempt, 1):02d}",
+        attempt=max(attempt, 1),
+        code_version=importlib.metadata.version("reasonrec"),
+    )
+    return Plan(entries, run, why)
+
+
+def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
+    """Runs the plan's jobs in order; each leaves a row in quality.job_runs, whatever becomes of it.
+
+    A training job that fails does not stop the night while an earlier model is young enough: the rest runs on that
+    model and the release says `stale`. Any other failure stops the walk.
+    """
+    log = logging.getLogger("reasonrec")
+    run, done, skipping = plan.run, [], False
+    try:
+        for number, job in enumerate(plan.entries, 1):
+            if skipping and job.cadence == "training":
+                continue
+            started = time.monotonic()
+            ctx = JobContext(spark, run, job, secrets)
+            record: dict[str, Any] = {"status": "done", "error": None, "started_at": datetime.now(UTC)}
+            try:
+                module = importlib.import_module(f"jobs.{job.name}")
+                log.info("[%d/%d] %s", number, len(plan.entries), job.name, extra={"run": run.run_id})
+                module.run(ctx)
+            except Exception as error:
+                record |= {"status": "failed", "error": one_line(error)}
+                fallback = _fallback(spark, run, job)
+                if fallback is None or isinstance(error, UserError):
+                    raise
+                log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
+                run, skipping = fallback, True
+            finally:
+                spark.catalog.clearCache()
+                record["seconds"] = round(time.monotonic() - started, 3)
+                done.append(_job_run(run, ctx, record))
+    finally:
+        rows = spark.createDataFrame(done, table("quality.job_runs").ddl)
+        delta.write(spark, run.conf.env.warehouse, table("quality.job_runs"), rows, _shop(run))
+    return run
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of what went wrong, without a Java stack."""
+    text = str(error).strip() or type(error).__name__
+    return f"{type(error).__name__}: {text.splitlines()[0][:500]}"
+
+
+def _fallback(spark: SparkSession, run: Run, job: Entry) -> Run | None:
+    if job.cadence != "training":
+        return None
+    limit = run.window.as_of - timedelta(days=run.conf.env.max_model_age_days)
+    earlier = [day for day in _trained(spark, run.conf) if limit <= day < run.train_cutoff]
+    if not earlier:
+        return None
+    return replace(run, train_cutoff=max(earlier), folds=(), cutoffs=(run.window.as_of,), stale=True)
+
+
+def _trained(spark: SparkSession, conf: Conf) -> list[date]:
+    models = delta.read(spark, conf.env.warehouse, table("training.models"))
+    whole = models.where(
+        (F.col("shop") == conf.shop.name) & (F.col("purpose") == "record") & (F.col("model") == _TRAINED)
+    )
+    return sorted(row["train_cutoff"] for row in whole.select("train_cutoff").distinct().collect())
+
+
+def _newest_release(spark: SparkSession, conf: Conf) -> date | None:
+    releases = delta.read(spark, conf.env.warehouse, table("results.releases"))
+    row = releases.where(F.col("shop") == conf.shop.name).agg(F.max("as_of").alias("newest")).first()
+    return row["newest"] if row else None
+
+
+def _attempts(spark: SparkSession, conf: Conf, as_of: date) -> int:
+    rows = delta.read(spark, conf.env.warehouse, table("results.recommendations"))
+    ids = rows.where(F.col("shop") == conf.shop.name).select("release_id").distinct()
+    found = ids.where(F.col("release_id").startswith(f"{as_of}-")).agg(F.max("release_id").alias("newest")).first()
+    return int(found["newest"].rsplit("-", 1)[1]) if found and found["newest"] else 0
+
+
+def _shop(run: Run) -> str:
+    assert run.conf.shop is not None
+    return run.conf.shop.name
+
+
+def _job_run(run: Run, ctx: JobContext, record: dict[str, Any]) -> Row:
+    values = {
+        "shop": _shop(run),
+        "run_id": run.run_id,
+        "job": ctx.entry.name,
+        "window_start": run.window.start,
+        "window_end": run.window.end,
+        "versions_read": ctx.versions_read,
+        "versions_written": ctx.versions_written,
+        "rows_written": ctx.rows_written,
+        "code_version": run.code_version,
+    } | record
+    return Row(**{name: values[name] for name in table("quality.job_runs").column_names})
