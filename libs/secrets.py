@@ -1,4 +1,4 @@
-"""The key that pseudonymises user ids. Secrets come from the environment; a laptop may keep one in a file of its own."""
+"""The key that pseudonymises user ids: from the environment, or on a laptop from a file of its own."""
 
 from __future__ import annotations
 
