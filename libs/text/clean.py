@@ -1,0 +1,210 @@
+"""Hostile text made safe: valid UTF-8, no mark-up, no invisible characters, titles fit for a sentence.
+
+Product and review text comes from strangers. It may carry HTML, links, control or invisible characters, and text that
+addresses a reader or a model. Everything here is a pure function of its input and linear in its length, because it runs
+in Arrow batches over millions of rows.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from itertools import count
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_GB2312_PAIR = re.compile(rb"[\xa1-\xfe]{2}")
+_ASCII_BYTES = bytes(range(128))
+
+# Controls (white space aside), soft hyphen, zero-width and bidi characters, fillers that draw nothing, private use,
+# non-characters, and the tag and variation selectors in which text can be hidden from people but not from programs.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\U000f0000-\U0010ffff\ud800-\udfff]+"
+)
+# The semicolon is required: html.unescape alone would turn "fish&region" into "fish\u00aeion".
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_HIDDEN_CONTENT = re.compile(
+    r"<(script|style|template|noscript|iframe)\b[^<>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.S
+)
+# Inline tags sit inside words ("H<sub>2</sub>O"); every other tag separates words. A tag right after "<" becomes a
+# space, never nothing, so that no new tag can form from what stood on its two sides. A tag holds no "<", which keeps
+# the search linear on hostile input.
+_INLINE_TAG = re.compile(
+    r"(?<!<)</?(?:a|abbr|b|bdi|bdo|big|cite|code|em|font|i|mark|s|small|span|strong|sub|sup|u|wbr)\b[^<>]*>", re.I
+)
+_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+_TAG_OPENER = re.compile(r"<+(?=[a-zA-Z/!?])")
+
+_NOT_LINK = r"\s\u3000-\u303f\u3400-\u9fff\uff00-\uffef"  # a link ends where Chinese text goes on
+_LABEL = r"[a-z0-9\u00c0-\u04ff_-]"
+_LINK = re.compile(
+    rf"!?\[([^\[\]]{{0,200}})\]\([^()\s]{{0,2000}}\)"  # markdown: its text stays
+    rf"|(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.)[^{_NOT_LINK}]*"
+    rf"|(?<![^\W_])(?:javascript|vbscript|data|mailto|tel|file):[^{_NOT_LINK}]+"
+    rf"|[\w.+%-]{{1,64}}@{_LABEL}{{1,63}}(?:\.{_LABEL}{{1,63}})+"
+    rf"|{_LABEL}{{1,63}}(?:\.{_LABEL}{{1,63}}){{0,4}}\.(?:com|net|org|info|biz|xyz|shop|site|online|top|ru|cn|io)(?![^\W_])"
+    rf"(?:[/?#:][^{_NOT_LINK}]*)?",
+    re.I,
+)
+_MARKUP = re.compile(r"[`*<>{}\\|^_\ufffd]+|~~+|(?<![^\W_])#+(?![^\W_])")  # "#1 Hits" and "C#" keep their sign
+_WORD = re.compile(r"[^\W_]+")
+_LINK_SIGNS = frozenset(".:@[")
+_MOST_CHARS = 4000  # of a title that are looked at: bounds the work on a hostile one
+_EDGE = " \t-\u2013\u2014,;:/"
+_LOOSE_COMMA = re.compile(r" (?=[,;](?: |$))")
+_FULL_STOP = re.compile(r"(?<=[^\W_]{4})\.$")
+
+_SMALL_WORDS = frozenset(
+    ["a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "of", "on", "or", "the", "to", "with"]
+)
+_ABBREVIATIONS = ["USB", "UK", "USA", "EU", "LED", "EP", "OK", "UFO", "DIY", "RGB", "ABC", "AC", "DC", "ID", "IQ"]
+_NUMERALS = ["II", "III", "IV", "VI", "VII", "VIII", "IX", "XI", "XII"]
+_KEPT_CAPITAL = frozenset([*_ABBREVIATIONS, *_NUMERALS])
+_NOT_ACRONYMS = frozenset(["MR", "MRS", "DR", "ST"])
+_VOWELS = frozenset("AEIOUY")
+_MEASURE = re.compile(r"(?<![^\W_])\d[^\W_]*")
+_INITIALS = r"[^\W_]{1,2}(?:[&.][^\W_]{1,2})+(?![^\W_])"  # AT&T, R.E.M
+_TITLE_WORD = re.compile(_INITIALS + r"|[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+def to_utf8(raw: bytes | str) -> str:
+    """Text of any encoding as a string that encodes to valid UTF-8 and holds no NUL.
+
+    Bytes are UTF-8 (or UTF-16 with its mark) when they decode as such. Otherwise they are GB18030 when they decode as
+    that and at least two thirds of their non-ASCII bytes stand in pairs, as Chinese does; otherwise Windows-1252, whose
+    accented letters mostly stand alone between ASCII letters. Windows-1252's five unused bytes become U+FFFD.
+
+    Args:
+        raw: bytes as delivered, or a string that may hold surrogates. Surrogate pairs are joined, lone ones dropped.
+    """
+    text = raw if isinstance(raw, str) else _decode(raw)
+    if _SURROGATE.search(text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    return text.replace("\x00", "")
+
+
+def _decode(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16", "ignore")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    high = len(raw.translate(None, _ASCII_BYTES))
+    if 2 * len(_GB2312_PAIR.findall(raw)) * 3 >= high * 2:
+        try:
+            return raw.decode("gb18030")
+        except UnicodeDecodeError:
+            pass
+    return raw.decode("cp1252", "replace")
+
+
+def clean_text(s: str | None) -> str:
+    """Plain text: no tags, entities decoded, no invisible characters, NFC, single spaces.
+
+    Entities are decoded at most twice (shops deliver "&amp;amp;"), before tags are removed, so an encoded tag goes too.
+    In the result no "<" stands before a letter, "/", "!" or "?": nothing in it can open a tag. None gives "".
+    """
+    if not s:
+        return ""
+    if s.isascii() and s.isprintable() and "<" not in s and "&" not in s:
+        return " ".join(s.split())
+    s = _visible(s)
+    if "<" in s:
+        s = _HIDDEN_CONTENT.sub(" ", s)
+        s = _TAG.sub(" ", _INLINE_TAG.sub("", s))
+        s = _TAG_OPENER.sub("", s)
+    return unicodedata.normalize("NFC", " ".join(s.split()))
+
+
+def display_name(s: str | None, max_chars: int = 80) -> str:
+    """A product's title as it may stand inside a sentence: one line, no mark-up, no links, not shouted.
+
+    `clean_text`, then links, addresses, markdown, backticks and angle, curly and square brackets go (square ones become
+    round), an ALL-CAPS title gets title case, and what is longer than `max_chars` is cut at a word with an ellipsis.
+    Idempotent. Empty only when the input has no visible character (entities decoded).
+
+    Raises:
+        ValueError: `max_chars` is below 8.
+    """
+    if max_chars < 8:
+        raise ValueError(f"max_chars must be at least 8, not {max_chars}")
+    if not s:
+        return ""
+    named = _finish(_without_markup(clean_text(s)[:_MOST_CHARS]), max_chars)
+    if named:
+        return named
+    seen = _visible(s)[:_MOST_CHARS]
+    words = _finish(" ".join(_WORD.findall(seen)), max_chars)
+    marks = _MARKUP.sub("\u00b7", "".join(seen.split())).replace("[", "(").replace("]", ")")[:max_chars]
+    return words or marks.strip(_EDGE) or marks
+
+
+def _visible(s: str) -> str:
+    """NFC text without invisible characters, entities decoded at most twice."""
+    for _ in range(2):
+        s = unicodedata.normalize("NFC", _INVISIBLE.sub("", s))
+        if "&" not in s:
+            return s
+        s = _ENTITY.sub(lambda m: html.unescape(m[0]), s)
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", s))
+
+
+def _without_markup(s: str) -> str:
+    """`s` without links, mark-up and what is left of entities (those encoded three times or more are hostile)."""
+    while True:  # until nothing changes: what stood around a removed piece may be a link of its own
+        was = s
+        if not _LINK_SIGNS.isdisjoint(s):
+            s = _LINK.sub(lambda m: f" {m[1] or ''} ", s)
+        if "&" in s:
+            s = _ENTITY.sub(" ", s)
+        s = " ".join(_MARKUP.sub(" ", s.replace("[", "(").replace("]", ")")).split())
+        s = _LOOSE_COMMA.sub("", s).strip(_EDGE)
+        if s == was:
+            return s
+
+
+def _finish(s: str, max_chars: int) -> str:
+    s = _FULL_STOP.sub("", _unshout(s)).strip(_EDGE)
+    while len(s) > max_chars:
+        # A cut may make a link of half a word, or take the only lower-case letters away: look again.
+        s = _unshout(_without_markup(_cut(s, max_chars)))
+    return s
+
+
+def _cut(s: str, max_chars: int) -> str:
+    end = s.rfind(" ", 0, max_chars)
+    if end < max_chars // 2:  # one long word, or Chinese
+        end = max_chars - 1
+        while end > 1 and unicodedata.combining(s[end]):
+            end -= 1
+    return s[:end].rstrip(_EDGE + ".!?(&+") + "\u2026"
+
+
+def _unshout(s: str) -> str:
+    """Title case for a title in capitals that has a word of five letters, or eight letters in two words or more."""
+    bare = _MEASURE.sub("", s)  # "BAG 500g SWIRLY MARBLES" is shouted all the same
+    if bare != bare.upper() or bare == bare.lower():
+        return s
+    words = _TITLE_WORD.findall(s)
+    letters = [sum(c.isupper() for c in w) for w in words]
+    if max(letters) < 5 and not (len(words) > 1 and sum(letters) >= 8):
+        return s
+    first = next(i for i, n in enumerate(letters) if n)
+    position = count()
+    return unicodedata.normalize("NFC", _TITLE_WORD.sub(lambda m: _title_word(m[0], next(position) == first), s))
+
+
+def _title_word(word: str, first: bool) -> str:
+    apostrophe = "'" in word or "\u2019" in word
+    if word[0].isdigit():  # 60CM, 50'S; but 3D
+        return word.lower() if apostrophe or sum(c.isalpha() for c in word) > 1 else word
+    if "&" in word or "." in word or (not word.isalpha() and not apostrophe and sum(c.isalpha() for c in word) < 3):
+        return word  # A4, MP3, AT&T; but SET3
+    vowelless = len(word) <= 4 and word.isascii() and not apostrophe and not _VOWELS & set(word)  # DVD, BBQ
+    if word in _KEPT_CAPITAL or (vowelless and word not in _NOT_ACRONYMS):
+        return word
+    return word.lower() if not first and word.lower() in _SMALL_WORDS else word.capitalize()
