@@ -177,6 +177,8 @@ def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, 
         merged[nested] = {**_read(root / "base.yaml").get(nested, {}), **_read(root / f"{env}.yaml").get(nested, {})}
     if "REASONREC_WAREHOUSE" in os.environ:
         merged["warehouse"] = os.environ["REASONREC_WAREHOUSE"]
+    if "://" not in merged.get("warehouse", "://"):
+        merged["warehouse"] = Path(merged["warehouse"]).resolve().as_uri()
     params: dict[str, dict[str, Any]] = {}
     for path in sorted((root / "params").glob("*.yaml")):
         for job, values in _read(path).items():

@@ -75,6 +75,12 @@ def write(
     writer.mode("overwrite").option("replaceWhere", replaced(table, shop, window, cutoffs)).save(path)
 
 
+def write_empty(spark: SparkSession, warehouse: str, table: Table) -> None:
+    """Creates a table without rows, where it is not there."""
+    writer = spark.createDataFrame([], table.ddl).write.format("delta").partitionBy(*table.partitioned_by)
+    writer.mode("ignore").save(uri(warehouse, table))
+
+
 def conform(frame: DataFrame, table: Table) -> DataFrame:
     """Exactly the table's columns in its order, of its types; integers may widen, nothing else is cast."""
     missing = [name for name in table.column_names if name not in frame.columns]

@@ -1,0 +1,65 @@
+"""The flow diagram, drawn from the catalog's reads and writes; and the tables' documentation."""
+
+from __future__ import annotations
+
+from jobs.catalog import CATALOG
+from libs.tables import TABLES, VIEWS
+
+# A stage of the diagram; bronze and silver have a table a kind of source, drawn as one.
+_FOLDED = ("bronze", "silver")
+
+
+def mermaid() -> str:
+    """A Mermaid flowchart: jobs as boxes by stage, tables as the arrows' labels folded to their layer and name."""
+    lines = ["flowchart TD"]
+    stages: dict[str, list[str]] = {}
+    for job in CATALOG:
+        stages.setdefault(job.name.split(".")[0], []).append(job.name)
+    for stage, jobs in stages.items():
+        lines.append(f"  subgraph {stage}")
+        lines += [f"    {_id(job)}[{job.split('.')[1]}]" for job in jobs]
+        lines.append("  end")
+    seen = set()
+    for i, early in enumerate(CATALOG):
+        for late in CATALOG[i + 1 :]:
+            shared = [t for t in early.writes if t in late.reads and _writer_before(t, i) == early.name]
+            if shared and (early.name, late.name) not in seen:
+                seen.add((early.name, late.name))
+                lines.append(f"  {_id(early.name)} --> {_id(late.name)}")
+    return "\n".join(lines) + "\n"
+
+
+def tables_markdown() -> str:
+    """docs/tables.md: every table and view, each column with its comment."""
+    lines = [
+        "# Tables",
+        "",
+        "Generated from `libs/tables` by `reasonrec tables --markdown`; a test keeps it current.",
+        "",
+    ]
+    lines += ["## Views", "", "| view | what it shows |", "|---|---|"]
+    lines += [f"| `{view.name}` | {view.about} |" for view in VIEWS.values()] + [""]
+    layer = ""
+    for found in TABLES.values():
+        if found.layer != layer:
+            layer = found.layer
+            lines += [f"## {layer}", ""]
+        lines += [f"### {found.name}", "", found.about, ""]
+        lines += [
+            f"Keys: {', '.join(found.keys)}. Partitioned by: {', '.join(found.partitioned_by)}. "
+            f"A write replaces: {found.scope}. Equality: {found.equality}.",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+        ]
+        lines += [f"| {c.name} | `{c.type}` | {c.comment.replace('|', '/')} |" for c in found.columns] + [""]
+    return "\n".join(lines)
+
+
+def _writer_before(name: str, i: int) -> str:
+    """The last job at or before place i of the page that writes the table."""
+    return next(job.name for job in reversed(CATALOG[: i + 1]) if name in job.writes)
+
+
+def _id(job: str) -> str:
+    return job.replace(".", "_")

@@ -1,0 +1,136 @@
+"""Asking the warehouse in SQL without Spark: DuckDB over the Delta files, every table and view by its name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from libs.tables import TABLES, VIEWS, UnknownTableError, table
+from libs.tables.table import Table
+
+
+class AskError(ValueError):
+    """A question that cannot be answered; one line."""
+
+
+def connect(warehouse: str, sql: str, storage_options: dict[str, str] | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection in which the tables and views that `sql` names stand under their names, and nothing else.
+
+    A table that was never written is empty. Files are found through the table's log: a reader sees one version.
+
+    Raises:
+        AskError: the SQL cannot be read, or names a table that is not there.
+    """
+    connection = duckdb.connect()
+    named = _named(connection, sql)
+    for name in named:
+        if name in TABLES:
+            _register(connection, warehouse, TABLES[name], storage_options)
+    for name in reversed(named):  # views after what they read
+        if name in VIEWS:
+            # The SQL of a view is the project's own text (libs.tables.views), never a caller's.
+            connection.execute(f'CREATE VIEW "{name}" AS {VIEWS[name].sql}')
+    # From here on a question can neither open files nor install an extension, nor undo this.
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def ask(
+    warehouse: str, sql: str, parameters: list[Any] | None = None, storage_options: dict[str, str] | None = None
+) -> duckdb.DuckDBPyRelation:
+    """Answers one SELECT; `?` in it stand for `parameters`.
+
+    Raises:
+        AskError: one line with what DuckDB says.
+    """
+    connection = connect(warehouse, sql, storage_options)
+    try:
+        relation = connection.sql(sql, params=parameters)
+    except duckdb.Error as error:
+        raise AskError(_one_line(error)) from None
+    if relation is None:
+        raise AskError("not a question: only SELECT is answered here")
+    return relation
+
+
+def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
+    """Names of tables and views in the SQL, followed by what the views read, each once and after what reads it."""
+    try:
+        statements = connection.extract_statements(sql)
+        kinds = {statement.type for statement in statements}
+        if kinds - {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
+            raise AskError("not a question: only SELECT is answered here")
+        todo = [
+            name.split(" AS ")[0].replace('"', "") for name in sorted(connection.get_table_names(sql, qualified=True))
+        ]
+    except duckdb.Error as error:
+        raise AskError(_one_line(error)) from None
+    found: list[str] = []
+    while todo:
+        name = todo.pop(0)
+        if name in VIEWS:
+            todo += VIEWS[name].reads
+        elif name not in TABLES and ("." in name or not re.fullmatch(r"\w+", name)):
+            try:
+                table(name)
+            except UnknownTableError as error:
+                raise AskError(str(error)) from None
+        if name in found:
+            found.remove(name)
+        found.append(name)
+    return found
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, warehouse: str, found: Table, storage_options: dict[str, str] | None
+) -> None:
+    layer, name = found.name.split(".")
+    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{layer}"')
+    try:
+        files = DeltaTable(f"{warehouse.rstrip('/')}/{layer}/{name}", storage_options=storage_options)
+    except TableNotFoundError:
+        columns = ", ".join(f'"{c.name}" {duckdb_type(c.type)}' for c in found.columns)
+        connection.execute(f'CREATE TABLE "{layer}"."{name}" ({columns})')
+        return
+    connection.register(f"{layer}_{name}", files.to_pyarrow_dataset())
+    connection.execute(f'CREATE VIEW "{layer}"."{name}" AS SELECT * FROM "{layer}_{name}"')  # noqa: S608
+
+
+def duckdb_type(spark: str) -> str:
+    """DuckDB's name of a Spark SQL type.
+
+    >>> duckdb_type("array<struct<product_id:string,share:double>>")
+    'STRUCT("product_id" VARCHAR, "share" DOUBLE)[]'
+    >>> duckdb_type("map<string,decimal(18,4)>")
+    'MAP(VARCHAR, DECIMAL(18,4))'
+    """
+    if spark.startswith("array<"):
+        return f"{duckdb_type(spark[6:-1])}[]"
+    if spark.startswith("map<"):
+        key, value = _split(spark[4:-1])
+        return f"MAP({duckdb_type(key)}, {duckdb_type(value)})"
+    if spark.startswith("struct<"):
+        fields = [part.split(":", 1) for part in _split(spark[7:-1])]
+        return "STRUCT(" + ", ".join(f'"{name}" {duckdb_type(kind)}' for name, kind in fields) + ")"
+    return {"string": "VARCHAR", "timestamp": "TIMESTAMPTZ", "int": "INTEGER"}.get(spark, spark.upper())
+
+
+def _split(text: str) -> list[str]:
+    """Parts at the commas that stand outside brackets."""
+    parts, depth, start = [], 0, 0
+    for i, char in enumerate(text):
+        depth += (char in "<(") - (char in ">)")
+        if char == "," and not depth:
+            parts.append(text[start:i])
+            start = i + 1
+    return [*parts, text[start:]]
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("LINE")]
+    return " ".join(lines[:2])
