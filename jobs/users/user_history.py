@@ -1,0 +1,29 @@
+"""Keeps each user's last events in order.
+
+One row of features.user_history is one user as of one cut-off: the events that candidates, sequence models and evidence
+read, and the products the user owns. A product is owned when it was bought, reviewed or taken by the shop's own kind of
+action (a play in a music service), and not wholly given back; a view or a click alone does not make it owned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from libs.frames.as_of import as_of
+from libs.frames.history import histories, without_returns
+from libs.job import JobContext, constants
+
+
+@dataclass(frozen=True)
+class Params:
+    """most_events: events kept of a user, the newest ones."""
+
+    most_events: int = 200
+
+
+def run(ctx: JobContext) -> None:
+    params = ctx.params(Params)
+    taking = sorted({"purchase", "review", ctx.shop.action})
+    known = as_of(ctx.read("silver.events"), ctx.run.cutoffs)
+    found = histories(without_returns(known), taking, params.most_events)
+    ctx.write("features.user_history", found.withColumns(constants(ctx)))
