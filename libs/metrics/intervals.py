@@ -59,12 +59,12 @@ def mean_interval(
         raise ValueError("an interval needs at least one value, and all values finite")
     if n_boot < 1 or not 0 < level < 1:
         raise ValueError(f"n_boot is {n_boot} and level {level}; need n_boot >= 1 and 0 < level < 1")
-    sums, sizes = rows, None
+    sums, sizes = rows, None  # of each user; None: one row each
     if clusters is not None:
         ids, inverse = np.unique(np.asarray(clusters).ravel(), return_inverse=True)
         if inverse.size != rows.size:
             raise ValueError(f"{rows.size} values but {inverse.size} clusters")
-        sums = np.bincount(inverse, weights=rows, minlength=ids.size)
+        sums = np.bincount(inverse, weights=rows, minlength=ids.size).astype(np.float64)
         sizes = np.bincount(inverse, minlength=ids.size)
     means = _resampled_means(sums, sizes, n_boot, seed)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])

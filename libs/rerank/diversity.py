@@ -53,7 +53,9 @@ def rerank(
     cap = n if max_per_category is None else max_per_category
     chosen: list[int] = []
     for _ in range(min(k, n)):
-        full = np.isin(code, [c for c in set(code[chosen].tolist()) if c != UNKNOWN and (code[chosen] == c).sum() >= cap])
+        full = np.isin(
+            code, [c for c in set(code[chosen].tolist()) if c != UNKNOWN and (code[chosen] == c).sum() >= cap]
+        )
         open_now = free & ~full if (free & ~full).any() else free
         value = np.where(open_now, (1 - trade_off) * relevance - trade_off * closest, -np.inf)
         best = int(value.argmax())  # argmax gives the first of equals
@@ -66,8 +68,8 @@ def rerank(
 def _similarity(code: NDArray[np.int64], vectors: ArrayLike | None) -> NDArray[np.float64]:
     """[n, n] in [0, 1]."""
     if vectors is None:
-        return ((code[:, None] == code) & (code != UNKNOWN)).astype(np.float64)
+        return np.asarray((code[:, None] == code) & (code != UNKNOWN), dtype=np.float64)
     rows = np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
-    return np.clip(unit @ unit.T, 0, 1)
+    return np.asarray(np.clip(unit @ unit.T, 0, 1))

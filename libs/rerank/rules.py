@@ -33,7 +33,7 @@ def rejection_reasons(
         [n] objects: one of the constants, or None for a candidate that may be shown.
 
     >>> ids = ["lp", "postage", "cd", "ep"]
-    >>> rejection_reasons(ids, [True, True, False, True], [True, False, True, True], [1, 0, 1, 1], [0, 0, 0, 1]).tolist()
+    >>> rejection_reasons(ids, [1, 1, 0, 1], [1, 0, 1, 1], owned=[1, 0, 1, 1], repurchasable=[0, 0, 0, 1]).tolist()
     ['owned', 'not_merchandise', 'out_of_stock', None]
     """
     ids = np.atleast_1d(np.asarray(product_id, dtype=object))

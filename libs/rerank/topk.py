@@ -7,10 +7,12 @@ few do, and picking them costs one comparison a score instead of a selection ove
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32] | NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Csr = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 MISSING = -1
