@@ -1,0 +1,1 @@
+"""Evidence, sentences and the check that the sentences say no more than the evidence."""

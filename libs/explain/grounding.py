@@ -1,0 +1,240 @@
+"""Does a finished sentence say no more than the evidence it cites?
+
+Independent of every writer: the sentence is read anew. Each quoted name, number, action and claim is compared with
+the cited facts clause by clause, so that a true number beside the wrong claim fails too. The vocabulary is closed
+(`lexicon_en`, `lexicon_zh`): a word that is not known there states something for which there is no evidence.
+
+How it reads. Phrases are looked up, longest first. Each number gets a role from what stands beside it ("12 people",
+"the last 30 days", "from $14.63"). Clauses end at punctuation and conjunctions; each must agree, in all that it
+states, with one cited fact. Neighbouring clauses that agree with the same fact are one statement, which must name
+the fact's main numbers and names. Every cited fact must be stated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K, malformed, people_behind, unsayable
+from libs.explain.lexicon import Item, Lexicon
+from libs.explain.lexicon_en import ENGLISH
+from libs.explain.lexicon_zh import CHINESE
+from libs.explain.names import LINK_ENDING, clean_name
+from libs.explain.reading import DURATIONS, Clause, Number, read
+
+LEXICONS: dict[str, Lexicon] = {"en": ENGLISH, "zh": CHINESE}
+
+_UNSAFE = re.compile(
+    rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>://|www\.|javascript:|mailto:|{LINK_ENDING.pattern})", re.IGNORECASE
+)
+# Which slot answers a number of which role.
+_NUMBERS: dict[str, dict[str, str]] = {
+    "bought_next": {"people": "support"},
+    "bought_together": {"people": "support"},
+    "taste_brand": {"part": "count", "whole": "total"},
+    "taste_category": {"part": "count", "whole": "total"},
+    "taste_price_band": {"part": "count", "whole": "total"},
+    "own_rhythm": {"times": "count", "every": "every_days", "since": "since_days"},
+    "rating_praise": {"mean": "mean", "reviews": "count"},
+    "aspect_praise": {"part": "praising", "whole": "mentioning"},
+    "friends": {"friends": "count"},
+    "trend": {"people": "count", "window": "days"},
+    "rank_in_category": {"rank": "rank", "window": "days"},
+    "price_below_usual": {"price": "price", "usual": "usual"},
+    "price_drop": {"price": "price", "before": "before"},
+    "segment": {"people": "count"},
+}
+# A statement of the type is idle without these; any one of own_rhythm's numbers will do.
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "bought_next": ("people", "name"),
+    "bought_together": ("people", "name"),
+    "similar_product": ("name",),
+    "own_history": ("name",),
+    "taste_brand": ("share", "name"),
+    "taste_category": ("share", "name"),
+    "taste_price_band": ("share",),
+    "own_rhythm": (),
+    "rating_praise": ("mean", "reviews"),
+    "aspect_praise": ("share", "name"),
+    "friends": ("friends",),
+    "trend": ("people", "window"),
+    "rank_in_category": ("rank", "name"),
+    "price_below_usual": ("price", "usual"),
+    "price_drop": ("price", "before"),
+    "segment": ("people", "name"),
+}
+_MONTH_SLACK = 5.0  # days that "about n months" may be off
+
+
+class Verdict(NamedTuple):
+    """`grounded` is true exactly when there are no reasons against it."""
+
+    grounded: bool
+    reasons: tuple[str, ...]
+
+
+class _Evidence:
+    """The cited facts, indexed: each look-up gives the set of facts that agree, as bits."""
+
+    def __init__(self, title: str, facts: Sequence[Fact]) -> None:
+        self.facts = facts
+        self.everything = (1 << len(facts)) - 1
+        self.reasons = 0
+        self.keys: dict[str, int] = {}
+        self.actions: dict[str, int] = {}
+        self.names: dict[tuple[str, bool], int] = {}
+        self.numbers: dict[tuple[str, float, str | None], int] = {}
+        self.title = clean_name(title)
+        for i, fact in enumerate(facts):
+            bit = 1 << i
+            type, slots = fact.type, fact.slots
+            spec = EVIDENCE_TYPES[type]
+            if fact.role == "reason":
+                self.reasons |= bit
+            keys = (type, f"{type}:{slots[spec.variant]}") if spec.variant else (type,)
+            for key in keys:
+                self.keys[key] = self.keys.get(key, 0) | bit
+            if "action" in spec.slots:
+                action = slots.get("action", NEUTRAL_ACTION)
+                self.actions[action] = self.actions.get(action, 0) | bit
+            for slot, kind in spec.slots.items():
+                if kind.kind == "name" and slot in slots:
+                    name = clean_name(slots[slot])
+                    # Only a similar product has two names: the shared brand or category stands after its own verb.
+                    for placed in (slot != "anchor",) if type == "similar_product" else (True, False):
+                        self.names[name, placed] = self.names.get((name, placed), 0) | bit
+            for role, slot in _NUMBERS.get(type, {}).items():
+                if slot in slots:
+                    number = (role, float(slots[slot]), slots.get("currency"))
+                    self.numbers[number] = self.numbers.get(number, 0) | bit
+                    if role == "part" and float(slots[slot]) == float(slots[_NUMBERS[type]["whole"]]):
+                        number = ("all", number[1], None)
+                        self.numbers[number] = self.numbers.get(number, 0) | bit
+
+    def any_of(self, item: Item) -> int:
+        """Facts that support a claim, an action or a counted noun."""
+        if item.kind == "act":
+            return self.actions.get(item.value, 0)
+        mask, known = 0, self.keys
+        for key in item.keys:
+            mask |= known.get(key, 0)
+        return mask
+
+    def clause(self, clause: Clause, problems: list[str]) -> tuple[int, set[str]]:
+        """(facts that agree with the whole clause, roles of its numbers and "name"); adds why none does."""
+        found: list[int] = [self.any_of(item) for item in clause.claims]
+        names = [name for name in clause.names if name in self.names or name[0] != self.title]
+        found += [self.names.get(name, 0) for name in names]
+        found += [self.number(n) for n in clause.numbers]
+        mask = self.reasons if clause.because and found else self.everything
+        for agreeing in found:
+            mask &= agreeing
+        if not mask:
+            texts = [self.why(item) for item in clause.claims]
+            texts += [f"name “{name}” not in evidence" for name, _ in names]
+            texts += [f"number {n.text} has no evidence" for n in clause.numbers]
+            alone = [text for text, agreeing in zip(texts, found, strict=True) if not agreeing]
+            mixed = "information given as a reason" if clause.because and len(found) == 1 else "no single fact agrees"
+            stated = (
+                [item.text for item in clause.claims] + [name for name, _ in names] + [n.text for n in clause.numbers]
+            )
+            problems += alone or [f"{mixed}: {', '.join(stated)}"]
+        seen = {n.role or "" for n in clause.numbers}
+        if names:
+            seen.add("name")
+        return mask, seen
+
+    def why(self, item: Item) -> str:
+        """Why no fact supports a claim or an action."""
+        if item.kind == "act":
+            return f"action {item.text} but evidence says {' or '.join(sorted(self.actions)) or 'nothing of the kind'}"
+        types = " or ".join(dict.fromkeys(key.partition(":")[0] for key in item.keys))
+        return f"claim {item.text} without a {types} fact"
+
+    def number(self, n: Number) -> int:
+        """Facts that hold the number in its role. Months are about: within a few days."""
+        role = n.role
+        if role is None:
+            return 0
+        if n.unit == "month":
+            return sum(
+                1 << i
+                for i, fact in enumerate(self.facts)
+                if (slot := _NUMBERS.get(fact.type, {}).get(role)) in fact.slots
+                and abs(float(fact.slots[slot or ""]) - n.value * DURATIONS["month"]) <= _MONTH_SLACK
+            )
+        return self.numbers.get((role, n.value * DURATIONS.get(n.unit or "", 1.0), n.code), 0)
+
+
+def check(sentence: str, language: str, title: str, facts: Sequence[Fact], k: int = K) -> Verdict:
+    """Compares a finished sentence with the facts it cites. `title` is the recommended product's own.
+
+    Raises:
+        KeyError: the language has no lexicon.
+    """
+    lexicon = LEXICONS[language]
+    if not facts:
+        return Verdict(False, ("no fact cited",))
+    reasons = [problem for fact in facts if (problem := malformed(fact.type, fact.slots) or unsayable(fact, k))]
+    if unsafe := _UNSAFE.search(sentence):
+        reasons.append(f"{unsafe.lastgroup} in sentence")
+    if not sentence.isprintable():
+        reasons.append("invisible character in sentence")
+    if not reasons:
+        reading = read(sentence, lexicon)
+        reasons = reading.problems + _compare(reading.clauses, _Evidence(title, facts))
+    return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
+
+
+def check_k(fact: Fact, k: int = K) -> bool:
+    """Whether the fact speaks of at least k other people, or of none."""
+    people = people_behind(fact)
+    return people is None or people >= k
+
+
+def _compare(clauses: list[Clause], evidence: _Evidence) -> list[str]:
+    """Joins neighbouring clauses that agree with one fact into statements, and checks that those are whole."""
+    problems: list[str] = []
+    stated = 0
+    mask, seen, claimed = evidence.everything, set[str](), False
+    for clause in clauses:
+        agreeing, here = evidence.clause(clause, problems)
+        if here or clause.claims:
+            if agreeing and not mask & agreeing:
+                stated |= _whole(mask, seen, claimed, evidence.facts, problems)
+                mask, seen, claimed = evidence.everything, set(), False
+            mask &= agreeing
+            seen |= here
+            claimed = claimed or any(item.kind != "unit" for item in clause.claims)
+        if clause.ends and (seen or claimed):
+            stated |= _whole(mask, seen, claimed, evidence.facts, problems)
+            mask, seen, claimed = evidence.everything, set(), False
+    if not problems:
+        problems += [
+            f"cited fact {fact.type} {fact.evidence_id} is not stated"
+            for i, fact in enumerate(evidence.facts)
+            if not stated >> i & 1
+        ]
+    return problems
+
+
+def _whole(mask: int, seen: set[str], claimed: bool, facts: Sequence[Fact], problems: list[str]) -> int:
+    """The facts that a statement states in full: something is claimed, with the main numbers and names."""
+    if not mask:
+        return 0  # said already
+    if {"part", "whole"} <= seen or "all" in seen:
+        seen = seen | {"share"}
+    full, complaints = 0, []
+    for i, fact in enumerate(facts):
+        if mask >> i & 1:
+            missing = [need for need in _NEEDS[fact.type] if need not in seen]
+            if fact.type == "own_rhythm" and not seen & _NUMBERS["own_rhythm"].keys():
+                missing = ["number"]
+            if claimed and not missing:
+                full |= 1 << i
+            else:
+                complaints.append(f"claim {fact.type} misses its {' and '.join(missing) or 'statement'}")
+    if not full:
+        problems.extend(complaints[:1])
+    return full

@@ -1,0 +1,145 @@
+"""How the grounding check reads a language: its vocabulary is closed, and each phrase has one meaning.
+
+What is in no phrase, no number and no quotation marks is a word for which there can be no evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+# Keys of evidence: a type, or "type:variant".
+ANCHORED = ("bought_next", "bought_together", "similar_product", "own_history")
+TASTES = ("taste_brand", "taste_category", "taste_price_band")
+PRICES = ("price_below_usual", "price_drop")
+PERIODS = ("own_rhythm", "trend", "rank_in_category")
+# What a counted noun can be about.
+UNITS: dict[str, tuple[str, ...]] = {
+    "people": ("bought_next", "bought_together", "trend", "segment"),
+    "friends": ("friends",),
+    "reviews": ("rating_praise", "aspect_praise"),
+    "items": TASTES,
+    "times": ("own_rhythm",),
+    "day": PERIODS,
+    "week": PERIODS,
+    "month": PERIODS,
+    "mean": ("rating_praise",),
+    "rank": ("rank_in_category",),
+    "money": PRICES,
+}
+# What a cue says of its own: "your usual" is a claim, "from" is none.
+CUES: dict[str, tuple[str, ...]] = {
+    "every": ("own_rhythm",),
+    "since": ("own_rhythm",),
+    "window": ("trend", "rank_in_category"),
+    "rank": ("rank_in_category",),
+    "usual": ("price_below_usual",),
+    "than": (),
+    "before": (),
+    "price": (),
+    "all": (),
+}
+
+
+class Item(NamedTuple):
+    """One read phrase.
+
+    kind: word (states nothing), end (of sentence), cut (between clauses), reason ("because"), claim, place (a claim
+    that a brand or category follows), act, unit, number, name, cue (says what the next number is), currency, ratio
+    ("of the"), banned, unknown. `value` depends on the kind; `keys`: the evidence keys that can support it.
+    """
+
+    kind: str
+    text: str
+    value: Any = None
+    keys: tuple[str, ...] = ()
+
+
+class Lexicon(NamedTuple):
+    """A language's tokens and phrases. `phrases` is a trie of tokens; an item stands under the key ""."""
+
+    token: re.Pattern[str]
+    phrases: dict[str, Any]
+    numerals: re.Pattern[str]
+
+
+def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lexicon:
+    """A lexicon from (phrases separated by "|", their item).
+
+    Raises:
+        ValueError: a phrase has two meanings.
+    """
+    pattern = re.compile(token)
+    trie: dict[str, Any] = {}
+    for phrases, item in items:
+        for phrase in phrases.split("|"):
+            node = trie
+            for part in pattern.findall(phrase):
+                node = node.setdefault(part.lower(), {})
+            if "" in node:
+                raise ValueError(f"phrase {phrase!r} has two meanings")
+            node[""] = item._replace(text=phrase)
+    return Lexicon(pattern, trie, re.compile(numerals))
+
+
+def word(phrases: str) -> tuple[str, Item]:
+    """Phrases that state nothing."""
+    return phrases, Item("word", "")
+
+
+def claim(phrases: str, *keys: str) -> tuple[str, Item]:
+    """Phrases that only evidence of these keys supports."""
+    return phrases, Item("claim", "", keys=keys)
+
+
+def place(phrases: str, *keys: str) -> tuple[str, Item]:
+    """Claims directly before the brand or category that they speak of."""
+    return phrases, Item("place", "", keys=keys)
+
+
+def act(phrases: str, action: str) -> tuple[str, Item]:
+    """Verbs of an action."""
+    return phrases, Item("act", "", action)
+
+
+def unit(phrases: str, name: str, role: str | None = None, code: str | None = None) -> tuple[str, Item]:
+    """What the number before counts; `role` where the unit itself says it ("days ago"), `code` of a currency."""
+    return phrases, Item("unit", "", (name, role, code), UNITS[name])
+
+
+def number(phrases: str, value: float, role: str | None = None, unit_name: str | None = None) -> tuple[str, Item]:
+    """A number in words, with its role ("twice") or unit ("a week") where the phrase has one."""
+    return phrases, Item("number", "", (value, role, unit_name))
+
+
+def cue(phrases: str, name: str, *keys: str) -> tuple[str, Item]:
+    """Says what the next number is, and claims what the cue, or `keys`, say."""
+    return phrases, Item("cue", "", name, keys or CUES[name])
+
+
+def ratio(phrases: str, left: str, right: str) -> tuple[str, Item]:
+    """Between the numbers of a share: which is the part and which the whole."""
+    return phrases, Item("ratio", "", (left, right))
+
+
+def plain(kind: str, phrases: str) -> tuple[str, Item]:
+    """Phrases of a kind without a value: cut, end, reason, banned."""
+    return phrases, Item(kind, "")
+
+
+def currency(phrases: str, code: str) -> tuple[str, Item]:
+    """A currency sign that stands before its number."""
+    return phrases, Item("currency", "", code)
+
+
+NAME = r"“[^“”]*”|《[^《》]*》"
+NUMERAL = r"[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
+CURRENCIES = [
+    currency("$", "USD"),
+    currency("£", "GBP"),
+    currency("€", "EUR"),
+    currency("¥|CN¥", "CNY"),
+    currency("JP¥", "JPY"),
+]
+SIGNS = r"(?:CN|JP)¥|[A-Z]{3}(?=\s?[0-9])"

@@ -1,0 +1,206 @@
+"""A finished sentence, read into clauses: its names, its numbers with their roles, its claims. No evidence here."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from libs.explain.lexicon import Item, Lexicon
+
+DURATIONS = {"day": 1.0, "week": 7.0, "month": 30.44}  # in days
+_ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)")
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
+_MONEY = {"usual": "usual", "than": "usual", "before": "before"}
+_REVIEWS = ("rating_praise", "aspect_praise")
+
+
+class Number:
+    """A number as read. `role` says what it counts (None: nothing known), `code` the currency."""
+
+    __slots__ = ("code", "cue", "role", "text", "unit", "value")
+
+    def __init__(self, text: str, value: float, role: str | None, unit: str | None, cue: str | None) -> None:
+        self.text, self.value, self.role, self.unit, self.cue = text, value, role, unit, cue
+        self.code: str | None = None
+        if unit and role is None:
+            self.take_duration(unit, None)
+
+    def take_duration(self, unit: str, role: str | None) -> None:
+        """Becomes a length of time; its role comes from the unit ("days ago") or the cue ("every")."""
+        self.unit = unit
+        self.role = role or (self.cue if self.cue in ("every", "window", "since") else None)
+
+    def take_money(self, code: str | None) -> None:
+        """Becomes an amount: the price now, unless a cue says otherwise."""
+        self.unit, self.code = "money", code
+        self.role = _MONEY.get(self.cue or "", "price")
+
+
+class Clause:
+    """What stands between two cuts. `names` holds (name, whether it follows "is from" or "is in")."""
+
+    __slots__ = ("because", "claims", "ends", "names", "numbers")
+
+    def __init__(self, because: bool) -> None:
+        self.because = because
+        self.ends = False
+        self.claims: list[Item] = []
+        self.names: list[tuple[str, bool]] = []
+        self.numbers: list[Number] = []
+
+
+class Reading(NamedTuple):
+    """The clauses, and what no evidence could support: unknown words and superlatives."""
+
+    clauses: list[Clause]
+    problems: list[str]
+
+
+def _chinese_number(text: str) -> float | None:
+    tens, ten, ones = text.rpartition("十")
+    if not ten:
+        return _DIGITS.get(text)
+    high, low = (_DIGITS.get(tens) if tens else 1), (_DIGITS.get(ones) if ones else 0)
+    return None if high is None or low is None else high * 10 + low
+
+
+def items(sentence: str, lexicon: Lexicon) -> list[Item]:
+    """What the sentence states, phrase by phrase, the longest first; words that state nothing are left out."""
+    tokens: list[str] = lexicon.token.findall(sentence)
+    low = list(map(str.lower, tokens))
+    root, n, i = lexicon.phrases, len(tokens), 0
+    found: list[Item] = []
+    while i < n:
+        node = root.get(low[i])
+        best: Item | None = None
+        start = i
+        i += 1
+        if node is not None:
+            best = node.get("")
+            j = i
+            while j < n and (node := node.get(low[j])) is not None:
+                j += 1
+                if "" in node:
+                    best, i = node[""], j
+        if best is None:
+            token = tokens[start]
+            if token[0] in "“《" and len(token) > 1:
+                best = Item("name", token, token[1:-1])
+            elif token[0] in "0123456789":
+                ordinal = _ORDINAL.fullmatch(token)
+                value = float(ordinal[1] if ordinal else token.replace(",", ""))
+                best = Item("number", token, (value, "rank" if ordinal else None, None))
+            elif len(token) == 3 and token.isupper() and token.isascii():
+                best = Item("currency", token, token)
+            else:
+                while i < n and lexicon.numerals.fullmatch("".join(tokens[start : i + 1])):
+                    i += 1
+                text = "".join(tokens[start:i])
+                numeral = _chinese_number(text) if lexicon.numerals.fullmatch(text) else None
+                best = Item("unknown", text) if numeral is None else Item("number", text, (numeral, None, None))
+        if best.kind != "word":
+            found.append(best)
+    return found
+
+
+class _Reader:
+    """Gathers items into clauses."""
+
+    def __init__(self) -> None:
+        self.clauses: list[Clause] = []
+        self.problems: list[str] = []
+        self.start(False)
+
+    def start(self, because: bool) -> None:
+        self.clause = Clause(because)
+        self.cue: str | None = None
+        self.code: str | None = None
+        self.right: str | None = None  # role of the number after "of the", until it comes
+        self.placed = False
+
+    def close(self, ends: bool) -> None:
+        clause = self.clause
+        clause.ends = ends
+        self.clauses.append(clause)
+        self.start(clause.because and not ends)
+
+    def take(self, item: Item) -> None:
+        """Adds an item to the clause, or ends the clause."""
+        kind, clause = item.kind, self.clause
+        placed, self.placed = self.placed, kind == "place"
+        if kind == "cut" or kind == "end":
+            self.close(kind == "end")
+        elif kind == "name":
+            clause.names.append((item.value, placed))
+        elif kind == "number":
+            self.number(item)
+        elif kind == "unit" or (item.text == "review" and clause.numbers and clause.numbers[-1].role is None):
+            self.unit(item)
+        elif kind == "ratio":
+            if clause.numbers:
+                clause.numbers[-1].role, self.right = item.value
+        elif kind == "currency":
+            self.code = item.value
+        elif kind == "reason":
+            clause.because = True
+        elif kind == "banned":
+            self.problems.append(f"unsupported claim “{item.text}”")
+        elif kind == "unknown":
+            self.problems.append(f"word “{item.text}” has no evidence")
+        else:  # a claim, a place, a cue or an action
+            if kind == "cue":
+                self.cue = item.value
+            if item.keys or kind == "act":
+                clause.claims.append(item)
+
+    def number(self, item: Item) -> None:
+        value, role, unit = item.value
+        n = Number(item.text, value, role, unit, self.cue)
+        if self.right is not None:
+            n.role, self.right = self.right, None
+        elif self.cue in ("rank", "all"):
+            n.role = self.cue
+        if self.code is not None:
+            n.take_money(self.code)
+        self.clause.numbers.append(n)
+        self.cue = self.code = None
+
+    def unit(self, item: Item) -> None:
+        """A counted noun: gives its number a role, and claims something by itself."""
+        if item.kind == "act":
+            item = Item("unit", item.text, ("reviews", None, None), _REVIEWS)
+        name, role, code = item.value
+        numbers = self.clause.numbers
+        last = numbers[-1] if numbers else None
+        if self.right is not None and last is not None:  # "five of your friends": no share after all
+            last.role, self.right = None, None
+        if name in DURATIONS:
+            if last is None or last.unit is not None or self.cue is not None:  # "every week"
+                last = Number(item.text, 1.0, None, None, self.cue)
+                numbers.append(last)
+                self.cue = None
+            last.take_duration(name, role)
+        elif last is None:
+            if name == "items":  # "this item"
+                return
+        elif last.role is None:
+            if name == "times" and last.value == 1 and len(numbers) > 1 and numbers[-2].role == "every":
+                numbers.pop()  # "once every two weeks", in Chinese
+                return
+            last.unit, last.role = name, role or name
+            if name == "money":
+                last.take_money(code)
+        elif last.role == "rank" and name in ("people", "rank"):  # 第3位: a place, not a person
+            return
+        elif role == "all":
+            last.role = "all"
+        self.clause.claims.append(item)
+
+
+def read(sentence: str, lexicon: Lexicon) -> Reading:
+    """The sentence as clauses."""
+    reader = _Reader()
+    for item in items(sentence, lexicon):
+        reader.take(item)
+    reader.close(True)
+    return Reading(reader.clauses, reader.problems)
