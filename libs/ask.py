@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import duckdb
 from deltalake import DeltaTable
@@ -17,7 +18,7 @@ class AskError(ValueError):
     """A question that cannot be answered; one line."""
 
 
-def connect(warehouse: str, sql: str, storage_options: dict[str, str] | None = None) -> duckdb.DuckDBPyConnection:
+def connect(warehouse: str, sql: str) -> duckdb.DuckDBPyConnection:
     """A connection in which the tables and views that `sql` names stand under their names, and nothing else.
 
     A table that was never written is empty. Files are found through the table's log: a reader sees one version.
@@ -29,26 +30,25 @@ def connect(warehouse: str, sql: str, storage_options: dict[str, str] | None = N
     named = _named(connection, sql)
     for name in named:
         if name in TABLES:
-            _register(connection, warehouse, TABLES[name], storage_options)
+            _register(connection, warehouse, TABLES[name])
     for name in reversed(named):  # views after what they read
         if name in VIEWS:
             # The SQL of a view is the project's own text (libs.tables.views), never a caller's.
             connection.execute(f'CREATE VIEW "{name}" AS {VIEWS[name].sql}')
     # From here on a question can neither open files nor install an extension, nor undo this.
+    connection.execute("SET allowed_directories = [$root]", {"root": urlparse(warehouse).path})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def ask(
-    warehouse: str, sql: str, parameters: list[Any] | None = None, storage_options: dict[str, str] | None = None
-) -> duckdb.DuckDBPyRelation:
+def ask(warehouse: str, sql: str, parameters: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
     """Answers one SELECT; `?` in it stand for `parameters`.
 
     Raises:
         AskError: one line with what DuckDB says.
     """
-    connection = connect(warehouse, sql, storage_options)
+    connection = connect(warehouse, sql)
     try:
         relation = connection.sql(sql, params=parameters)
     except duckdb.Error as error:
@@ -86,18 +86,23 @@ def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     return found
 
 
-def _register(
-    connection: duckdb.DuckDBPyConnection, warehouse: str, found: Table, storage_options: dict[str, str] | None
-) -> None:
+def _register(connection: duckdb.DuckDBPyConnection, warehouse: str, found: Table) -> None:
     layer, name = found.name.split(".")
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{layer}"')
     try:
-        files = DeltaTable(f"{warehouse.rstrip('/')}/{layer}/{name}", storage_options=storage_options)
+        files = DeltaTable(f"{warehouse.rstrip('/')}/{layer}/{name}").file_uris()
     except TableNotFoundError:
+        files = []
+    if not files:
         columns = ", ".join(f'"{c.name}" {duckdb_type(c.type)}' for c in found.columns)
         connection.execute(f'CREATE TABLE "{layer}"."{name}" ({columns})')
         return
-    connection.register(f"{layer}_{name}", files.to_pyarrow_dataset())
+    # DuckDB reads the snapshot's files itself: handed over as a pyarrow dataset, filters are not pushed down, and
+    # deltalake's own dataset fails on partitioned tables with the pyarrow that petastorm holds us to.
+    paths = [unquote(file.removeprefix("file://")) for file in files]
+    rows = connection.read_parquet(paths, hive_partitioning=True, union_by_name=True)
+    typed = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.type)}) AS "{c.name}"' for c in found.columns)
+    rows.project(typed).create_view(f"{layer}_{name}")
     connection.execute(f'CREATE VIEW "{layer}"."{name}" AS SELECT * FROM "{layer}_{name}"')  # noqa: S608
 
 

@@ -129,6 +129,10 @@ class JobContext:
             self.rows_written[name] = rows
         self.log.info("wrote %s: %s rows", name, rows if rows is not None else "?")
 
+    def version(self, name: str) -> int | None:
+        """A table's newest Delta version; None where it was never written."""
+        return delta.version(self.spark, self.run.conf.env.warehouse, table(name))
+
     def uri(self, name: str) -> str:
         """Where a table's files are."""
         return delta.uri(self.run.conf.env.warehouse, table(name))

@@ -67,6 +67,7 @@ class Warehouse:
         folds: tuple[str, ...] = (),
         train_cutoff: str | None = None,
         release_id: str = "2020-02-01-01",
+        attempt: int = 1,
     ) -> JobContext:
         """A job's context. `cutoffs` default to the window's end (and the folds); the training day to the window's end."""
         window = Window(date.fromisoformat(start), date.fromisoformat(end))
@@ -74,7 +75,7 @@ class Warehouse:
         days = tuple(map(date.fromisoformat, cutoffs)) if cutoffs else tuple(sorted({window.end, *fold_days}))
         trained = date.fromisoformat(train_cutoff) if train_cutoff else window.end
         conf = Conf(self.conf.root, self.conf.env, self.conf.shop, self.params)  # type: ignore[arg-type]
-        run = Run("test", conf, window, days, trained, fold_days, release_id, 1, "0.test")
+        run = Run("test", conf, window, days, trained, fold_days, release_id, attempt, "0.test")
         return JobContext(self.spark, run, entry(job), {"pseudonym_key": "0" * 64})
 
     def run(self, job: str, **context: object) -> JobContext:

@@ -16,6 +16,12 @@ def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
     return spark.sql(sql)
 
 
+def view(spark: SparkSession, warehouse: str, name: str) -> DataFrame:
+    """One of libs.tables.views."""
+    register(spark, warehouse, name)
+    return spark.table(name)
+
+
 def register(spark: SparkSession, warehouse: str, sql: str) -> None:
     """Makes the tables and views that `sql` names known to the session: tables by path, views as temporary views."""
     for name in TABLES:

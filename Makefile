@@ -1,0 +1,51 @@
+# `make help` says what there is; `make demo` and `make test` do all set-up by themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONUNBUFFERED := 1
+# TensorFlow's and Spark's chatter about the machine; errors still come through.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export SPARK_LOCAL_IP ?= 127.0.0.1
+
+.PHONY: help setup demo test lint wheel lock audit clean bench-online-retail bench-backtest
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
+
+setup: ## Check prerequisites; make .venv from the lock; build Horovod once; fetch the Delta jars
+	@requirements/setup.sh
+
+demo: setup ## The nightly run on the sample shop, and what it says to three users
+	@$(BIN)/python samples/demo.py
+
+test: setup ## The tests
+	@$(BIN)/pytest
+
+lint: setup ## Format, rules, types, who may import what
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+wheel: setup ## The project as a wheel, for spark-submit --py-files
+	@$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist && ls dist
+
+bench-online-retail: setup ## The whole run on 541,909 rows: CPU, memory, exact accounting
+	@$(BIN)/python tests/benchmarks/online_retail.py
+
+bench-backtest: setup ## Every source and the final list on both shops, with intervals
+	@$(BIN)/python tests/benchmarks/backtest.py
+
+lock: ## Solve requirements/*.in again
+	@cd requirements && for name in jobs bundled_models uv horovod dev; do \
+	  ../$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --python-platform linux --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links \
+	    $$(case $$name in dev) echo -c jobs.lock;; bundled_models|horovod) echo --no-deps;; esac) \
+	    -o $$name.lock $$name.in || exit 1; done
+
+audit: setup ## Known vulnerabilities in the locked packages
+	@$(BIN)/pip-audit --strict --disable-pip -r requirements/jobs.lock
+
+clean: ## Remove what a run or a build left here; caches stay
+	@rm -rf build dist warehouse warehouse.key *.egg-info spark-warehouse

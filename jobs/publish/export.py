@@ -1,0 +1,65 @@
+"""One row of the export: a product in a user's list by the shop's own user id, with its sentence in each language.
+
+The ids are joined back where the key lives: bronze holds them as delivered; their pseudonyms are made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from libs.frames.pseudonyms import with_pseudonym
+from libs.job import JobContext, UserError
+from libs.spark.sql import view
+
+
+@dataclass(frozen=True)
+class Params:
+    """format: parquet or json. folder: where to, one folder a shop and release; empty is `exports` in the warehouse."""
+
+    format: Literal["parquet", "json"] = "parquet"
+    folder: str = ""
+
+
+def run(ctx: JobContext) -> None:
+    params = ctx.params(Params)
+    current = (
+        view(ctx.spark, ctx.run.conf.env.warehouse, "current_release").where(F.col("shop") == ctx.shop.name).first()
+    )
+    if current is None:
+        raise UserError(f"{ctx.shop.name} has no published release to export: run daily first")
+    of_release = F.col("release_id") == current["release_id"]
+    lists = ctx.read("results.recommendations").where(of_release)
+    sentences = ctx.read("results.explanations").where(of_release)
+    rows = as_export(lists, sentences, shop_ids(ctx))
+    folder = f"{params.folder or ctx.run.conf.env.warehouse + '/exports'}/{ctx.shop.name}/{current['release_id']}"
+    rows.coalesce(1).write.mode("overwrite").format(params.format).save(folder)
+    ctx.log.info("exported %s to %s", current["release_id"], folder)
+
+
+def shop_ids(ctx: JobContext) -> DataFrame:
+    """shop_user_id (as delivered) and user_id (pseudonym), one row a user."""
+    frames = [
+        ctx.read(f"bronze.{kind}").select("user_id")
+        for kind in ("transactions", "reviews", "interactions")
+        if kind in ctx.shop.kinds()
+    ]
+    ids = frames[0]
+    for frame in frames[1:]:
+        ids = ids.union(frame)
+    known = ids.where(F.col("user_id").isNotNull()).distinct().withColumnRenamed("user_id", "shop_user_id")
+    return with_pseudonym(known, "shop_user_id", "user_id", ctx.secrets["pseudonym_key"])
+
+
+def as_export(lists: DataFrame, sentences: DataFrame, ids: DataFrame) -> DataFrame:
+    """shop_user_id, rank, product_id, score, sentences (map by language), release_id; ordered for the site's loader."""
+    keys = ["surface", "context", "user_id", "product_id"]
+    told = sentences.groupBy(*keys).agg(
+        F.map_from_entries(F.array_sort(F.collect_list(F.struct("language", "sentence")))).alias("sentences")
+    )
+    joined = lists.join(told, keys, "left").join(ids, "user_id", "inner")
+    names = ["shop_user_id", "surface", "context", "rank", "product_id", "score", "sentences", "as_of", "release_id"]
+    return joined.select(*names).orderBy("shop_user_id", "surface", "context", "rank")

@@ -1,0 +1,61 @@
+"""One row: an attempt that readers may see. Everything before it is invisible; this row publishes all of it at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from libs.job import GateError, JobContext, UserError
+from libs.tables import TABLES, VIEWS
+
+# What a reader of the release sees: the tables its views read.
+_SHOWN = sorted(
+    {t for view in VIEWS.values() for t in view.reads if t in TABLES} - {"results.releases", "results.pins"}
+)
+
+
+def run(ctx: JobContext) -> None:
+    refuse_failed(ctx)
+    lists = ctx.read("results.recommendations").where(F.col("release_id") == ctx.run.release_id)
+    counts = lists.agg(F.count("*").alias("rows"), F.count_distinct("user_id").alias("users")).first()
+    if not counts or not counts["rows"]:
+        raise UserError(f"release {ctx.run.release_id} of {ctx.shop.name} has no recommendations: nothing to publish")
+    languages = ctx.read("results.explanations").where(F.col("release_id") == ctx.run.release_id)
+    told = sorted(row["language"] for row in languages.select("language").distinct().collect())
+    ctx.write(
+        "results.releases", ctx.spark.createDataFrame([release(ctx, counts, told)], TABLES["results.releases"].ddl)
+    )
+    ctx.log.info("published %s: %d users, %d rows", ctx.run.release_id, counts["users"], counts["rows"])
+
+
+def refuse_failed(ctx: JobContext) -> None:
+    """Raises GateError when a gate of the day failed: also for an operator who runs this job by hand."""
+    gates = ctx.read("quality.gate_results").where((F.col("cutoff") == F.lit(ctx.as_of)) & ~F.col("passed"))
+    failed = gates.where(F.col("severity") == "stop").orderBy("gate", "table", "check").first()
+    if failed:
+        raise GateError(
+            f"not published: {failed['gate']} gate, {failed['table']}: {failed['check']} ({failed['observed']})"
+        )
+
+
+def release(ctx: JobContext, counts: Row, languages: list[str]) -> tuple[object, ...]:
+    """The row, in the table's order."""
+    models = ctx.read("training.models").where(F.col("purpose") == "record")
+    used = models.where(F.col("train_cutoff") == ctx.run.train_cutoff).select("model", "version").collect()
+    values = {
+        "shop": ctx.shop.name,
+        "release_id": ctx.run.release_id,
+        "as_of": ctx.as_of,
+        "attempt": ctx.run.attempt,
+        "status": "published",
+        "model_versions": {row["model"]: row["version"] for row in used},
+        "table_versions": {name: version for name in _SHOWN if (version := ctx.version(name)) is not None},
+        "languages": languages,
+        "users": counts["users"],
+        "recommendations": counts["rows"],
+        "stale": ctx.run.stale,
+        "published_at": datetime.now(UTC),
+    }
+    return tuple(values[name] for name in TABLES["results.releases"].column_names)

@@ -1,0 +1,120 @@
+"""One row: a product recommended to a user tonight, its place, and what its score rests on.
+
+fused = sum over sources of w * relative^p, with the weights the back-test fitted (libs.rerank.fusion). The same sum
+without a source, or with the share of its score that a history item carries taken away, says what each moved.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from libs.job import JobContext, UserError, constants
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Params:
+    """list_size: products in a user's list. carriers: history items kept a row, by what they moved."""
+
+    list_size: int = 10
+    carriers: int = 6
+
+
+def run(ctx: JobContext) -> None:
+    params = ctx.params(Params)
+    models = models_of_record(ctx)
+    pool = ctx.read_cutoffs("candidates.candidate_pool", (ctx.as_of,))
+    allowed = filter_rules(pool, sold_out(ctx.read("silver.stock"), ctx), ctx)
+    target = "all" if ctx.shop.repurchasable else "first"
+    scored = with_score(allowed, json.loads(models["fusion"]["fitted"])[target], params.carriers)
+    versions = ", ".join(sorted(row["version"] for row in models.values()))
+    ctx.write("results.recommendations", as_rows(top(scored, params.list_size), ctx, versions))
+
+
+def models_of_record(ctx: JobContext) -> dict[str, dict[str, str]]:
+    """The record models of the run's training day by name.
+
+    Raises:
+        UserError: there is no fused model for the day, or it is older than conf allows.
+    """
+    day, limit = ctx.run.train_cutoff, ctx.run.conf.env.max_model_age_days
+    rows = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day)).collect()
+    models = {row["model"]: row.asDict() for row in rows}
+    if "fusion" not in models:
+        raise UserError(f"no model of {ctx.shop.name} may be used as of {ctx.as_of}: run with --train")
+    if (ctx.as_of - day).days > limit:
+        raise UserError(f"the models of {day} are older than max_model_age_days={limit}: run with --train")
+    return models
+
+
+def sold_out(stock: DataFrame, ctx: JobContext) -> DataFrame:
+    """product_id of products whose last known stock is nothing; a shop without a stock source has none."""
+    newest = Window.partitionBy("product_id").orderBy(F.desc("known_at"), F.desc("day"), "row_id")
+    known = stock.where(F.col("day") < F.lit(ctx.as_of)).withColumn("place", F.row_number().over(newest))
+    return known.where((F.col("place") == 1) & (F.col("quantity") <= 0)).select("product_id")
+
+
+def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
+    """Leaves out products that are blocked, sold out, or owned where the shop sells nobody the same twice."""
+    allowed = pool if ctx.shop.repurchasable else pool.where(~F.col("owned"))
+    allowed = allowed.where(~F.col("product_id").isin(list(ctx.shop.blocklist)))
+    return allowed.join(F.broadcast(out), "product_id", "left_anti")
+
+
+def with_score(pool: DataFrame, fusion: dict[str, list[object]], carriers: int) -> DataFrame:
+    """Adds score, contributions by source, and carriers: history items with the fall of the score without each."""
+    named = zip(fusion["sources"], fusion["weights"], fusion["powers"], strict=True)
+    weights = F.create_map(
+        *[F.lit(v) for s, w, p in named for v in (s, F.struct(F.lit(w).alias("w"), F.lit(p).alias("p")))]
+    )
+
+    def part(source: Column, kept: Column) -> Column:
+        weight = weights[source["source"]]
+        return F.coalesce(weight["w"] * F.pow(source["relative"] * kept, weight["p"]), F.lit(0.0))
+
+    parts = F.transform("sources", lambda s: F.struct(s["source"].alias("source"), part(s, F.lit(1.0)).alias("part")))
+    falls = F.flatten(
+        F.transform(
+            "sources",
+            lambda s: F.transform(
+                s["carriers"],
+                lambda c: F.struct(
+                    (part(s, F.lit(1.0)) - part(s, 1.0 - c["share"])).alias("contribution"),
+                    s["source"].alias("source"),
+                    c["product_id"].alias("product_id"),
+                ),
+            ),
+        )
+    )
+    kept = F.slice(F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0))), 1, carriers)
+    return (
+        pool.withColumn("parts", F.filter(parts, lambda p: p["part"] > 0))
+        .withColumn("score", F.aggregate("parts", F.lit(0.0), lambda total, p: total + p["part"]))
+        .withColumn("contributions", F.map_from_entries(F.col("parts")))
+        .withColumn("carriers", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"])))
+    )
+
+
+def top(scored: DataFrame, list_size: int) -> DataFrame:
+    """The best `list_size` products of each user; equal scores by product_id."""
+    place = F.row_number().over(Window.partitionBy("user_id").orderBy(F.desc("score"), "product_id"))
+    return scored.where(F.col("score") > 0).withColumn("rank", place).where(F.col("rank") <= list_size)
+
+
+def as_rows(best: DataFrame, ctx: JobContext, versions: str) -> DataFrame:
+    columns = constants(
+        ctx,
+        release_id=ctx.run.release_id,
+        surface="home",
+        context="default",
+        as_of=ctx.as_of,
+        model_version=versions,
+        schema_version=SCHEMA_VERSION,
+    ) | {"propensity": F.lit(None).cast("double")}
+    names = ("user_id", "rank", "product_id", "score", "contributions", "carriers")
+    return best.select(*names).withColumns(columns)

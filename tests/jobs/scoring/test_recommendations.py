@@ -1,0 +1,89 @@
+import json
+from datetime import date, timedelta
+
+import pytest
+
+from libs.job import UserError
+
+DAY = date(2020, 2, 1)
+# fused = .6 * als^.5 + .4 * popular
+FUSION = {"sources": ["als", "popular"], "weights": [0.6, 0.4], "powers": [0.5, 1.0]}
+
+
+def seed_model(warehouse, day=DAY):
+    row = {
+        "model": "fusion",
+        "version": f"fusion-{day}",
+        "purpose": "record",
+        "train_cutoff": day,
+        "parameters": "{}",
+        "data_versions": {},
+        "code_version": "0",
+        "fitted": json.dumps({"all": FUSION, "first": FUSION}),
+    }
+    warehouse.seed("training.models", [row])
+
+
+def candidate(product, owned=False, **sources):
+    listed = [
+        {"source": name, "rank": 1, "relative": relative, "carriers": carriers}
+        for name, (relative, carriers) in sorted(sources.items())
+    ]
+    return {"cutoff": DAY, "user_id": "u", "product_id": product, "owned": owned, "sources": listed}
+
+
+def lists(warehouse):
+    return warehouse.rows("results.recommendations", "rank", "product_id")
+
+
+def test_scores_are_the_weighted_sum_and_carriers_tell_what_each_history_item_moved(warehouse):
+    seed_model(warehouse)
+    carried = [{"product_id": "h1", "share": 0.75}, {"product_id": "h2", "share": 0.0}]
+    warehouse.seed("candidates.candidate_pool", [candidate("p", als=(1.0, carried), popular=(0.5, []))])
+    warehouse.run("scoring.recommendations")
+    row = warehouse.read("results.recommendations").first()
+    # .6 * 1^.5 + .4 * .5 = .8; without h1: .6 * (.25)^.5 = .3, a fall of .3; h2 carries nothing and is no carrier.
+    assert row.score == pytest.approx(0.8)
+    assert row.contributions == pytest.approx({"als": 0.6, "popular": 0.2})
+    assert [(c.source, c.product_id, round(c.contribution, 9)) for c in row.carriers] == [("als", "h1", 0.3)]
+
+
+def test_equal_scores_are_ordered_by_product_and_the_list_is_cut(warehouse):
+    seed_model(warehouse)
+    warehouse.params["scoring.recommendations"] = {"list_size": 2}
+    warehouse.seed("candidates.candidate_pool", [candidate(p, popular=(0.5, [])) for p in ("c", "a", "b")])
+    warehouse.run("scoring.recommendations")
+    assert lists(warehouse) == [(1, "a"), (2, "b")]
+
+
+def test_blocked_sold_out_and_owned_products_are_not_recommended(make_warehouse):
+    warehouse = make_warehouse(repurchasable=False, blocklist=("blocked",))
+    seed_model(warehouse)
+    pool = [candidate(p, popular=(0.5, [])) for p in ("blocked", "sold_out", "restocked", "later", "fine")]
+    warehouse.seed("candidates.candidate_pool", [*pool, candidate("owned", owned=True, popular=(1.0, []))])
+
+    def stock(product, day, quantity):
+        return {"product_id": product, "day": day, "event_day": day, "quantity": quantity, "row_id": f"{product}{day}"}
+
+    before, after = DAY - timedelta(days=9), DAY - timedelta(days=1)
+    warehouse.seed(
+        "silver.stock",
+        [
+            stock("sold_out", before, 5),
+            stock("sold_out", after, 0),
+            stock("restocked", before, 0),
+            stock("restocked", after, 3),
+            stock("later", DAY, 0),  # known on the day itself: not before it
+        ],
+    )
+    warehouse.run("scoring.recommendations")
+    assert [product for _, product in lists(warehouse)] == ["fine", "later", "restocked"]
+
+
+def test_no_model_or_one_too_old_stops_with_one_line(warehouse):
+    warehouse.seed("candidates.candidate_pool", [candidate("p", popular=(0.5, []))])
+    with pytest.raises(UserError, match="no model of tiny may be used as of 2020-02-01: run with --train"):
+        warehouse.run("scoring.recommendations")
+    seed_model(warehouse, date(2019, 12, 2))
+    with pytest.raises(UserError, match="older than max_model_age_days=28"):
+        warehouse.run("scoring.recommendations", train_cutoff="2019-12-02")
