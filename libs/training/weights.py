@@ -1,0 +1,82 @@
+"""Model folders at a URI: `file://`, `s3a://` (any store pyarrow knows), or a plain path. No Spark, no TensorFlow."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from libs.models.files import Arrays, ModelFileError, read_about, read_arrays, write_arrays
+from libs.models.score import MODEL, SERVING
+from libs.training.models_of_record import weights_checksum
+
+
+def model_uri(warehouse: str, shop: str, model: str, version: str) -> str:
+    """Where a model's files are: `<warehouse>/models/<shop>/<model>/<version>`."""
+    return f"{warehouse.rstrip('/')}/models/{shop}/{model}/{version}"
+
+
+def save_folder(folder: Path, uri: str) -> str:
+    """Copies a local model folder to `uri`; returns its checksum (`weights_checksum`). A rerun replaces the files."""
+    store, path = _filesystem(uri)
+    store.create_dir(path, recursive=True)
+    fs.copy_files(str(folder.resolve()), path, fs.LocalFileSystem(), store)
+    return weights_checksum(folder)
+
+
+@contextmanager
+def fetched_folder(uri: str, checksum: str | None) -> Iterator[Path]:
+    """A local copy of the model folder at `uri`, deleted afterwards.
+
+    Args:
+        uri: `weights_uri` of training.models.
+        checksum: of the same row.
+
+    Raises:
+        ModelFileError: no folder there, or its files are not those the row of training.models names.
+    """
+    store, path = _filesystem(uri)
+    if store.get_file_info(path).type != fs.FileType.Directory:
+        raise ModelFileError(f"{uri}: no such model folder; train the model again")
+    with tempfile.TemporaryDirectory(prefix="reasonrec-model-") as local:
+        fs.copy_files(path, local, store, fs.LocalFileSystem())
+        folder = Path(local)
+        try:
+            found = weights_checksum(folder)
+        except FileNotFoundError:
+            raise ModelFileError(f"{uri}: holds no model file; train the model again") from None
+        if found != checksum:
+            raise ModelFileError(
+                f"{uri}: checksum {found[:12]} differs from that of training.models ({str(checksum)[:12]}):"
+                " truncated or swapped; train the model again"
+            )
+        yield folder
+
+
+def save_arrays(uri: str, arrays: Arrays, about: Any) -> str:
+    """Writes named arrays and what JSON can hold as a model folder at `uri`; returns its checksum."""
+    with tempfile.TemporaryDirectory(prefix="reasonrec-model-") as local:
+        write_arrays(Path(local), MODEL, {SERVING: arrays}, about)
+        return save_folder(Path(local), uri)
+
+
+def load_arrays(uri: str, checksum: str | None) -> tuple[Arrays, Any]:
+    """(arrays, about) that `save_arrays` wrote.
+
+    Raises:
+        ModelFileError: as `fetched_folder`, naming the URI or the file.
+    """
+    with fetched_folder(uri, checksum) as folder:
+        return read_arrays(folder, MODEL, SERVING), read_about(folder, MODEL)
+
+
+def _filesystem(uri: str) -> tuple[fs.FileSystem, str]:
+    """(file system, path in it). Hadoop's name for S3 is s3a, pyarrow's is s3."""
+    if "://" not in uri:
+        uri = Path(uri.removeprefix("file:")).resolve().as_uri()
+    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    return found
