@@ -45,14 +45,14 @@ CATALOG: tuple[Entry, ...] = (
         "ingest.bronze",
         "Brings the window's rows of each source in, mapped onto the contract, as delivered.",
         (),
-        (*_BRONZE, "bronze.rejected"),
+        _BRONZE,
         compute="large",
     ),
     Entry(
         "ingest.silver",
         "Types, cleans, pseudonymises and deduplicates; quarantines what is malformed, with its reason.",
-        (*_BRONZE, "bronze.rejected"),
-        (*_SILVER, "quality.quarantine", "quality.ingest_counts"),
+        _BRONZE,
+        (*_SILVER, "bronze.rejected", "quality.quarantine", "quality.ingest_counts"),
         compute="large",
     ),
     Entry(

@@ -31,6 +31,7 @@ class SourceConf(_Strict):
     """One source of a shop: where its files are and how their columns map onto the contract.
 
     `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
+    `multiline` is for a CSV whose quoted fields hold line breaks: such a file cannot be read in parts.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class SourceConf(_Strict):
     columns: dict[str, str]
     encoding: str = "utf-8"
     delimiter: str = ","
+    multiline: bool = False
     where: str | None = None
     attributes: dict[str, str] = {}
     sensitive: dict[str, str] = {}

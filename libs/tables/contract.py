@@ -215,7 +215,8 @@ period | string! | month or year of `day`, the partition
 day | date! | business day of the delivery: the file's {date}, else the day the row was known; 1970-01-01 is timeless
 source | string! | the source's name in the shop's mapping
 row_id | string! | hash of the source, the row as delivered and, for equal rows, its number among them
-excluded | string | why the row is not merchandise, by the mapping's `exclude`; null for the rest"""
+excluded | string | why the row is not merchandise, by the mapping's `exclude`; null for the rest
+broken | string | the row as delivered where it cannot be read at all (a broken JSON line, a CSV line with too few fields); null for the rest"""
 
 _SILVER_META = """shop | string! | the shop
 period | string! | month or year of `day`, the partition
