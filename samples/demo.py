@@ -1,0 +1,62 @@
+"""`make demo`: the nightly run on the sample shop, then what it says to three users, and what to ask next."""
+
+from __future__ import annotations
+
+import sys
+
+from libs.ask import ask
+from libs.conf import conf_root, load
+from libs.process_tree import measure
+
+SHOP, START, END = "music_store", "1998-01-01", "2014-06-30"
+LIMIT = 12  # CPU-minutes of the whole process tree
+RUN = ["reasonrec", "run", "daily", "--shop", SHOP, "--start", START, "--end", END, *sys.argv[1:]]
+
+# Three users with long, middling and short histories, and their two best products.
+USERS = """
+SELECT p.user_id, p.events, p.segment_name FROM current_user_profiles AS p
+JOIN (SELECT DISTINCT user_id FROM current_recommendations) AS r USING (user_id)
+WHERE p.shop = ? ORDER BY p.events DESC, p.user_id"""
+REASONS = """
+SELECT rank, title, language, sentence FROM recommendations_with_reasons
+WHERE shop = ? AND user_id = ? AND rank <= 2 ORDER BY rank, language"""
+SHARES = """
+SELECT count(*) AS rows, avg(CAST(grounded AS INT)) AS grounded, avg(CAST(contribution > 0 AS INT)) AS moved
+FROM current_explanations WHERE shop = ?"""
+
+
+def main() -> None:
+    done = measure(RUN)
+    if done.status:
+        sys.exit(done.status)
+    show()
+    cpu = done.cpu_s / 60
+    print(
+        f"\nfigure: demo cpu_minutes={cpu:.2f} wall_minutes={done.wall_s / 60:.2f} ratio={cpu / LIMIT:.2f} of {LIMIT}"
+    )
+    sys.exit(cpu > LIMIT)
+
+
+def show() -> None:
+    warehouse = load(conf_root(), "dev", None).env.warehouse
+    users = ask(warehouse, USERS, [SHOP]).fetchall()
+    for user, events, segment in (users[0], users[len(users) // 3], users[-1]):
+        print(f"\nUser {user[:8]}, {events} reviews, segment “{segment}”")
+        for rank, title, language, sentence in ask(warehouse, REASONS, [SHOP, user]).fetchall():
+            print(f"  {f'{rank}. {title}' if language == 'en' else '':40.40} [{language}] {sentence}")
+    rows, grounded, moved = ask(warehouse, SHARES, [SHOP]).fetchall()[0]
+    print(
+        f"\n{rows} sentences, {grounded:.1%} grounded in their evidence; {moved:.1%} cite a fact that moved the score."
+    )
+    print("\nAsk more (each answers in about a second):")
+    for example in (
+        "reasonrec sql \"SELECT title, sentence FROM recommendations_with_reasons WHERE language = 'en' LIMIT 5\"",
+        'reasonrec sql "SELECT type, count(*) AS facts FROM evidence GROUP BY type ORDER BY facts DESC"',
+        "reasonrec sql \"SELECT list, target, value, low, high FROM quality.metrics WHERE metric = 'ndcg' AND k = 10\"",
+        f"reasonrec why --shop {SHOP} --user A3EBHHCZO6V2A4 --product PRODUCT_ID",
+    ):
+        print(f"  .venv/bin/{example}")
+
+
+if __name__ == "__main__":
+    main()

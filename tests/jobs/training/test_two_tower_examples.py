@@ -1,0 +1,58 @@
+from datetime import date
+
+DAY = date(2020, 2, 1)
+
+
+def history(user, *events):
+    """events: (step, day of January, product)."""
+    listed = [
+        {"step": step, "event_day": date(2020, 1, day), "product_id": product, "kind": "purchase", "quantity": 1}
+        | {"amount": None, "rating": None}
+        for step, day, product in events
+    ]
+    return {"cutoff": DAY, "user_id": user, "events": listed, "owned": []}
+
+
+def seed(warehouse, *histories):
+    warehouse.seed("features.user_history", list(histories))
+    vocabulary = [{"cutoff": DAY, "product_id": p, "id": i} for i, p in enumerate("abcd", 1)]
+    warehouse.seed("training.vocabulary", vocabulary)
+    numbers = {
+        "recency_days": 1,
+        "frequency": 1,
+        "events": 1,
+        "products": 1,
+        "tenure_days": 1,
+        "ratings": 0,
+        "tastes": {},
+    }
+    warehouse.seed(
+        "features.user_profile",
+        [numbers | {"cutoff": DAY, "user_id": h["user_id"], "vector": [0.5, 0.25]} for h in histories],
+    )
+
+
+def test_a_target_sees_only_products_of_earlier_steps(warehouse):
+    seed(warehouse, history("u", (1, 1, "a"), (2, 11, "b"), (2, 11, "c"), (3, 14, "d")))
+    warehouse.run("training.two_tower_examples")
+    found = {}
+    for row in warehouse.read("training.two_tower_examples").collect():
+        found[row.target] = (row.step, row.history[-4:], row.history_age[-4:], len(row.history), list(row.profile))
+    assert found == {
+        2: (2, [0, 0, 0, 1], [0.0, 0.0, 0.0, 10.0], 20, [0.5, 0.25]),
+        3: (2, [0, 0, 0, 1], [0.0, 0.0, 0.0, 10.0], 20, [0.5, 0.25]),
+        4: (3, [0, 1, 2, 3], [0.0, 13.0, 3.0, 3.0], 20, [0.5, 0.25]),
+    }
+
+
+def test_products_outside_the_vocabulary_are_left_out_and_only_the_last_targets_are_kept(warehouse):
+    seed(warehouse, history("u", (1, 1, "a"), (2, 2, "unknown"), (3, 3, "b"), (4, 4, "c"), (5, 5, "d")))
+    warehouse.params["training.two_tower_examples"] = {"targets": 2}
+    warehouse.run("training.two_tower_examples")
+    assert warehouse.rows("training.two_tower_examples", "step", "target") == [(4, 3), (5, 4)]
+
+
+def test_the_snapshot_has_a_file_a_rank(warehouse):
+    seed(warehouse, *[history(f"u{i}", (1, 1, "a"), (2, 2, "b")) for i in range(20)])
+    warehouse.run("training.two_tower_examples")
+    assert len(warehouse.read("training.two_tower_examples").inputFiles()) >= 2
