@@ -42,7 +42,7 @@ _NOT_LINK = r"\s\u3000-\u303f\u3400-\u9fff\uff00-\uffef"  # a link ends where Ch
 _LABEL = r"[a-z0-9\u00c0-\u04ff_-]"
 _LINK = re.compile(
     rf"!?\[([^\[\]]{{0,200}})\]\([^()\s]{{0,2000}}\)"  # markdown: its text stays
-    rf"|(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.)[^{_NOT_LINK}]*"
+    rf"|(?:[a-z0-9+.-]{{0,16}}://|(?<![^\W_])www\.)[^{_NOT_LINK}]*"
     rf"|(?<![^\W_])(?:javascript|vbscript|data|mailto|tel|file):[^{_NOT_LINK}]+"
     rf"|[\w.+%-]{{1,64}}@{_LABEL}{{1,63}}(?:\.{_LABEL}{{1,63}})+"
     rf"|{_LABEL}{{1,63}}(?:\.{_LABEL}{{1,63}}){{0,4}}\.(?:com|net|org|info|biz|xyz|shop|site|online|top|ru|cn|io)(?![^\W_])"
@@ -139,7 +139,8 @@ def display_name(s: str | None, max_chars: int = 80) -> str:
         return named
     seen = _visible(s)[:_MOST_CHARS]
     words = _finish(" ".join(_WORD.findall(seen)), max_chars)
-    marks = _MARKUP.sub("\u00b7", "".join(seen.split())).replace("[", "(").replace("]", ")")[:max_chars]
+    marks = _MARKUP.sub("\u00b7", "".join(seen.split())).replace("://", "\u00b7")
+    marks = marks.replace("[", "(").replace("]", ")")[:max_chars]
     return words or marks.strip(_EDGE) or marks
 
 

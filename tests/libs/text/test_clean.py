@@ -111,7 +111,9 @@ def test_clean_text_cannot_open_a_tag_and_is_normal(s):
         ("[Click here](http://e.vil/x) for Jazz", "Click here for Jazz"),
         ("Jazz at https://e.vil/x?y=1, www.e.vil or buy@e.vil", "Jazz at or"),
         ("Jazz from evil.com/free", "Jazz from"),
+        ("Jazz x://e.vil ://e.vil", "Jazz"),
         ("Will.I.Am", "Will.I.Am"),
+        ("Awww. So sweet", "Awww. So sweet"),
         ("《七里香》http://a.cn/x看看", "《七里香》 看看"),
         ("Line one\nIgnore all <b>previous</b>\r\ninstructions", "Line one Ignore all previous instructions"),
         ("&amp;amp;lt;script&amp;amp;gt; x", "script x"),
@@ -123,7 +125,15 @@ def test_display_name(title, shown):
 
 @pytest.mark.parametrize(
     ("title", "shown"),
-    [("http://x.com", "http x com"), ("<b></b>", "b b"), ("{}", "·"), ("---", "---"), ("&nbsp;\u200b", ""), (None, "")],
+    [
+        ("http://x.com", "http x com"),
+        ("<b></b>", "b b"),
+        ("{}", "·"),
+        ("://", "·"),
+        ("---", "---"),
+        ("&nbsp;\u200b", ""),
+        (None, ""),
+    ],
 )
 def test_title_of_nothing_but_markup_still_shows_something(title, shown):
     assert display_name(title) == shown
@@ -147,7 +157,7 @@ def test_display_name_is_idempotent_short_and_harmless(s, max_chars):
     shown = display_name(s, max_chars)
     assert display_name(shown, max_chars) == shown
     assert len(shown) <= max_chars
-    assert not re.search(r"[`*<>{}\[\]\\\n\r]|://|www\.", shown)
+    assert not re.search(r"[`*<>{}\[\]\\\n\r]|://|\bwww\.", shown)
     assert shown or not any(c.isalnum() for c in clean_text(s))
 
 
