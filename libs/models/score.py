@@ -1,0 +1,255 @@
+"""Scores and their split over the history, in NumPy alone: one code for the nightly batch and, later, online.
+
+Shapes: u users, l history slots, n products (row 0 is padding), d factors, m (user, product) pairs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.models.files import Arrays, read_arrays
+
+MODEL = "model"  # name of a model folder's description
+SERVING = "serving"  # the part of it that this module reads
+PADDING_BIAS = -1e9  # score of the padding row
+
+Floats = NDArray[np.float64] | NDArray[np.float32]
+Ints = NDArray[np.int64] | NDArray[np.int32]
+_BLOCK = 1 << 25  # floats of one temporary array: 128 MB at most
+
+
+def log_share(counts: Floats) -> NDArray[np.float32]:
+    """log of each product's share of `counts` [n + 1], a half added to every product so that none is at -inf.
+
+    Row 0, padding, is left at 0.
+    """
+    own = np.asarray(counts, np.float64)[1:] + 0.5
+    out: NDArray[np.float32] = np.concatenate([[0.0], np.log(own / own.sum())]).astype(np.float32)
+    return out
+
+
+def log_trend(recent: Floats, trained: Floats, strength: float | None = None) -> NDArray[np.float32]:
+    """log of recent demand over demand in the training rows, shrunk to 0 where little is known; float32 [n + 1].
+
+    A model fitted on months gives each product the demand of those months. Its score plus log q_recent - log q_trained
+    is the score under recent demand (the prior shift of Saerens, Latinne, Decaestecker, Neural Computation 2002).
+    The recent share is estimated with `strength` pseudo-events of the trained distribution.
+
+    Args:
+        recent: [n + 1] decayed counts of the last days; half-life about a quarter of the horizon served.
+        trained: [n + 1] sums of training weights.
+        strength: pseudo-events; the number of products by default.
+    """
+    n = len(trained) - 1
+    strength = float(n) if strength is None else strength
+    base = np.exp(log_share(trained)[1:].astype(np.float64))
+    counts = np.asarray(recent, np.float64)[1:]
+    ratio = (counts / base + strength) / (counts.sum() + strength)
+    out: NDArray[np.float32] = np.concatenate([[0.0], np.log(ratio)]).astype(np.float32)
+    return out
+
+
+def load_two_tower(folder: Path) -> Arrays:
+    """The serving arrays that `TwoTower.save` wrote.
+
+    Raises:
+        ModelFileError: missing, truncated or swapped file.
+    """
+    return read_arrays(folder, MODEL, SERVING)
+
+
+def two_tower_users(arrays: Arrays, history: Ints, history_age: Floats, profile: Floats) -> NDArray[np.float32]:
+    """User vectors, float32 [u, d + 1]; times `arrays["item_vectors"].T` they give the scores (logits).
+
+    Equals `TwoTower.user_vectors` to 1e-5. A user without history is scored from the profile and popularity; a
+    product id beyond the catalogue counts as padding. Slots that are 0 may stand anywhere.
+
+    Args:
+        arrays: from `load_two_tower`.
+        history: int [u, l], most recent last.
+        history_age: [u, l], days.
+        profile: [u, p].
+    """
+    tower = arrays["tower"]
+    known = np.where((history > 0) & (history < len(tower)), history, 0)
+    present = known > 0
+    vectors = tower[known]
+    logits = vectors @ arrays["query"] - np.exp(arrays["log_decay"]) * history_age.astype(np.float32)
+    logits = np.where(present, logits, np.float32(-1e9))
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-1e9)) * present
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
+    pooled = np.einsum("uld,ul->ud", vectors, weights)
+    place = np.arange(1, known.shape[1] + 1) * present
+    last_id = np.take_along_axis(known, place.argmax(axis=1)[:, None], axis=1)[:, 0]
+    last = tower[last_id]  # all padding gives slot 0, whose id is 0, whose vector is zero
+    inputs = np.concatenate([pooled, last, profile.astype(np.float32)], axis=1)
+    hidden = np.maximum(inputs @ arrays["hidden_map"] + arrays["hidden_bias"], 0)
+    users = pooled * arrays["pool_gate"] + last * arrays["last_gate"]
+    users = users + hidden @ arrays["out_map"] + arrays["out_bias"]
+    if arrays["normalise"]:
+        users = users / np.sqrt((users * users).sum(axis=1, keepdims=True) + 1e-12)
+    out: NDArray[np.float32] = np.concatenate([users, np.ones((len(users), 1))], axis=1).astype(np.float32)
+    return out
+
+
+def relative_scores(users: Floats, item_vectors: Floats, items: Ints) -> NDArray[np.float64]:
+    """exp(logit - the user's greatest logit), [m], in (0, 1]: user vectors [m, d], products [m]."""
+    out = np.empty(len(items))
+    step = max(1, _BLOCK // len(item_vectors))
+    for start in range(0, len(items), step):
+        logits = (users[start : start + step] @ item_vectors[1:].T).astype(np.float64)
+        own = np.take_along_axis(logits, items[start : start + step, None] - 1, axis=1)[:, 0]
+        out[start : start + step] = np.exp(own - logits.max(axis=1))
+    return out
+
+
+def two_tower_shares(
+    arrays: Arrays, history: Ints, history_age: Floats, profile: Floats, pair_users: Ints, pair_items: Ints
+) -> NDArray[np.float64]:
+    """By how much each history product holds up a pair's relative score, float64 [m, l].
+
+    The fall of exp(logit - the user's greatest logit) when that product is taken out of the history (each of its
+    slots at once; the fall stands at the most recent one, the others are 0). Negative where the product spoke
+    against the recommendation. Divide by the relative score for a share.
+
+    Args:
+        arrays: from `load_two_tower`.
+        history, history_age, profile: as in `two_tower_users`.
+        pair_users: int [m], rows of `history`.
+        pair_items: int [m], 1..n.
+    """
+    items = arrays["item_vectors"]
+    slots = history.shape[1]
+    whole = two_tower_users(arrays, history, history_age, profile)
+    base = relative_scores(whole[pair_users], items, pair_items)
+    falls = np.zeros((len(pair_users), slots))
+    later_twin = np.array(
+        [(history[:, slot : slot + 1] == history[:, slot + 1 :]).any(axis=1) for slot in range(slots)]
+    ).T.reshape(history.shape)
+    for slot in range(slots):
+        removed = history == history[:, slot : slot + 1]
+        counts = (history[:, slot] > 0) & ~later_twin[:, slot]
+        chosen = np.flatnonzero(counts[pair_users])
+        if not len(chosen):
+            continue
+        without = two_tower_users(arrays, np.where(removed, 0, history), history_age, profile)
+        falls[chosen, slot] = base[chosen] - relative_scores(without[pair_users[chosen]], items, pair_items[chosen])
+    return falls
+
+
+def _als_matrices(
+    factors: NDArray[np.float64], indptr: Ints, indices: Ints, counts: Floats, alpha: float, reg: float, users: Ints
+) -> NDArray[np.float64]:
+    """A_u = Y'Y + Y'(C_u - I)Y + reg n_u I of the given users, [len(users), d, d]."""
+    gram = factors.T @ factors
+    out = np.empty((len(users), *gram.shape))
+    for row, user in enumerate(users):
+        span = slice(indptr[user], indptr[user + 1])
+        own = factors[indices[span]]
+        positives = np.count_nonzero(counts[span] > 0)
+        out[row] = gram + (own.T * (alpha * np.abs(counts[span]))) @ own + reg * positives * np.eye(len(gram))
+    return out
+
+
+def _check_als(reg: float) -> None:
+    if reg <= 0:
+        raise ValueError("reg must be positive: without it the equations of a short history need not have a solution")
+
+
+def als_user_factors(
+    item_factors: Floats, indptr: Ints, indices: Ints, counts: Floats, alpha: float, reg: float
+) -> NDArray[np.float64]:
+    """The exact user step of implicit ALS, float64 [u, d]: x = (Y'CY + reg n_u I)^-1 Y'C p.
+
+    Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, eq. 4, with
+    c = 1 + alpha |r| and p = [r > 0]; as in Spark MLlib the penalty grows with n_u, the user's ratings above 0
+    (ALS-WR). A user without history gets zeros.
+
+    Args:
+        item_factors: [n, d], row = product.
+        indptr, indices, counts: histories in CSR form: user k has products `indices[indptr[k]:indptr[k + 1]]`, each
+            once, with ratings `counts` of the same span.
+        alpha: confidence of one unit of rating.
+        reg: `regParam` of MLlib, above 0.
+
+    Raises:
+        ValueError: reg is not positive.
+    """
+    _check_als(reg)
+    factors = np.asarray(item_factors, np.float64)
+    users = len(indptr) - 1
+    dim = factors.shape[1]
+    out = np.zeros((users, dim))
+    some = np.flatnonzero(np.diff(indptr) > 0)
+    step = max(1, _BLOCK // (dim * dim))
+    for block in (some[start : start + step] for start in range(0, len(some), step)):
+        right = np.stack([_weighted_sum(factors, indptr, indices, counts, alpha, user) for user in block])
+        left = _als_matrices(factors, indptr, indices, counts, alpha, reg, block)
+        # No positive rating: the right side is zero, and so is the answer, whatever the matrix.
+        solvable = right.any(axis=1)
+        out[block[solvable]] = np.linalg.solve(left[solvable], right[solvable][:, :, None])[:, :, 0]
+    return out
+
+
+def _weights(counts: Floats, alpha: float) -> NDArray[np.float64]:
+    """c p of each rating: 1 + alpha r above 0, else 0."""
+    return np.where(counts > 0, 1 + alpha * np.abs(counts), 0.0).astype(np.float64)
+
+
+def _weighted_sum(
+    factors: NDArray[np.float64], indptr: Ints, indices: Ints, counts: Floats, alpha: float, user: int
+) -> NDArray[np.float64]:
+    span = slice(indptr[user], indptr[user + 1])
+    total: NDArray[np.float64] = _weights(counts[span], alpha) @ factors[indices[span]]
+    return total
+
+
+def als_shares(
+    item_factors: Floats,
+    indptr: Ints,
+    indices: Ints,
+    counts: Floats,
+    alpha: float,
+    reg: float,
+    pair_users: Ints,
+    pair_items: Ints,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """How an ALS score splits over the user's history.
+
+    The score y_i' A_u^-1 Y'Cp is a sum over the history: product j carries y_i' A_u^-1 y_j c_j p_j (Hu et al. 2008,
+    section 5). A share is that part over the whole score; a user's shares of one product sum to 1, and one may be
+    negative. Where the score is 0 all shares are 0.
+
+    Args: as in `als_user_factors`; pairs are `pair_users` [m] (rows of the histories), `pair_items` [m] (rows of
+        `item_factors`).
+
+    Returns:
+        (offsets int64 [m + 1], shares float64 [offsets[m]]): pair k's shares lie at `offsets[k]:offsets[k + 1]`, in
+        the order of that user's `indices`.
+
+    Raises:
+        ValueError: reg is not positive.
+    """
+    _check_als(reg)
+    factors = np.asarray(item_factors, np.float64)
+    lengths = np.diff(indptr)[pair_users]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    shares = np.zeros(offsets[-1])
+    order = np.argsort(pair_users, kind="stable")
+    for pairs in np.split(order, np.flatnonzero(np.diff(pair_users[order])) + 1):
+        if not len(pairs) or not lengths[pairs[0]]:
+            continue
+        user = pair_users[pairs[0]]
+        span = slice(indptr[user], indptr[user + 1])
+        matrix = _als_matrices(factors, indptr, indices, counts, alpha, reg, np.array([user]))[0]
+        weights = _weights(counts[span], alpha)
+        if not weights.any():
+            continue
+        solved = np.linalg.solve(matrix, factors[pair_items[pairs]].T).T
+        parts = (solved @ factors[indices[span]].T) * weights
+        scores = parts.sum(axis=1, keepdims=True)
+        parts = np.divide(parts, scores, out=np.zeros_like(parts), where=scores != 0)
+        for pair, row in zip(pairs, parts, strict=True):
+            shares[offsets[pair] : offsets[pair + 1]] = row
+    return offsets, shares

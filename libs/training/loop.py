@@ -1,0 +1,199 @@
+"""The training loop that each Horovod rank runs, for any task: `horovod.spark.run(train_many, args=(specs,), ...)`.
+
+A task's model is a Keras model with `training_loss(batch, seed) -> scalar`. Randomness is a function of (seed, rank,
+step), so that a resumed run replays what an uninterrupted one would have done, bit for bit.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import horovod.tensorflow as hvd
+import keras
+import numpy as np
+import tensorflow as tf
+
+from libs.models.files import Arrays
+from libs.training.checkpoint import Checkpoint, fingerprint, load_latest, save_checkpoint
+from libs.training.reader import ShardBatches, TrainingDataError, inspect_files, steps_per_epoch
+from libs.training.spec import TrainParams, TrainSpec
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingError(Exception):
+    """A fit that must not be used: loss not finite, rows lost, or ranks that disagree."""
+
+
+def start_runtime(params: TrainParams) -> None:
+    """Horovod, one thread, determinism and the rank's own GPU, before anything else touches TensorFlow."""
+    hvd.init()
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:  # TensorFlow already runs in this process
+        if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+            logger.warning("TensorFlow was started with several threads: this fit need not be bit-equal to others")
+    tf.config.experimental.enable_op_determinism()
+    gpus = tf.config.list_physical_devices("GPU") if params.gpu == "one_per_rank" else []
+    if params.gpu == "one_per_rank":
+        if hvd.local_rank() >= len(gpus):
+            raise TrainingError(f"gpu: one_per_rank, but rank {hvd.rank()} finds {len(gpus)} GPUs; set gpu: none")
+        tf.config.experimental.set_memory_growth(gpus[hvd.local_rank()], True)
+        tf.config.set_visible_devices(gpus[hvd.local_rank()], "GPU")
+    else:
+        tf.config.set_visible_devices([], "GPU")
+
+
+def train(spec: TrainSpec) -> dict[str, Any]:
+    """One fit; see `train_many`."""
+    return train_many([spec])[0]
+
+
+def train_many(specs: Sequence[TrainSpec]) -> list[dict[str, Any]]:
+    """Run the fits one after another on this rank; every rank calls it with the same specs.
+
+    Several fits share one start of TensorFlow, which costs more than a small fit.
+
+    Returns:
+        For each spec: `rank`, `ranks`, `rows` (of all ranks in one pass), `steps` an epoch, `losses` (mean of all
+        ranks for each epoch, those before a resume included), `weights_sha256`, `seconds`, `input_wait_seconds`
+        (of this rank), `model` (folder; None where stopped early).
+
+    Raises:
+        TrainingDataError: files cannot be read, or hold other rows than expected.
+        TrainingError: the loss is not finite, or the ranks' weights differ.
+        CheckpointError: a checkpoint of other parameters or data is in the way.
+    """
+    if not specs:
+        return []
+    start_runtime(specs[0].params)
+    return [_Fit(spec).run() for spec in specs]
+
+
+class _Fit:
+    def __init__(self, spec: TrainSpec) -> None:
+        params = spec.params
+        self.spec, self.params = spec, params
+        facts = inspect_files(spec.files)
+        if spec.expected_rows not in (None, facts.rows):
+            raise TrainingDataError(f"the files hold {facts.rows} rows, the table has {spec.expected_rows}")
+        self.rows = facts.rows
+        self.batches = ShardBatches(
+            facts, hvd.rank(), hvd.size(), params.batch_size, params.seed, buffer_rows=params.buffer_rows
+        )
+        self.steps = steps_per_epoch(facts.rows, hvd.size(), params.batch_size)
+        keras.utils.set_random_seed(params.seed)
+        # bfloat16 keeps float32's range, so that no loss scaling is needed.
+        self.model = spec.task.build(params.seed, "mixed_bfloat16" if params.mixed_precision else "float32")
+        total = params.epochs * self.steps
+        warmup = max(1, int(total * params.warmup_share))
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, total - warmup), warmup_target=params.learning_rate * hvd.size(), warmup_steps=warmup
+        )
+        self.optimizer = keras.optimizers.Adam(rate)
+        self.optimizer.build(self.model.trainable_variables)
+        self.step = self._traced_step()
+
+    def run(self) -> dict[str, Any]:
+        started, waited = time.perf_counter(), 0.0
+        output = Path(self.spec.output)
+        epoch, losses = self._restore(output)
+        last = min(self.params.epochs, self.spec.stop_after_epoch or self.params.epochs)
+        while epoch < last:
+            loss, wait = self._epoch(epoch)
+            losses.append(loss)
+            waited += wait
+            epoch += 1
+            logger.info("epoch %d of %d: loss %.5f", epoch, self.params.epochs, loss)
+            if hvd.rank() == 0:
+                save_checkpoint(output, Checkpoint(epoch, losses, self._state(), self._fingerprint()))
+        checksum = self._assert_equal_ranks()
+        finished = epoch == self.params.epochs
+        if finished and hvd.rank() == 0:
+            self.spec.task.save(self.model, output / "model")
+        return {
+            "rank": hvd.rank(),
+            "ranks": hvd.size(),
+            "rows": self.rows,
+            "steps": self.steps,
+            "losses": losses,
+            "weights_sha256": checksum,
+            "seconds": time.perf_counter() - started,
+            "input_wait_seconds": waited,
+            "model": str(output / "model") if finished else None,
+        }
+
+    def _traced_step(self) -> Any:
+        model, optimizer, clip = self.model, self.optimizer, self.params.clip_norm
+        variables = model.trainable_variables
+        values = [variable.value for variable in variables]
+
+        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
+        def step(batch: dict[str, Any], seed: Any) -> tuple[Any, Any]:
+            with tf.GradientTape() as tape:
+                loss = model.training_loss(batch, seed)
+            # One group: the order of a ring's sums then depends on no timing.
+            tape = hvd.DistributedGradientTape(tape, sparse_as_dense=True, groups=1)
+            gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, values), clip)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            return loss, norm
+
+        return step
+
+    def _epoch(self, epoch: int) -> tuple[float, float]:
+        """Mean loss over ranks and steps, and this rank's seconds of waiting for input."""
+        total, waited, rank = 0.0, 0.0, hvd.rank()
+        clock = time.perf_counter()
+        for index, batch in enumerate(self.batches.epoch(epoch)):
+            waited += time.perf_counter() - clock
+            number = epoch * self.steps + index
+            loss, norm = self.step(batch, tf.constant([self.params.seed + 7919 * rank, 2 * number], tf.int32))
+            value = float(loss)
+            # The norm is of the all-reduced gradients: a bad value on one rank stops every rank at the same step.
+            if not (math.isfinite(value) and math.isfinite(float(norm))):
+                raise TrainingError(
+                    f"loss {value}, gradient norm {float(norm)} at step {number} (epoch {epoch + 1}, rank {rank}): "
+                    "look for NaN in profile or weight, or lower learning_rate"
+                )
+            total += value
+            clock = time.perf_counter()
+        read = int(hvd.allreduce(tf.constant(self.batches.rows_in_pass, tf.int64), op=hvd.Sum, name=f"rows.{epoch}"))
+        if read != self.rows:
+            raise TrainingDataError(f"epoch {epoch + 1}: the ranks read {read} rows, the files hold {self.rows}")
+        mean = hvd.allreduce(tf.constant(total / self.steps, tf.float64), op=hvd.Average, name=f"loss.{epoch}")
+        return float(mean), waited
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.optimizer.variables]
+
+    def _state(self) -> Arrays:
+        return {f"{place:04d}": np.asarray(variable) for place, variable in enumerate(self._variables())}
+
+    def _fingerprint(self) -> str:
+        about = [type(self.spec.task).__name__, asdict(self.spec.task.params), asdict(self.params), hvd.size()]
+        return fingerprint([*about, self.rows], self.spec.task.fingerprint())
+
+    def _restore(self, output: Path) -> tuple[int, list[float]]:
+        """Epochs done and their losses, by rank 0's newest checkpoint; the weights of all ranks are rank 0's after."""
+        done, losses = 0, []
+        if hvd.rank() == 0 and (found := load_latest(output, self._fingerprint())) is not None:
+            for place, variable in enumerate(self._variables()):
+                variable.assign(found.state[f"{place:04d}"])
+            done, losses = found.epoch, list(found.losses)
+        done = int(hvd.broadcast(tf.constant(done, tf.int64), root_rank=0, name="epoch"))
+        padded = tf.constant((losses + [0.0] * done)[:done] or [0.0], tf.float64)
+        losses = hvd.broadcast(padded, root_rank=0, name="losses").numpy().tolist()[:done]
+        hvd.broadcast_variables([variable.value for variable in self._variables()], root_rank=0)
+        return done, losses
+
+    def _assert_equal_ranks(self) -> str:
+        digest = fingerprint(None, {v.name: np.asarray(v) for v in self.model.variables})
+        own = tf.constant(np.frombuffer(bytes.fromhex(digest), np.uint8)[None, :])
+        if (hvd.allgather(own, name="weights").numpy() != own.numpy()).any():
+            raise TrainingError("the ranks' weights differ at the end of training; the model is not written")
+        return digest
