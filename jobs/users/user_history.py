@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.frames.as_of import as_of
-from libs.frames.history import histories, without_returns
+from libs.frames.history import events_of_users, histories, taking_kinds, without_returns
 from libs.job import JobContext, constants
 
 
@@ -23,7 +22,6 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    taking = sorted({"purchase", "review", ctx.shop.action})
-    known = as_of(ctx.read("silver.events"), ctx.run.cutoffs)
-    found = histories(without_returns(known), taking, params.most_events)
+    known = events_of_users(ctx.read("silver.events"), ctx.run.cutoffs)
+    found = histories(without_returns(known), taking_kinds(ctx.shop.action), params.most_events)
     ctx.write("features.user_history", found.withColumns(constants(ctx)))

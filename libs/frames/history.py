@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import date
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from libs.frames.as_of import as_of
 
 _USER = ("cutoff", "user_id")
 
 
-def without_returns(events: DataFrame) -> DataFrame:
-    """One row per cut-off, user, product, instant and kind, its returned pieces taken off; guests are left out.
+def events_of_users(events: DataFrame, cutoffs: Iterable[date]) -> DataFrame:
+    """Rows of silver.events as of the cut-offs, guests left out, laid out by user.
 
-    `events` are rows of silver.events with `cutoff` (`libs.frames.as_of`). A return counts against the purchase that it
-    was paired with (`purchase_time`), once the return itself is known; one without a pair takes nothing off. A purchase
-    wholly given back is no row. `amount` falls with the pieces: what is left of them, at their mean price.
+    The layout comes before the cut-offs multiply the rows, and all that is later grouped or ordered by user and cut-off
+    needs no second shuffle.
+    """
+    return as_of(events.where(F.col("user_id").isNotNull()).repartition("user_id"), cutoffs)
+
+
+def taking_kinds(action: str) -> list[str]:
+    """Kinds of event by which a user takes a product: purchase, review, and the shop's own action (such as a play)."""
+    return sorted({"purchase", "review", action})
+
+
+def with_returns(events: DataFrame) -> DataFrame:
+    """One row per cut-off, user, product, instant and kind, with its returned pieces counted and taken off.
+
+    `events` are rows of `events_of_users`. A return counts against the purchase that it was paired with
+    (`purchase_time`), once the return itself is known; one without a pair takes nothing off.
 
     Returns:
-        cutoff, user_id, product_id, event_time, event_day, kind, quantity (int), amount (decimal(18,4)), rating.
+        cutoff, user_id, product_id, event_time, event_day, kind, rating; pieces and returned (bigint; null where the
+        kind has no pieces); quantity (int) and amount (decimal(18,4)), what is left of the pieces at their mean price.
     """
     returned = F.col("kind") == "return"
     paired = (
-        events.where(F.col("user_id").isNotNull() & (~returned | F.col("purchase_time").isNotNull()))
-        # By user alone, so that everything later about a user needs no second shuffle.
-        .repartition(*_USER)
+        events.where(~returned | F.col("purchase_time").isNotNull())
         .withColumn("event_time", F.when(returned, F.col("purchase_time")).otherwise(F.col("event_time")))
         .withColumn("returned", F.when(returned, F.col("quantity")))
         .withColumn("taken", F.when(~returned, F.struct("event_day", "quantity", "amount", "rating")))
@@ -35,22 +50,28 @@ def without_returns(events: DataFrame) -> DataFrame:
         F.sum("taken.quantity").alias("pieces"),
         F.sum("taken.amount").alias("amount"),
         F.max("taken.rating").alias("rating"),
-        F.coalesce(F.sum("returned"), F.lit(0)).alias("returned"),
+        F.sum("returned").alias("returned"),
     )
-    left = F.col("pieces") - F.col("returned")
-    return merged.where(F.col("event_day").isNotNull() & (F.col("pieces").isNull() | (left > 0))).select(
-        *_USER,
-        "product_id",
-        "event_time",
-        "event_day",
-        "kind",
-        left.cast("int").alias("quantity"),
-        F.when(F.col("returned") == 0, F.col("amount"))
-        .otherwise(F.col("amount") * left / F.col("pieces"))
-        .cast("decimal(18,4)")
-        .alias("amount"),
-        "rating",
+    left = F.greatest(F.col("pieces") - F.coalesce("returned", F.lit(0)), F.lit(0))
+    return merged.where(F.col("event_day").isNotNull()).withColumns(
+        {
+            "returned": F.when(F.col("pieces").isNotNull(), F.coalesce(F.least("returned", "pieces"), F.lit(0))),
+            "quantity": F.when(F.col("pieces").isNotNull(), left).cast("int"),
+            "amount": F.when(F.col("returned").isNull(), F.col("amount"))
+            .otherwise(F.col("amount") * left / F.col("pieces"))
+            .cast("decimal(18,4)"),
+        }
     )
+
+
+def is_kept() -> Column:
+    """Whether a row of `with_returns` was not wholly given back."""
+    return F.col("quantity").isNull() | (F.col("quantity") > 0)
+
+
+def without_returns(events: DataFrame) -> DataFrame:
+    """The rows of `with_returns` that were not wholly given back."""
+    return with_returns(events).where(is_kept()).drop("pieces", "returned")
 
 
 def histories(kept: DataFrame, taking: Collection[str], most_events: int) -> DataFrame:
@@ -72,7 +93,7 @@ def histories(kept: DataFrame, taking: Collection[str], most_events: int) -> Dat
     newest_first = user.orderBy(F.desc("event_time"), hashed.desc(), F.desc("product_id"), F.desc("kind"))
     fields = ("event_day", "product_id", "kind", "quantity", "amount", "rating")
     event = F.struct((-F.col("place")).alias("nth"), "step", *fields)
-    first = F.element_at("events", 1)["step"]
+    before = F.element_at("events", 1)["step"] - 1
     return (
         kept.withColumn("place", F.row_number().over(newest_first))
         .withColumn("step", F.dense_rank().over(user.orderBy("event_time")))
@@ -84,7 +105,7 @@ def histories(kept: DataFrame, taking: Collection[str], most_events: int) -> Dat
         .withColumn(
             "events",
             F.transform(
-                "events", lambda e: F.struct((e.step - first + 1).alias("step"), *[e[f].alias(f) for f in fields])
+                "events", lambda e: F.struct((e.step - before).alias("step"), *[e[f].alias(f) for f in fields])
             ),
         )
     )

@@ -1,0 +1,90 @@
+"""Counts which products follow which, and which come together.
+
+One row of features.item_pairs is two products as of one cut-off: `transition`, the product came in a step after (or,
+for less, before) the anchor's in some user's history; `together`, both lay in one basket (guests' too; where the shop
+has no baskets, in one step of a user). Both directions are rows. The heaviest products of each anchor are kept.
+
+Weights. A transition weighs step_decay^(gap - 1), `reverse` times that against the direction; a basket weighs 1. Either
+is halved every `half_life_days`, summed, and divided by powers of how many users (baskets) have each end: power 0 would
+leave raw counts, which only name best-sellers, and power 1 would leave lift, which favours pairs seen once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from libs.frames.as_of import as_of
+from libs.frames.history import taking_kinds
+from libs.frames.pair_counts import PAIRS, PARTS, BasketCounter, Frequencies, StepCounter, Weigher
+from libs.job import JobContext
+
+
+@dataclass(frozen=True)
+class Params:
+    """How pairs are counted and weighed.
+
+    half_life_days: a pair weighs half when its event is this old; none weighs all ages alike. Short where fashions
+        and seasons rule (weeks in a gift shop), none where taste lasts (records).
+    step_decay, reverse, most_steps: weight of a transition by its gap in steps, see above; none beyond most_steps.
+    popularity_power: of both ends' users, for transitions.
+    anchor_power, product_power: of each end's baskets, for pairs in one basket.
+    most_in_basket: products of a larger basket are chosen by a hash.
+    kept: products kept of each anchor.
+    """
+
+    half_life_days: float | None = None
+    step_decay: float = 0.7
+    reverse: float = 0.3
+    most_steps: int = 20
+    popularity_power: float = 0.25
+    anchor_power: float = 0.5
+    product_power: float = 0.25
+    most_in_basket: int = 100
+    kept: int = 200
+
+
+def run(ctx: JobContext) -> None:
+    params, kinds = ctx.params(Params), taking_kinds(ctx.shop.action)
+    history = ctx.read_cutoffs("features.user_history")
+    known = as_of(ctx.read("silver.events").where(F.col("kind").isin(kinds)), ctx.run.cutoffs)
+    found = baskets(known, params.most_in_basket).persist()
+    shared = ctx.spark.sparkContext.broadcast(frequencies(history, found, kinds))
+    count_steps = StepCounter(
+        shared, kinds, params.half_life_days, params.step_decay, params.reverse, params.most_steps
+    )
+    steps = history.select("cutoff", "events").mapInArrow(count_steps, PARTS)
+    together = found.mapInArrow(BasketCounter(shared, params.half_life_days), PARTS)
+    powers = {"transition": (params.popularity_power,) * 2, "together": (params.anchor_power, params.product_power)}
+    # A task for every cut-off and slot at least: a task sums all pairs of its anchors in memory.
+    tasks = max(int(ctx.spark.conf.get("spark.sql.shuffle.partitions") or 0), 2 * len(ctx.run.cutoffs))
+    parts = steps.unionByName(together).repartition(tasks, "kind", "cutoff", "anchor")
+    pairs = parts.mapInArrow(Weigher(shared, powers, params.kept), PAIRS)
+    ctx.write("features.item_pairs", pairs.withColumn("shop", F.lit(ctx.shop.name)))
+
+
+def baskets(known: DataFrame, most: int) -> DataFrame:
+    """One row a basket: cutoff, age_days, products (distinct, `most` at most, those of the smallest hashes)."""
+    basket = F.coalesce("basket_id", F.concat_ws("@", "user_id", F.col("event_time").cast("string")))
+    hashed = F.collect_set(F.struct(F.xxhash64("product_id").alias("hash"), "product_id"))
+    return (
+        known.where(F.coalesce("basket_id", "user_id").isNotNull())
+        .groupBy("cutoff", basket.alias("basket"))
+        .agg(F.max("event_day").alias("event_day"), F.slice(F.sort_array(hashed), 1, most).alias("chosen"))
+        .select(
+            "cutoff", F.date_diff("cutoff", "event_day").alias("age_days"), F.col("chosen.product_id").alias("products")
+        )
+    )
+
+
+def frequencies(history: DataFrame, found: DataFrame, kinds: list[str]) -> Frequencies:
+    """How many users and baskets have each product: one pass; what comes to the driver is the size of the catalogue."""
+    taking = F.filter("events", lambda event: event["kind"].isin(kinds))
+    products = F.array_distinct(F.transform(taking, lambda event: event["product_id"]))
+    users = history.select(F.lit("transition").alias("kind"), "cutoff", products.alias("products"))
+    groups = users.unionByName(found.select(F.lit("together").alias("kind"), "cutoff", "products"))
+    # An empty name stands for the group itself, so that its count is the number of groups.
+    each = groups.select("kind", "cutoff", F.explode(F.concat("products", F.array(F.lit("")))).alias("product_id"))
+    return Frequencies.of(each.groupBy("kind", "cutoff", "product_id").count().collect())

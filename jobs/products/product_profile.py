@@ -1,0 +1,145 @@
+"""Puts together what is known of each product.
+
+One row of features.product_profile is one product as of one cut-off: its words and vector, its price, who acted on it,
+its ratings, and what its reviews praise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from libs.frames.aspects import aspects_of_products
+from libs.frames.history import taking_kinds
+from libs.frames.states import catalogue_tells, price_history, prices_known
+from libs.job import JobContext, constants
+from libs.tables import table
+from libs.text.aspects import load_lexicon
+from libs.text.encoder import encoder_id
+
+_KEY = ["cutoff", "product_id"]
+
+
+@dataclass(frozen=True)
+class Params:
+    """Windows and weights.
+
+    recent_days: `buyers_recent` counts those of this many days before the cut-off.
+    price_days: `price_before` is the price known this many days before the cut-off.
+    prior_ratings: weight of the shop's mean rating, as a number of ratings, in `rating_shrunk`.
+    praising_from: stars from which a review praises what it mentions.
+    quoted_reviews: most ids of praising reviews that are kept for an aspect.
+    """
+
+    recent_days: int = 28
+    price_days: int = 28
+    prior_ratings: int = 10
+    praising_from: float = 4.0
+    quoted_reviews: int = 5
+
+
+def counted(events: DataFrame, cutoffs: Iterable[date], taking: Collection[str], recent_days: int) -> DataFrame:
+    """Buyers, ratings and days of each product as of each cut-off.
+
+    A guest counts once a basket. Everything is first counted by product and person for all cut-offs beside each other,
+    so the rows are shuffled once, not once a cut-off.
+
+    Returns:
+        cutoff, product_id, buyers, buyers_recent, ratings (bigint), stars (their sum, decimal), first_day, last_day.
+    """
+    who = F.coalesce("user_id", F.concat(F.lit("basket:"), "basket_id"), F.concat(F.lit("row:"), "row_id"))
+    takes = F.col("kind").isin(*taking)
+    rated = (F.col("kind") == "review") & F.col("rating").isNotNull()
+
+    def as_known(cutoff: date):  # type: ignore[no-untyped-def]
+        known = (F.col("day") < F.lit(cutoff)) & (F.col("event_day") < F.lit(cutoff))
+        return F.struct(
+            F.lit(cutoff).alias("cutoff"),
+            F.min(F.when(known, F.col("event_day"))).alias("first_day"),
+            F.max(F.when(known, F.col("event_day"))).alias("last_day"),
+            F.max(F.when(known & takes, F.col("event_day"))).alias("taken"),
+            F.count(F.when(known & rated, 1)).alias("ratings"),
+            F.sum(F.when(known & rated, F.col("rating").cast("decimal(8,3)"))).alias("stars"),
+        )
+
+    people = (
+        events.where(F.col("kind") != "return")
+        .groupBy("product_id", who.alias("who"))
+        .agg(F.array(*[as_known(cutoff) for cutoff in sorted(set(cutoffs))]).alias("known"))
+        .select("product_id", F.inline("known"))
+        .where(F.col("last_day").isNotNull())
+    )
+    recent = F.col("taken") >= F.date_sub("cutoff", recent_days)
+    return people.groupBy(*_KEY).agg(
+        F.count("taken").alias("buyers"),
+        F.count(F.when(recent, 1)).alias("buyers_recent"),
+        F.sum("ratings").alias("ratings"),
+        F.sum("stars").alias("stars"),
+        F.min("first_day").alias("first_day"),
+        F.max("last_day").alias("last_day"),
+    )
+
+
+def with_counts(products: DataFrame, counts: DataFrame, prior_ratings: int) -> DataFrame:
+    """Adds the counts, and ratings drawn towards the shop's mean m: (m * prior + sum of stars) / (prior + ratings)."""
+    shop = Window.partitionBy("cutoff")
+    mean = F.sum("stars").over(shop).cast("double") / F.sum("ratings").over(shop)
+    stars, ratings = F.coalesce(F.col("stars").cast("double"), F.lit(0.0)), F.col("ratings")
+    none = ("buyers", "buyers_recent", "ratings")
+    return (
+        products.join(counts, _KEY, "left")
+        .withColumns({name: F.coalesce(name, F.lit(0).cast("bigint")) for name in none})
+        .withColumn("rating_mean", F.when(ratings > 0, stars / ratings))
+        # No rating in the whole shop: its sum of stars is null, and so is the result.
+        .withColumn("rating_shrunk", (mean * prior_ratings + stars) / (prior_ratings + ratings))
+        .drop("stars")
+    )
+
+
+def with_price_band(products: DataFrame) -> DataFrame:
+    """Adds `price_band`: the third in which a price stands among the prices of its top category.
+
+    Of n prices, one with b below it and e equal to it (itself included) stands at (b + e / 2) / n; below 1/3 is low,
+    above 2/3 is high. Equal prices share a band, and a price on its own is in the middle.
+    """
+    price = F.col("price")
+    group = Window.partitionBy("cutoff", F.get("categories", F.lit(0)), price.isNull())
+    below = F.rank().over(group.orderBy("price")) - 1
+    up_to = F.count("price").over(group.orderBy("price"))  # the default frame takes equal prices in
+    n, twice = F.count("price").over(group), below + up_to  # twice = 2b + e
+    band = F.when(twice * 3 < n * 2, "low").when(twice * 3 > n * 4, "high").otherwise("middle")
+    return products.withColumn("price_band", F.when(price.isNotNull(), band))
+
+
+def with_vector(products: DataFrame, vectors: DataFrame, model_id: str) -> DataFrame:
+    own = vectors.where(F.col("model_id") == model_id).select("text_hash", "vector")
+    return products.join(own, "text_hash", "left")
+
+
+def reviews_praise(ctx: JobContext, params: Params) -> DataFrame:
+    """The aspects of each product, by the lexicons that conf has."""
+    lexicons = {path.stem: load_lexicon(path.stem, path) for path in (ctx.run.conf.root / "aspects").glob("*.yaml")}
+    reviews, language = ctx.read("silver.reviews"), ctx.shop.text_language
+    return aspects_of_products(
+        reviews, ctx.run.cutoffs, lexicons, language, params.praising_from, params.quoted_reviews
+    )
+
+
+def run(ctx: JobContext) -> None:
+    params, cutoffs, events = ctx.params(Params), ctx.run.cutoffs, ctx.read("silver.events")
+    if "reviews" not in ctx.shop.kinds():
+        ctx.log.info("no source of reviews: no ratings and no aspects")
+    history = price_history(ctx.read("silver.products"), events, catalogue_tells(ctx.shop, "price"))
+    before = prices_known(history, cutoffs, params.price_days).withColumnRenamed("price", "price_before")
+    counts = counted(events, cutoffs, taking_kinds(ctx.shop.action), params.recent_days)
+    found = with_counts(with_price_band(ctx.read_cutoffs("features.product_text")), counts, params.prior_ratings)
+    found = with_vector(found.join(before, _KEY, "left"), ctx.read("features.text_vectors"), encoder_id())
+    found = found.join(reviews_praise(ctx, params), _KEY, "left")
+    found = found.withColumn("aspects", F.coalesce("aspects", F.array())).withColumns(
+        constants(ctx, recent_days=params.recent_days)
+    )
+    ctx.write("features.product_profile", found.select(*table("features.product_profile").column_names))
