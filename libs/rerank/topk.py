@@ -3,6 +3,11 @@
 Items are taken in blocks. Each user keeps the k best so far in ascending item order; the k-th best is a threshold,
 and since an item of a later block loses every tie, only scores strictly above it can enter: after the first block
 few do, and picking them costs one comparison a score instead of a selection over the whole row.
+
+float32 vectors are multiplied in float64 and the score rounded to float32. A float32 product is not repeatable: BLAS
+adds in an order that depends on where in the matrix a row or column stands, so that the same user in another batch,
+or two equal products, get scores that differ in the last bit and lists that differ with them. In float64 those
+differences are some 2^-29 of the float32 step that they would have to cross.
 """
 
 from __future__ import annotations
@@ -16,7 +21,6 @@ Floats = NDArray[np.floating[Any]]
 Csr = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 MISSING = -1
-_TILE = 16  # both sides of a product are padded to it: see _padded
 
 
 def top_k(
@@ -37,7 +41,8 @@ def top_k(
 
     Returns:
         (indices [u, k] int64, scores [u, k] of the users' type), by descending score; where fewer than k items are
-        left, indices are -1 and scores -inf. Working memory is O(block users * (block items + k)) beside the result.
+        left, indices are -1 and scores -inf. Beside the result, memory is the items in float64 and
+        O(block users * (block items + k)).
 
     Raises:
         ValueError: shapes that do not fit, a value that is not finite, k < 1, or seen items out of range.
@@ -51,35 +56,27 @@ def top_k(
     n_users, n_items = users.shape[0], items.shape[0]
     indices = np.empty((n_users, k), dtype=np.int64)
     scores = np.empty((n_users, k), dtype=users.dtype)
-    padded_items = [_padded(items[lo : lo + block[1]]).T for lo in range(0, n_items, block[1])]
+    blocks = [items[low : low + block[1]].T.astype(np.float64) for low in range(0, n_items, block[1])]
     for start in range(0, n_users, block[0]):
         stop = min(start + block[0], n_users)
-        hidden = None if seen is None else _hidden(seen, start, stop, block[1], len(padded_items))
-        indices[start:stop], scores[start:stop] = _best(
-            _padded(users[start:stop]), stop - start, padded_items, n_items, k, hidden, block[1]
-        )
+        hidden = None if seen is None else _hidden(seen, start, stop, block[1], len(blocks))
+        indices[start:stop], scores[start:stop] = _best(users[start:stop], blocks, k, hidden)
     return indices, scores
 
 
 def _best(
-    users: Floats,
-    n_users: int,
-    item_blocks: list[Floats],
-    n_items: int,
-    k: int,
-    hidden: list[NDArray[np.int64]] | None,
-    width: int,
+    users: Floats, blocks: list[NDArray[np.float64]], k: int, hidden: list[NDArray[np.int64]] | None
 ) -> tuple[NDArray[np.int64], Floats]:
-    """top_k of one block of users (the first n_users rows of `users`)."""
+    """top_k of one block of users, items coming in blocks [d, items]."""
+    n_users, wide, low = len(users), users.astype(np.float64), 0
     best = np.full((n_users, k), -np.inf, dtype=users.dtype)
     index = np.full((n_users, k), MISSING, dtype=np.int64)
-    for b, items in enumerate(item_blocks):
-        low, high = b * width, min((b + 1) * width, n_items)
-        product = users @ items
+    for b, items in enumerate(blocks):
+        scores = (wide @ items).astype(users.dtype, copy=False)
+        start, low = low, low + items.shape[1]
         if hidden is not None:
-            product.ravel()[hidden[2 * b] * product.shape[1] + hidden[2 * b + 1]] = -np.inf
-        scores = product[:n_users, : high - low]
-        if b == 0 and high > k:
+            scores[hidden[2 * b], hidden[2 * b + 1]] = -np.inf
+        if b == 0 and low > k:
             row, index = _cells(_keep(scores, k))
             best, index = scores[row, index].reshape(n_users, k), index.reshape(n_users, k)
             continue
@@ -92,7 +89,7 @@ def _best(
         pool = np.full((n_users, k + int(count.max())), -np.inf, dtype=users.dtype)
         pool_index = np.full(pool.shape, MISSING, dtype=np.int64)
         pool[:, :k], pool_index[:, :k] = best, index
-        pool[row, place], pool_index[row, place] = scores[row, column], column + low
+        pool[row, place], pool_index[row, place] = scores[row, column], column + start
         row, column = _cells(_keep(pool, k))
         best, index = pool[row, column].reshape(n_users, k), pool_index[row, column].reshape(n_users, k)
     order = np.argsort(-best, axis=1, kind="stable")  # held in ascending item order, so ties go to the smaller
@@ -130,16 +127,6 @@ def _hidden(seen: Csr, start: int, stop: int, width: int, n_blocks: int) -> list
     cut = np.searchsorted(block[order], np.arange(1, n_blocks))
     parts = zip(np.split(row[order], cut), np.split(column[order], cut), strict=True)
     return [array for pair in parts for array in pair]
-
-
-def _padded(matrix: Floats) -> Floats:
-    """`matrix` with zero rows up to a multiple of the tile.
-
-    BLAS runs other kernels on the ragged edge of a matrix (and another routine on a single row), which differ in the
-    last bit. On full tiles a user's scores do not depend on which other users share the block.
-    """
-    short = -matrix.shape[0] % _TILE
-    return np.pad(matrix, ((0, short), (0, 0))) if short else np.ascontiguousarray(matrix)
 
 
 def _check(users: Floats, items: Floats, k: int, seen: Csr | None, block: tuple[int, int]) -> None:

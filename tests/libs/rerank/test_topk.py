@@ -62,15 +62,22 @@ def test_best_items_last_are_all_found():
     assert scores.dtype == np.float64
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_scores_of_a_user_do_not_depend_on_who_shares_the_block(dtype):
+@pytest.mark.parametrize("block", [(1, 700), (16, 100), (256, 1024)])
+def test_bits_of_a_float32_score_do_not_depend_on_who_shares_the_block(block):
     rng = np.random.default_rng(0)
-    users, items = rng.normal(size=(83, 64)).astype(dtype), rng.normal(size=(700, 64)).astype(dtype)
-    together = top_k(users, items, 20)
-    for u in (0, 17, 82):
-        alone = top_k(users[u : u + 1], items, 20)
-        assert np.array_equal(alone[0][0], together[0][u])
-        assert np.array_equal(alone[1][0], together[1][u])
+    users, items = rng.normal(size=(83, 64)).astype(np.float32), rng.normal(size=(700, 64)).astype(np.float32)
+    indices, scores = top_k(users, items, 20)
+    shuffled = rng.permutation(83)[:50]
+    others = top_k(users[shuffled], items, 20, block=block)
+    assert np.array_equal(others[0], indices[shuffled])
+    assert np.array_equal(others[1], scores[shuffled])
+
+
+def test_equal_products_tie_wherever_they_stand():
+    rng = np.random.default_rng(0)
+    users, one = rng.normal(size=(40, 64)).astype(np.float32), rng.normal(size=64).astype(np.float32)
+    indices, _ = top_k(users, np.tile(one, (300, 1)), 10)
+    assert (indices == np.arange(10)).all()
 
 
 def test_large_random_problem_equals_argsort():
