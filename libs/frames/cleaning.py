@@ -1,0 +1,56 @@
+"""Vectorised functions over text of strangers and ids of users: whole Arrow batches, no row at a time in the JVM."""
+
+from __future__ import annotations
+
+import pandas as pd
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from libs.secrets import pseudonym
+from libs.text.clean import clean_text, to_utf8
+
+_ASCII = r"^[\x00-\x7f]*$"
+
+
+def as_utf8(text: Column, encoding: str = "utf-8") -> Column:
+    """A string column whose bytes may be of any encoding, as valid UTF-8.
+
+    Bytes that are not valid in `encoding` are read as what they most likely are (libs.text.clean.to_utf8): one row in a
+    foreign encoding neither stops a delivery nor loses its words. Only such rows go through Python.
+    """
+    plain = F.is_valid_utf8(text) if encoding == "utf-8" else text.rlike(_ASCII)
+
+    def decode(raw: pd.Series) -> pd.Series:
+        return raw.map(lambda value: _decoded(value, encoding), na_action="ignore")
+
+    foreign = F.when(~plain, text.cast("binary"))
+    return F.when(plain, text).otherwise(F.pandas_udf(decode, "string")(foreign))
+
+
+def _decoded(raw: bytes, encoding: str) -> str:
+    try:
+        return to_utf8(bytes(raw).decode(encoding))
+    except UnicodeDecodeError:
+        return to_utf8(bytes(raw))
+
+
+def cleaned(text: Column) -> Column:
+    """libs.text.clean.clean_text; null where nothing is left."""
+
+    def clean(raw: pd.Series) -> pd.Series:
+        return raw.map(lambda value: clean_text(value) or None, na_action="ignore")
+
+    return F.pandas_udf(clean, "string")(text)
+
+
+def pseudonyms(user_id: Column, key: str) -> Column:
+    """libs.secrets.pseudonym of the shop's own id, spaces around it aside; null stays null.
+
+    A Python function and no expression of SQL functions, though one exists: the plan of a query is logged and shown,
+    and it would hold the key.
+    """
+
+    def hashed(ids: pd.Series) -> pd.Series:
+        return ids.map({found: pseudonym(found, key) for found in ids.dropna().unique()})
+
+    return F.pandas_udf(hashed, "string")(F.nullif(F.trim(user_id), F.lit("")))
