@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K, malformed, people_behind, unsayable
-from libs.explain.lexicon import Item, Lexicon
+from libs.explain.lexicon import ANCHORED, Item, Lexicon
 from libs.explain.lexicon_en import ENGLISH
 from libs.explain.lexicon_zh import CHINESE
 from libs.explain.names import LINK_ENDING, clean_name
@@ -47,22 +47,28 @@ _NUMBERS: dict[str, dict[str, str]] = {
 }
 # A statement of the type is idle without these; any one of own_rhythm's numbers will do.
 _NEEDS: dict[str, tuple[str, ...]] = {
-    "bought_next": ("people", "name"),
-    "bought_together": ("people", "name"),
-    "similar_product": ("name",),
+    "bought_next": ("act", "people", "name"),
+    "bought_together": ("act", "people", "name"),
+    "similar_product": ("anchor", "likeness"),
     "own_history": ("name",),
-    "taste_brand": ("share", "name"),
-    "taste_category": ("share", "name"),
-    "taste_price_band": ("share",),
-    "own_rhythm": (),
+    "taste_brand": ("act", "share", "name"),
+    "taste_category": ("act", "share", "name"),
+    "taste_price_band": (
+        "act",
+        "share",
+    ),
+    "own_rhythm": ("act",),
     "rating_praise": ("mean", "reviews"),
     "aspect_praise": ("share", "name"),
-    "friends": ("friends",),
-    "trend": ("people", "window"),
+    "friends": (
+        "act",
+        "friends",
+    ),
+    "trend": ("act", "people", "window"),
     "rank_in_category": ("rank", "name"),
     "price_below_usual": ("price", "usual"),
     "price_drop": ("price", "before"),
-    "segment": ("people", "name"),
+    "segment": ("act", "people", "name"),
 }
 _MONTH_SLACK = 5.0  # days that "about n months" may be off
 
@@ -80,7 +86,7 @@ class _Evidence:
     def __init__(self, title: str, facts: Sequence[Fact]) -> None:
         self.facts = facts
         self.everything = (1 << len(facts)) - 1
-        self.reasons = 0
+        self.reasons = self.unanchored = 0
         self.keys: dict[str, int] = {}
         self.actions: dict[str, int] = {}
         self.names: dict[tuple[str, bool], int] = {}
@@ -92,6 +98,8 @@ class _Evidence:
             spec = EVIDENCE_TYPES[type]
             if fact.role == "reason":
                 self.reasons |= bit
+            if type not in ANCHORED:
+                self.unanchored |= bit
             keys = (type, f"{type}:{slots[spec.variant]}") if spec.variant else (type,)
             for key in keys:
                 self.keys[key] = self.keys.get(key, 0) | bit
@@ -123,27 +131,38 @@ class _Evidence:
 
     def clause(self, clause: Clause, problems: list[str]) -> tuple[int, set[str]]:
         """(facts that agree with the whole clause, roles of its numbers and "name"); adds why none does."""
-        found: list[int] = [self.any_of(item) for item in clause.claims]
-        names = [name for name in clause.names if name in self.names or name[0] != self.title]
-        found += [self.names.get(name, 0) for name in names]
-        found += [self.number(n) for n in clause.numbers]
-        mask = self.reasons if clause.because and found else self.everything
-        for agreeing in found:
+        masks = [self.any_of(item) for item in clause.claims] + [self.number(n) for n in clause.numbers]
+        seen = {n.role or "" for n in clause.numbers}
+        bare = not masks
+        if any(item.kind == "act" for item in clause.claims):
+            seen.add("act")
+        if any(key.startswith("similar_product") for item in clause.claims for key in item.keys):
+            seen.add("likeness")
+        for name in clause.names:
+            if name[0] != self.title:  # "A note on “X”:" can only be about the product itself
+                masks.append(0 if bare and clause.opens else self.names.get(name, 0))
+            elif name in self.names:  # another product of the same title
+                masks.append(self.everything if bare else self.names[name])
+            else:  # beside a claim about another product, the own title would take that product's place
+                masks.append(self.everything if bare else self.unanchored)
+                continue
+            seen |= {"name"} if name[1] else {"name", "anchor"}
+        mask = self.reasons if clause.because and masks else self.everything
+        for agreeing in masks:
             mask &= agreeing
         if not mask:
-            texts = [self.why(item) for item in clause.claims]
-            texts += [f"name “{name}” not in evidence" for name, _ in names]
-            texts += [f"number {n.text} has no evidence" for n in clause.numbers]
-            alone = [text for text, agreeing in zip(texts, found, strict=True) if not agreeing]
-            mixed = "information given as a reason" if clause.because and len(found) == 1 else "no single fact agrees"
-            stated = (
-                [item.text for item in clause.claims] + [name for name, _ in names] + [n.text for n in clause.numbers]
-            )
-            problems += alone or [f"{mixed}: {', '.join(stated)}"]
-        seen = {n.role or "" for n in clause.numbers}
-        if names:
-            seen.add("name")
+            self.explain(clause, masks, problems)
         return mask, seen
+
+    def explain(self, clause: Clause, masks: list[int], problems: list[str]) -> None:
+        """Adds why no fact agrees with the clause: what none supports by itself, else what does not go together."""
+        texts = [self.why(item) for item in clause.claims]
+        texts += [f"number {n.text} has no evidence" for n in clause.numbers]
+        texts += [f"name “{name}” not in evidence" for name, _ in clause.names]
+        alone = [text for text, agreeing in zip(texts, masks, strict=True) if not agreeing]
+        parts = [item.text for item in clause.claims] + [n.text for n in clause.numbers]
+        said = ", ".join(parts + [f"“{name}”" for name, _ in clause.names])
+        problems += alone or [f"no single fact agrees{' as a reason' if clause.because else ''}: {said}"]
 
     def why(self, item: Item) -> str:
         """Why no fact supports a claim or an action."""
@@ -158,6 +177,8 @@ class _Evidence:
         if role is None:
             return 0
         if n.unit == "month":
+            if n.value % 1:
+                return 0
             return sum(
                 1 << i
                 for i, fact in enumerate(self.facts)
@@ -200,7 +221,10 @@ def _compare(clauses: list[Clause], evidence: _Evidence) -> list[str]:
     mask, seen, claimed = evidence.everything, set[str](), False
     for clause in clauses:
         agreeing, here = evidence.clause(clause, problems)
-        if here or clause.claims:
+        if here or clause.claims or not agreeing:
+            if clause.relative and agreeing and not mask & agreeing:
+                said = ", ".join(item.text for item in clause.claims)
+                problems.append(f"“which” does not go with what comes before: {said}")
             if agreeing and not mask & agreeing:
                 stated |= _whole(mask, seen, claimed, evidence.facts, problems)
                 mask, seen, claimed = evidence.everything, set(), False

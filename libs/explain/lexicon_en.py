@@ -29,8 +29,8 @@ ENGLISH = lexicon(
     r"(?!)",
     [
         word(
-            "a|an|the|this|that|these|those|it|its|this one|this one's|this one’s|these two|one that|you|your|yours|we|us|"
-            "our|they|them|their|who|what|is|are|was|were|be|been|has|have|had|do|does|did|can|could|may|might|to|in|on|"
+            "a|an|the|this|that|these|those|it|its|this one|this one's|this one’s|these two|one that|you|your|"
+            "yours|we|us|our|they|them|their|who|what|is|are|was|were|be|been|has|have|had|do|does|did|can|could|may|might|to|in|on|"
             "at|by|for|with|from there|as|so|too|also|just|there|here|other|others|about|around|over|since|more|much|"
             "like|might like|may like|might enjoy|may enjoy|close to|close to that of|good to know|a note|worth a look|"
             "we think|we thought|we picked|we suggest|we recommend|recommended for you|picked for you|made our list|"

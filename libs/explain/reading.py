@@ -37,13 +37,16 @@ class Number:
 
 
 class Clause:
-    """What stands between two cuts. `names` holds (name, whether it follows "is from" or "is in")."""
+    """What stands between two cuts; `opens`: a colon ends it; `relative`: "which" begins it.
 
-    __slots__ = ("because", "claims", "ends", "names", "numbers")
+    `names` holds (name, whether it follows "is from" or "is in").
+    """
+
+    __slots__ = ("because", "claims", "ends", "names", "numbers", "opens", "relative")
 
     def __init__(self, because: bool) -> None:
         self.because = because
-        self.ends = False
+        self.ends = self.opens = self.relative = False
         self.claims: list[Item] = []
         self.names: list[tuple[str, bool]] = []
         self.numbers: list[Number] = []
@@ -129,7 +132,9 @@ class _Reader:
         kind, clause = item.kind, self.clause
         placed, self.placed = self.placed, kind == "place"
         if kind == "cut" or kind == "end":
+            clause.opens = item.text in (":", "：")
             self.close(kind == "end")
+            self.clause.relative = item.text == "which"
         elif kind == "name":
             clause.names.append((item.value, placed))
         elif kind == "number":
