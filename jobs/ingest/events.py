@@ -1,7 +1,7 @@
 """Makes one stream of what users did, and pairs returns with the purchases they take back.
 
 One row of silver.events is one thing a user did with a product: an order line (a purchase, or a return where the
-quantity is negative), a review, an interaction. A return is a fact of its own date; the purchase's row is never changed.
+quantity is negative), a review, an interaction. A return is a fact of its own date; its purchase is never changed.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def readable(spark: SparkSession) -> Iterator[None]:
         causes = _CAUSE.findall(str(error))
         cause = f" ({causes[-1].strip()[:160]})" if causes else ""
         raise UserError(
-            f"cannot read {found[1] or found[2]}: the file is broken{cause}; deliver it again, then rerun"
+            f"cannot read {_spoken(found[1] or found[2])}: the file is broken{cause}; deliver it again, then rerun"
         ) from None
     finally:
         spark.sparkContext.setLogLevel("ERROR")
@@ -96,6 +96,11 @@ def one_line(error: Exception) -> str:
     """What Spark says of a plan, without its codes and its drawing of the plan."""
     said = re.sub(r"^\s*\[[A-Z0-9_.]+\]\s*", "", str(error))
     return " ".join(re.split(r"\s*SQLSTATE|\n\n|;\s*\n", said)[0].split())
+
+
+def _spoken(path: str) -> str:
+    """Hadoop writes file:/x where people write file:///x."""
+    return re.sub(r"^file:/+", "file:///", path)
 
 
 def _paths(
@@ -205,12 +210,14 @@ def _header(spark: SparkSession, where: str, source: SourceConf, paths: list[str
         with readable(spark):
             line = _first_line(spark, path, source.encoding)
         if line is None:
-            raise UserError(f"{where}: {path} has no rows, not even a header; deliver it again")
+            raise UserError(f"{where}: {_spoken(path)} has no rows, not even a header; deliver it again")
         found = next(csv.reader([line], delimiter=source.delimiter))
         if len({name.lower() for name in found}) < len(found):
-            raise UserError(f"{where}: the header of {path} names a column twice: {', '.join(found)}")
+            raise UserError(f"{where}: the header of {_spoken(path)} names a column twice: {', '.join(found)}")
         if names and found != names:
-            raise UserError(f"{where}: {path} has the columns {', '.join(found)}, other files {', '.join(names)}")
+            raise UserError(
+                f"{where}: {_spoken(path)} has the columns {', '.join(found)}, other files {', '.join(names)}"
+            )
         names = found
         headers += [line] if line not in headers else []
     return names, headers
@@ -229,5 +236,7 @@ def _first_line(spark: SparkSession, path: str, encoding: str) -> str | None:
         stream.close()
     except Py4JJavaError as error:
         cause = " ".join(str(error.java_exception.getMessage()).split())
-        raise UserError(f"cannot read {path}: the file is broken ({cause}); deliver it again, then rerun") from None
+        raise UserError(
+            f"cannot read {_spoken(path)}: the file is broken ({cause}); deliver it again, then rerun"
+        ) from None
     return line.encode("latin-1").decode(encoding, "replace").lstrip("\ufeff") if line else None
