@@ -74,6 +74,13 @@ def load_arrays(uri: str, checksum: str | None) -> tuple[Arrays, Any]:
         return read_arrays(folder, MODEL, SERVING), read_about(folder, MODEL)
 
 
+def remove_folder(uri: str) -> None:
+    """Deletes a folder and what is in it; nothing where there is none."""
+    store, path = _filesystem(uri)
+    if store.get_file_info(path).type == fs.FileType.Directory:
+        store.delete_dir(path)
+
+
 def _filesystem(uri: str) -> tuple[fs.FileSystem, str]:
     """(file system, path in it). Hadoop's name for S3 is s3a, pyarrow's is s3."""
     if "://" not in uri:

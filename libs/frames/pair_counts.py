@@ -1,0 +1,190 @@
+"""Arrow functions of products.item_pairs: count pairs part by part, then sum and weigh them by anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark import Broadcast
+from pyspark.sql import Row
+
+from libs.frames.candidates import Floats, Ints, taken
+from libs.frames.pairs import UNIT, Counts, age_points, basket_pairs, gap_points, step_pairs, summed
+
+_SUMS = ("weight", "support", "people")
+PARTS = f"kind string, cutoff date, anchor int, item array<int>, {', '.join(f'{name} array<bigint>' for name in _SUMS)}"
+PAIRS = (
+    "cutoff date, kind string, anchor string, product_id string, weight double, support bigint, people bigint,"
+    " lift double"
+)
+_PENDING = 4_000_000  # pairs that a task holds before it sums them and hands them on
+
+Batches = Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """How many users (`transition`) or baskets (`together`) have each product, by (kind, cut-off).
+
+    Attributes:
+        products: vocabulary, sorted.
+        counts: [products] each, at least 1.
+        groups: users or baskets in all.
+    """
+
+    products: pa.Array
+    counts: Mapping[tuple[str, date], Floats]
+    groups: Mapping[tuple[str, date], int]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Frequencies:
+        """From rows kind, cutoff, product_id, count; an empty product_id counts the groups."""
+        products = sorted({row["product_id"] for row in rows} - {""})
+        number = {product: place for place, product in enumerate(products)}
+        counts = {(row["kind"], row["cutoff"]): np.ones(len(products)) for row in rows}
+        for row in rows:
+            if row["product_id"]:
+                counts[row["kind"], row["cutoff"]][number[row["product_id"]]] = row["count"]
+        groups = {(row["kind"], row["cutoff"]): row["count"] for row in rows if not row["product_id"]}
+        return cls(pa.array(products, pa.string()), counts, groups)
+
+
+@dataclass(frozen=True)
+class StepCounter:
+    """Rows of features.user_history -> `PARTS` of transitions, and of the known users behind pairs in one step."""
+
+    shared: Broadcast[Frequencies]
+    kinds: Sequence[str]
+    half_life_days: float | None
+    step_decay: float
+    reverse: float
+    most_steps: int
+
+    def __call__(self, batches: Batches) -> Batches:
+        pending: dict[tuple[str, date], list[Counts]] = {}
+        size = 0
+        for batch in batches:
+            events = taken(batch, self.kinds, self.shared.value.products)
+            ages = age_points(events.age_days, self.half_life_days)
+            longest = int(events.steps_back.max(initial=0)) + 1
+            weights, forward = gap_points(longest, self.step_decay, self.reverse, self.most_steps)
+            for user, cutoff in enumerate(batch.column("cutoff").to_pylist()):
+                own = events.of(user)
+                back = events.steps_back[own]
+                if len(back) < 2:
+                    continue
+                found = step_pairs(events.items[own], back[0] - back, ages[own], weights, forward)
+                for kind, counts in zip(("transition", "together"), found, strict=True):
+                    pending.setdefault((kind, cutoff), []).append(counts)
+                    size += len(counts.item)
+                if size > _PENDING:
+                    yield from _parts(pending)
+                    pending, size = {}, 0
+        yield from _parts(pending)
+
+
+@dataclass(frozen=True)
+class BasketCounter:
+    """Rows cutoff, age_days, products (one a basket) -> `PARTS` of pairs in one basket."""
+
+    shared: Broadcast[Frequencies]
+    half_life_days: float | None
+
+    def __call__(self, batches: Batches) -> Batches:
+        products = self.shared.value.products
+        for batch in batches:
+            column = batch.column("products")
+            items = pc.index_in(column.flatten(), products).to_numpy().astype(np.int64)
+            ends = column.offsets.to_numpy().astype(np.int64)
+            ends = ends - ends[0]
+            ages = age_points(batch.column("age_days").to_numpy().astype(np.int64), self.half_life_days)
+            for cutoff, rows in _rows_by(batch.column("cutoff").to_pylist()):
+                length = np.diff(ends)[rows]
+                indptr = np.concatenate([[0], np.cumsum(length)])
+                own = np.repeat(ends[rows] - indptr[:-1], length) + np.arange(indptr[-1])
+                counts = basket_pairs(indptr, items[own], ages[rows], len(products))
+                yield from _parts({("together", cutoff): [counts]})
+
+
+@dataclass(frozen=True)
+class Weigher:
+    """`PARTS` -> `PAIRS`. All parts of a (kind, cut-off, anchor) must lie in one partition.
+
+    Attributes:
+        powers: by kind, of the anchor's and of the product's frequency.
+        kept: greatest weights kept of each anchor, ties by product.
+    """
+
+    shared: Broadcast[Frequencies]
+    powers: Mapping[str, tuple[float, float]]
+    kept: int
+
+    def __call__(self, batches: Batches) -> Batches:
+        found: dict[tuple[str, date], list[Counts]] = {}
+        for batch in batches:
+            keys = list(zip(batch.column("kind").to_pylist(), batch.column("cutoff").to_pylist(), strict=True))
+            for key, rows in _rows_by(keys):
+                found.setdefault(key, []).append(_unpacked(batch.take(pa.array(rows))))
+        for kind, cutoff in sorted(found):
+            yield self._weighed(kind, cutoff, summed(found.pop((kind, cutoff))))
+
+    def _weighed(self, kind: str, cutoff: date, pairs: Counts) -> pa.RecordBatch:
+        shared = self.shared.value
+        counts, groups = shared.counts[kind, cutoff], shared.groups[kind, cutoff]
+        of_anchor, of_product = counts[pairs.anchor], counts[pairs.item]
+        anchor_power, product_power = self.powers[kind]
+        weight = pairs.weight / UNIT / (of_anchor**anchor_power * of_product**product_power)
+        lift = pairs.support * groups / (of_anchor * of_product)
+        order = np.lexsort((pairs.item, -weight, pairs.anchor))
+        order = order[weight[order] > 0]
+        first = np.searchsorted(pairs.anchor[order], pairs.anchor[order])
+        kept = order[np.arange(len(order)) - first < self.kept]
+        columns: dict[str, Any] = {
+            "cutoff": pa.array([cutoff] * len(kept), pa.date32()),
+            "kind": pa.array([kind] * len(kept), pa.string()),
+            "anchor": shared.products.take(pa.array(pairs.anchor[kept])),
+            "product_id": shared.products.take(pa.array(pairs.item[kept])),
+            "weight": pa.array(weight[kept]),
+            "support": pa.array(pairs.support[kept]),
+            "people": pa.array(pairs.people[kept]),
+            "lift": pa.array(lift[kept]),
+        }
+        return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _parts(pending: Mapping[tuple[str, date], list[Counts]]) -> Batches:
+    """One row for each kind, cut-off and anchor, its pairs as arrays: far fewer rows to shuffle than pairs."""
+    for (kind, cutoff), counts in pending.items():
+        pairs = summed(counts)
+        if not len(pairs.anchor):
+            continue
+        start = np.flatnonzero(np.diff(pairs.anchor, prepend=-1))
+        offsets = pa.array(np.append(start, len(pairs.anchor)), pa.int32())
+        columns: dict[str, Any] = {
+            "kind": pa.array([kind] * len(start), pa.string()),
+            "cutoff": pa.array([cutoff] * len(start), pa.date32()),
+            "anchor": pa.array(pairs.anchor[start], pa.int32()),
+            "item": pa.ListArray.from_arrays(offsets, pa.array(pairs.item, pa.int32())),
+        }
+        for name in _SUMS:
+            columns[name] = pa.ListArray.from_arrays(offsets, pa.array(getattr(pairs, name), pa.int64()))
+        yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _unpacked(rows: pa.RecordBatch) -> Counts:
+    anchor = np.repeat(rows.column("anchor").to_numpy(), np.diff(rows.column("item").offsets.to_numpy()))
+    item, *sums = (rows.column(name).flatten().to_numpy() for name in ("item", *_SUMS))
+    return Counts(anchor.astype(np.int64), item.astype(np.int64), *sums)
+
+
+def _rows_by(keys: Sequence[Any]) -> Iterable[tuple[Any, Ints]]:
+    """(key, its rows), by key."""
+    rows: dict[Any, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    return [(key, np.array(rows[key], np.int64)) for key in sorted(rows)]
