@@ -152,7 +152,7 @@ CATALOG: tuple[Entry, ...] = (
     Entry(
         "training.two_tower",
         "Fits the two-tower network by Horovod on the snapshot's own files, through petastorm.",
-        ("training.two_tower_examples", "training.vocabulary", "features.product_profile", "features.text_vectors"),
+        ("silver.events", "training.two_tower_examples", "training.vocabulary", "features.product_profile"),
         ("training.models",),
         cadence="training",
         compute="training",

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from libs.frames.two_tower import HISTORY
 from libs.job import JobContext
-
-HISTORY = 20  # slots a model reads
 
 
 @dataclass(frozen=True)

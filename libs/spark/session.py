@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -30,6 +31,8 @@ def jar_cache() -> Path:
 
 def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
     """The session of this process: conf's settings over ours; a running one (spark-submit's) is taken as it is."""
+    # Workers run this process's own Python, not the first one on PATH; a cluster names its own.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
     settings = _ALWAYS | env.spark
     jars = sorted(str(jar) for jar in jar_cache().glob("*.jar"))

@@ -87,6 +87,7 @@ FEATURES = (
         price_band | string | low, middle or high: thirds of the prices in its top category
         buyers | bigint! | users who acted on it (purchase or review) so far
         buyers_recent | bigint! | in the last `recent_days`
+        recent_days | int! | length of that period
         ratings | bigint! | reviews with stars
         rating_mean | double | their mean
         rating_shrunk | double | mean drawn towards the shop's by Bayesian shrinkage
@@ -108,6 +109,7 @@ FEATURES = (
         product_id | string! | the product that came next, or with it
         weight | double! | the source's weight of the pair, before history decay
         support | bigint! | distinct users (together: baskets) behind it, this direction only
+        people | bigint! | distinct known users behind it, this direction only: what a sentence may say
         lift | double | support against what the two products' frequencies would give""",
         "shop cutoff kind anchor product_id",
         "cutoffs",

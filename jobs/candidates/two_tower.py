@@ -1,0 +1,42 @@
+"""Nearest products by the two-tower network, for all users.
+
+One row of candidates.two_tower is a product for a user as of one cut-off, by the model that saw nothing of that day or
+later. The score is exp(logit - the list's greatest logit). Workers score in NumPy: none of them starts TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from libs.frames.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
+from libs.frames.history import taking_kinds
+from libs.frames.two_tower import TwoTowerLister
+from libs.job import JobContext
+from libs.models.score import load_two_tower
+from libs.training.weights import fetched_folder
+
+
+@dataclass(frozen=True)
+class Params:
+    """size: candidates of a user."""
+
+    size: int = 150
+
+
+def run(ctx: JobContext) -> None:
+    params, models = ctx.params(Params), models_to_serve(ctx, "two_tower")
+    fitted = tuple(sorted({row["train_cutoff"] for row in models.values()}))
+    products = vocabularies(ctx.read_cutoffs("training.vocabulary", fitted))
+    loaded = {}
+    for row in models.values():
+        if row["version"] not in loaded:
+            with fetched_folder(row["weights_uri"], row["checksum"]) as folder:
+                loaded[row["version"]] = load_two_tower(folder)
+    shared = {cutoff: (products[row["train_cutoff"]], loaded[row["version"]]) for cutoff, row in models.items()}
+    lister = TwoTowerLister(ctx.spark.sparkContext.broadcast(shared), taking_kinds(ctx.shop.action), params.size)
+    profiles = ctx.read_cutoffs("features.user_profile").select("cutoff", "user_id", F.col("vector").alias("profile"))
+    users = users_to_serve(ctx).join(profiles, ["cutoff", "user_id"], "inner")
+    lists = users.select("cutoff", "user_id", "events", "profile").mapInArrow(lister, SCHEMA)
+    ctx.write("candidates.two_tower", lists.withColumn("shop", F.lit(ctx.shop.name)))

@@ -1,0 +1,111 @@
+"""Facts that hold for tonight's rows.
+
+One row of results.evidence is a fact, stored once however many rows it holds for. One row of
+results.recommendation_evidence links it to a recommended row and says how far the score falls without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from libs.explain.evidence_types import K, evidence_id
+from libs.frames import facts
+from libs.job import JobContext, constants
+
+
+@dataclass(frozen=True)
+class Params:
+    """people: fewest other people a fact about them needs (k-anonymity)."""
+
+    people: int = K
+
+
+def run(ctx: JobContext) -> None:
+    lists = ctx.read("results.recommendations").where(F.col("release_id") == ctx.run.release_id)
+    found = with_id(gathered(ctx, lists, ctx.params(Params).people), ctx.shop.name).persist()
+    ctx.write("results.evidence", as_evidence(found, ctx))
+    ctx.write("results.recommendation_evidence", as_links(found, ctx))
+    missing = lists.join(found, ["user_id", "product_id"], "left_anti").count()
+    if missing:
+        ctx.log.warning("%d recommended rows have no fact that may be cited", missing)
+
+
+def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
+    """Every fact of every family for the recommended rows."""
+    shop, action = ctx.shop, ctx.shop.action
+
+    def as_of(name: str) -> DataFrame:
+        return ctx.read_cutoffs(name, (ctx.as_of,))
+
+    history = as_of("features.user_history").persist()
+    owned = history.select("user_id", "owned")
+    rows = (
+        lists.select("user_id", "product_id", "score", "contributions", "carriers")
+        .join(owned, "user_id", "inner")
+        .withColumn("owned", F.array_contains("owned", F.col("product_id")))
+        .persist()
+    )
+    profile = as_of("features.product_profile").persist()
+    listed = F.broadcast(rows.select("product_id").distinct())
+    pairs = as_of("features.item_pairs").join(listed, "product_id", "left_semi")
+    families = [
+        facts.anchored(rows, profile, pairs, action, people),
+        facts.own_rhythm(rows.where(F.col("owned")), history, action),
+        facts.popularity(rows, profile, action),
+        facts.praise(rows, profile),
+        facts.tastes(rows, profile, as_of("features.user_taste"), action),
+        facts.prices(rows, profile, as_of("features.user_rfm"), shop.currency),
+        facts.groups(rows, history, as_of("features.user_segment"), ctx.read("silver.social_edges"), action),
+    ]
+    return reduce(DataFrame.unionByName, [fact for family in families for fact in family])
+
+
+def with_id(found: DataFrame, shop: str) -> DataFrame:
+    """Adds evidence_id: the same type, subject, source row and slots give the same id in every run."""
+
+    @F.pandas_udf("string")  # type: ignore[untyped-decorator, unused-ignore]
+    def hashed(type: pd.Series, subject: pd.Series, slots: pd.Series) -> pd.Series:
+        known: dict[tuple[object, ...], str] = {}
+        ids = []
+        for key in zip(type, subject, [tuple(sorted(dict(s).items())) for s in slots], strict=True):
+            if key not in known:
+                known[key] = evidence_id(shop, key[0], key[1], dict(key[2]))
+            ids.append(known[key])
+        return pd.Series(ids)
+
+    subject = F.concat_ws("|", "about_user", "about_product", _text("source_keys"))
+    return found.withColumn("evidence_id", hashed(F.col("type"), subject, F.col("slots")))
+
+
+def _text(keys: str) -> Column:
+    return F.to_json(F.array_sort(F.map_entries(keys)))
+
+
+def as_evidence(found: DataFrame, ctx: JobContext) -> DataFrame:
+    """Each fact once: its columns are a function of its id."""
+    names = ("type", "slots", "about", "about_user", "about_product", "support", "source_table", "source_keys")
+    once = found.groupBy("evidence_id").agg(*[F.first(name).alias(name) for name in names])
+    pairs = [F.lit(part) for name, version in sorted(ctx.versions_read.items()) for part in (name, version)]
+    return once.select(
+        "evidence_id",
+        F.col("about").alias("subject"),
+        F.col("about_user").alias("user_id"),
+        F.col("about_product").alias("product_id"),
+        "type",
+        "slots",
+        "support",
+        "source_table",
+        F.create_map(*pairs)[F.col("source_table")].cast("bigint").alias("source_version"),
+        "source_keys",
+    ).withColumns(constants(ctx, release_id=ctx.run.release_id))
+
+
+def as_links(found: DataFrame, ctx: JobContext) -> DataFrame:
+    role = F.when(F.col("contribution") > 0, F.lit("reason")).otherwise(F.lit("information"))
+    links = found.select("user_id", "product_id", "evidence_id", role.alias("role"), "contribution")
+    return links.withColumns(constants(ctx, release_id=ctx.run.release_id, surface="home", context="default"))

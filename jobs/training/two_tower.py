@@ -1,0 +1,126 @@
+"""Fits the two-tower network by Horovod, a rank on each of two or more task slots, on the snapshot's own files.
+
+One row of training.models is one fit: a model of the back-test for each fold, and the model of record for the training
+day. All fits share one launch of the ranks: to start TensorFlow costs more than a small fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from libs.frames.candidates import vocabularies
+from libs.frames.history import taking_kinds
+from libs.frames.models import model_row, version_of
+from libs.frames.two_tower_catalogue import catalogues
+from libs.job import JobContext, UserError
+from libs.models.two_tower_task import Catalogue, TwoTowerParams, TwoTowerTask
+from libs.spark.delta import live_files
+from libs.tables import table
+from libs.training.launch import fit_and_store
+from libs.training.spec import TrainParams, TrainSpec
+from libs.training.weights import model_uri
+
+
+@dataclass(frozen=True)
+class Params:
+    """model: shape and loss of the network. train: how it is fitted; GPU and precision come from conf's `horovod`."""
+
+    model: TwoTowerParams = field(default_factory=TwoTowerParams)
+    train: TrainParams = field(default_factory=TrainParams)
+
+
+def run(ctx: JobContext) -> None:
+    params, horovod = ctx.params(Params), ctx.run.conf.env.horovod
+    slots = ctx.spark.sparkContext.defaultParallelism
+    if slots < horovod.ranks:
+        raise UserError(
+            f"horovod.ranks is {horovod.ranks} but Spark has {slots} task slots: lower one or add the other"
+        )
+    fits = (*ctx.run.folds, ctx.run.train_cutoff)
+    examples = ctx.read_cutoffs("training.two_tower_examples", fits)
+    products = vocabularies(ctx.read_cutoffs("training.vocabulary", fits))
+    taken = ctx.read("silver.events").where(F.col("kind").isin(taking_kinds(ctx.shop.action)))
+    horizon = ctx.shop.evaluation.horizon_days
+    sides = catalogues(ctx.read_cutoffs("features.product_profile", fits), examples, taken, products, horizon)
+    specs = [
+        spec_of(ctx, params, cutoff, sides[cutoff], products[cutoff], examples) for cutoff in fits if cutoff in sides
+    ]
+    uris = [model_uri(ctx.run.conf.env.warehouse, ctx.shop.name, "two_tower", spec.version) for spec in specs]
+    results = launch(ctx, [spec.spec for spec in specs], uris)
+    rows = []
+    for spec, uri, result in zip(specs, uris, results, strict=True):
+        told = {name: result[name] for name in ("rows", "ranks", "steps", "losses", "weights_sha256")}
+        rows.append(
+            model_row(ctx, "two_tower", spec.version, spec.cutoff, asdict(params), told, uri, result["checksum"])
+        )
+        wait = result["input_wait_seconds"] / max(result["seconds"], 1e-9)
+        ctx.log.info("%s: %d rows, loss %.4f, %.0f s, input wait %.1f%%", spec.version, result["rows"], result["losses"][-1],
+                     result["seconds"], 100 * wait)  # fmt: skip
+        shutil.rmtree(spec.spec.output, ignore_errors=True)
+    ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
+
+
+@dataclass(frozen=True)
+class Fit:
+    version: str
+    cutoff: date
+    spec: TrainSpec
+
+
+def spec_of(
+    ctx: JobContext, params: Params, cutoff: date, side: Catalogue, products: pa.Array, examples: DataFrame
+) -> Fit:
+    """One fit on the live files of its cut-off.
+
+    Checkpoints lie under a folder named by the files: a retry on the same snapshot resumes, another snapshot does not.
+    """
+    own = examples.where(F.col("cutoff") == F.lit(cutoff))
+    files = tuple(live_files(own))
+    width = len(own.select("profile").first()["profile"])
+    names = hashlib.sha256("\n".join(products.to_pylist()).encode()).hexdigest()
+    version = version_of(ctx, "two_tower", cutoff, asdict(params) | {"vocabulary": names})
+    digest = hashlib.sha256("\n".join([version, *files]).encode()).hexdigest()[:24]
+    horovod = ctx.run.conf.env.horovod
+    train = TrainParams(**asdict(params.train) | {"gpu": horovod.gpu, "mixed_precision": horovod.mixed_precision})
+    model = TwoTowerParams(**asdict(params.model) | {"never_repeats": not ctx.shop.repurchasable})
+    output = str(Path(tempfile.gettempdir()) / f"reasonrec-{os.getuid()}" / digest)
+    return Fit(version, cutoff, TrainSpec(TwoTowerTask(model, side, width), files, output, train, own.count()))
+
+
+def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dict[str, Any]]:
+    """Runs the fits on all ranks; rank 0's rows. The ranks' key-value store listens on `network_interface` alone."""
+    import horovod.spark
+
+    horovod_conf = ctx.run.conf.env.horovod
+    local = ctx.spark.sparkContext.master.startswith("local")
+    interface = horovod_conf.network_interface or ("lo" if local else None)
+    results = horovod.spark.run(
+        fit_and_store,
+        args=(specs, uris),
+        num_proc=horovod_conf.ranks,
+        start_timeout=horovod_conf.start_timeout_s,
+        use_gloo=True,
+        use_mpi=False,
+        nics={interface} if interface else None,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        verbose=0,
+    )
+    ours: list[dict[str, Any]] = results[0]
+    if any(
+        other["weights_sha256"] != mine["weights_sha256"]
+        for rows in results
+        for other, mine in zip(rows, ours, strict=True)
+    ):
+        raise RuntimeError("the ranks' weights differ after training: no model is recorded")
+    return ours

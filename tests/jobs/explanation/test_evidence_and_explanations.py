@@ -1,0 +1,129 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+DAY = date(2020, 2, 1)
+
+
+def product(product_id, title, **other):
+    row = {"cutoff": DAY, "product_id": product_id, "title": title, "tokens": [], "categories": [], "aspects": []}
+    row |= {"buyers": 0, "buyers_recent": 0, "recent_days": 28, "ratings": 0, "text_hash": product_id}
+    return row | other
+
+
+def history(user, *events):
+    listed = [
+        {"step": i, "event_day": date(2020, 1, day), "product_id": p, "kind": "purchase", "quantity": 1}
+        | {"amount": None, "rating": None}
+        for i, (day, p) in enumerate(events, 1)
+    ]
+    return {"cutoff": DAY, "user_id": user, "events": listed, "owned": sorted({p for _, p in events})}
+
+
+def recommendation(user, product_id, contributions, carriers=()):
+    return {
+        "release_id": "2020-02-01-01",
+        "surface": "home",
+        "context": "default",
+        "user_id": user,
+        "rank": 1,
+        "product_id": product_id,
+        "score": sum(contributions.values()),
+        "contributions": contributions,
+        "carriers": [{"source": s, "product_id": p, "contribution": c} for s, p, c in carriers],
+        "as_of": DAY,
+        "schema_version": 1,
+    }
+
+
+def pair(kind, anchor, product_id, people):
+    row = {"cutoff": DAY, "kind": kind, "anchor": anchor, "product_id": product_id, "weight": 1.0, "support": people}
+    return row | {"people": people, "lift": 2.0}
+
+
+@pytest.fixture
+def told(make_warehouse):
+    """u took Lamp (on the 2nd) and Vase (on the 9th and the 16th); Bulb is recommended, and Vase again."""
+    warehouse = make_warehouse(languages=("en", "zh"), currency="GBP")
+    warehouse.seed(
+        "features.product_profile",
+        [
+            product("lamp", "Lamp"),
+            product("vase", "Vase"),
+            product("bulb", "Bulb", buyers_recent=12, price=Decimal("2.00"), price_before=Decimal("3.00")),
+            product("hat", "Hat", buyers_recent=4),
+        ],
+    )
+    warehouse.seed("features.user_history", [history("u", (2, "lamp"), (9, "vase"), (16, "vase"))])
+    warehouse.seed("features.item_pairs", [pair("transition", "lamp", "bulb", 7), pair("together", "lamp", "bulb", 4)])
+    carriers = [("transitions", "lamp", 0.2), ("als", "lamp", 0.1)]
+    warehouse.seed(
+        "results.recommendations",
+        [
+            recommendation("u", "bulb", {"transitions": 0.3, "als": 0.1, "popular": 0.05}, carriers),
+            recommendation("u", "vase", {"repeat": 0.4}),
+            recommendation("u", "hat", {"als": 0.2}, [("als", "vase", 0.2)]),
+        ],
+    )
+    warehouse.run("explanation.evidence")
+    warehouse.run("explanation.explanations")
+    return warehouse
+
+
+def facts(warehouse, product_id):
+    links = warehouse.read("results.recommendation_evidence").where(f"product_id = '{product_id}'")
+    rows = links.join(warehouse.read("results.evidence").drop("product_id", "user_id"), "evidence_id").collect()
+    return {row.type: row for row in rows}
+
+
+def test_a_pair_behind_a_carrier_is_a_reason_with_the_fall_of_the_score_without_it(told):
+    fact = facts(told, "bulb")["bought_next"]
+    # Taking Lamp out of the history costs .2 in transitions and .1 in als.
+    assert (fact.role, round(fact.contribution, 9), fact.support) == ("reason", 0.3, 7)
+    assert fact.slots == {"anchor": "Lamp", "support": "7", "action": "purchase"}
+    assert (fact.subject, fact.source_table) == ("pair", "features.item_pairs")
+
+
+def test_fewer_than_five_people_are_never_told_of(told):
+    assert "bought_together" not in facts(told, "bulb")  # 4 people
+    said = [row.sentence for row in told.read("results.explanations").where("product_id = 'hat'").collect()]
+    assert said
+    assert not [sentence for sentence in said if "4" in sentence or "four" in sentence]  # 4 recent buyers
+
+
+def test_the_users_own_rhythm_contributes_what_the_repeat_source_gave(told):
+    fact = facts(told, "vase")["own_rhythm"]
+    # Days 9 and 16: a gap of 7; 16 days to the first of February.
+    assert fact.slots == {"count": "2", "every_days": "7", "since_days": "16", "action": "purchase"}
+    assert (fact.role, fact.contribution) == ("reason", 0.4)
+
+
+def test_a_price_that_fell_is_information(told):
+    fact = facts(told, "bulb")["price_drop"]
+    assert (fact.role, fact.contribution) == ("information", 0.0)
+    assert fact.slots == {"price": "2.00", "before": "3.00", "currency": "GBP"}
+
+
+def test_every_row_has_a_grounded_sentence_in_each_language_that_cites_stored_facts(told):
+    rows = told.read("results.explanations").collect()
+    assert sorted((row.product_id, row.language) for row in rows) == [
+        (product_id, language) for product_id in ("bulb", "hat", "vase") for language in ("en", "zh")
+    ]
+    known = {row.evidence_id for row in told.read("results.evidence").collect()}
+    for row in rows:
+        assert row.grounded, (row.sentence, row.grounding)
+        assert row.evidence_ids
+        assert set(row.evidence_ids) <= known
+        assert row.contribution > 0
+        assert 0 < row.faithfulness <= 1
+
+
+def test_an_attempt_written_again_has_the_same_ids(told):
+    first = sorted(row.evidence_id for row in told.read("results.evidence").collect())
+    lists = told.read("results.recommendations").drop("shop")
+    again = [row.asDict(recursive=True) | {"release_id": "2020-02-01-02"} for row in lists.collect()]
+    told.seed("results.recommendations", again)
+    told.run("explanation.evidence", release_id="2020-02-01-02")
+    second = told.read("results.evidence").where("release_id = '2020-02-01-02'").collect()
+    assert sorted(row.evidence_id for row in second) == first
