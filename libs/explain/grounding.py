@@ -131,13 +131,18 @@ class _Evidence:
 
     def clause(self, clause: Clause, problems: list[str]) -> tuple[int, set[str]]:
         """(facts that agree with the whole clause, roles of its numbers and "name"); adds why none does."""
-        masks = [self.any_of(item) for item in clause.claims] + [self.number(n) for n in clause.numbers]
-        seen = {n.role or "" for n in clause.numbers}
+        masks: list[int] = []
+        seen: set[str] = set()
+        for item in clause.claims:
+            masks.append(self.any_of(item))
+            if item.kind == "act":
+                seen.add("act")
+            elif item.keys[0].startswith("similar_product"):
+                seen.add("likeness")
+        for n in clause.numbers:
+            masks.append(self.number(n))
+            seen.add(n.role or "")
         bare = not masks
-        if any(item.kind == "act" for item in clause.claims):
-            seen.add("act")
-        if any(key.startswith("similar_product") for item in clause.claims for key in item.keys):
-            seen.add("likeness")
         for name in clause.names:
             if name[0] != self.title:  # "A note on “X”:" can only be about the product itself
                 masks.append(0 if bare and clause.opens else self.names.get(name, 0))

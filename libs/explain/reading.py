@@ -122,9 +122,12 @@ class _Reader:
         self.placed = False
 
     def close(self, ends: bool) -> None:
+        """Ends the clause; one that states nothing is left out."""
         clause = self.clause
-        clause.ends = ends
-        self.clauses.append(clause)
+        if clause.claims or clause.numbers or clause.names:
+            self.clauses.append(clause)
+        if ends and self.clauses:
+            self.clauses[-1].ends = True
         self.start(clause.because and not ends)
 
     def take(self, item: Item) -> None:
