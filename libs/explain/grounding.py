@@ -146,8 +146,8 @@ class _Evidence:
         for name in clause.names:
             if name[0] != self.title:  # "A note on “X”:" can only be about the product itself
                 masks.append(0 if bare and clause.opens else self.names.get(name, 0))
-            elif name in self.names:  # another product of the same title
-                masks.append(self.everything if bare else self.names[name])
+            elif name in self.names and not (bare and clause.opens):  # another product of the same title
+                masks.append(self.names[name])
             else:  # beside a claim about another product, the own title would take that product's place
                 masks.append(self.everything if bare else self.unanchored)
                 continue

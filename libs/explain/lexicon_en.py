@@ -34,7 +34,7 @@ ENGLISH = lexicon(
             "at|by|for|with|from there|as|so|too|also|just|there|here|other|others|about|around|over|since|more|much|"
             "like|might like|may like|might enjoy|may enjoy|close to|close to that of|good to know|a note|worth a look|"
             "we think|we thought|we picked|we suggest|we recommend|recommended for you|picked for you|made our list|"
-            "for you|of yours|of them|did so|gave it|given|price|its price|up your alley"
+            "for you|of yours|of them|did so|gave it|given|price|its price|up your alley|or so"
         ),
         plain("end", ".|!|?"),
         plain("cut", ",|;|:|(|)|—|–|and|but|which|while|where|when|then"),
@@ -59,14 +59,17 @@ ENGLISH = lexicon(
         place("is in|is also in|are in|belongs in|also belongs in|belong in", *_CATEGORY),
         claim("pick|picks|in it", "taste_category"),
         claim(
-            "soft spot|a soft spot for|seem to like|seem to have|fan of|fans of|favour|favor",
+            "no stranger to|soft spot|a soft spot for|seem to like|seem to have|fan of|fans of|favour|favor",
             "taste_brand",
             "taste_category",
         ),
         claim("on the lower-priced side|lower-priced|on the low side", "taste_price_band:low"),
         claim("mid-priced|in the middle|is in the middle|is also in the middle", "taste_price_band:mid"),
         claim("on the higher-priced side|higher-priced|on the high side", "taste_price_band:high"),
-        claim("led us to|led us here|made us think of|interest in|in your history", "own_history"),
+        claim(
+            "led us to|led us here|points to this|points this way|made us think of|interest in|in your history",
+            "own_history",
+        ),
         claim("the last time|since the last time|come back", "own_rhythm"),
         claim("rated|rating|an average rating|average rating|on average|averages", "rating_praise"),
         claim("praise|praises|praised|mentioning|mention|mentions", "aspect_praise"),

@@ -30,7 +30,7 @@ CHINESE = lexicon(
             "的|了|在|和|与|把|让|给|有|是|也|也是|还|又|都|已经|会|能|很|他们|她们|它们|你|您|你的|它|我们|这|那些|这件|"
             "这件商品|这款|这款商品|这两件商品|一样|一样的|也是这样|由此|里|中|时|为|为你|算|大约|约|看看|供你参考|关于|"
             "推荐给你|为你推荐|我们推荐|向你推荐|挑|挑了|你可能会喜欢|可能会喜欢|也许会喜欢|似乎|想让你看看|之后|在那之后|"
-            "那之后|那里|商品|给了|得到|提到这一点|他|她|价格|价位|这个价位|这样|之所以|来看"
+            "那之后|那里|商品|给了|得到|提到这一点|他|她|价格|价位|这个价位|这样|之所以|来看|对|出发|左右"
         ),
         plain("end", "。|！|？"),
         plain("cut", "，|；|：|（|）|、|并且|而且|而"),
@@ -50,7 +50,7 @@ CHINESE = lexicon(
         place("属于|都属于", *_CATEGORY, "segment"),
         place("同属", "similar_product:brand", "similar_product:category", "segment"),
         claim("这一类|这一类的|属于这一类|都属于这一类", *_CATEGORY),
-        claim("偏爱|钟爱", "taste_brand", "taste_category"),
+        claim("偏爱|钟爱|并不陌生", "taste_brand", "taste_category"),
         claim("偏低|偏低的价位|属于偏低的价位|价位偏低", "taste_price_band:low"),
         claim("适中|适中的价位|属于适中的价位|价位适中", "taste_price_band:mid"),
         claim("偏高|偏高的价位|属于偏高的价位|价位偏高", "taste_price_band:high"),

@@ -37,7 +37,7 @@ FIRST_WORDINGS = {
         "它的介绍和你浏览过的“Suddenly”很相近。",
     ),
     ("own_history", "review"): (
-        "“Rain Dogs”, which you reviewed, led us to this.",
+        "“Rain Dogs”, which you reviewed, points to this.",
         "你评价过的“Rain Dogs”让我们想到了它。",
     ),
     ("taste_brand", "some"): (
@@ -245,6 +245,15 @@ def test_any_text_at_all_as_a_title_is_grounded_and_safe(anchor, title, language
     assert check(draft.sentence, language, title, draft.facts).reasons == ()
     assert "<" not in draft.sentence
     assert ">" not in draft.sentence
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("key", [key for key in SLOTS if "anchor" in SLOTS[key]])
+def test_another_product_of_the_same_title_is_no_obstacle(key, language):
+    facts = [example("friends", contribution=2.0), fact(key[0], SLOTS[key])]
+    for choice in range(80):
+        draft = WRITER.compose(recommend(*facts, title=SLOTS[key]["anchor"]), language, choice)
+        assert check(draft.sentence, language, SLOTS[key]["anchor"], draft.facts).reasons == ()
 
 
 def test_works_may_be_set_in_book_marks():
