@@ -88,6 +88,8 @@ def fold(users: pd.DataFrame, lists: pd.DataFrame, cutoff: date, target: str, na
     n_targets = rows[f"n_{target}"].to_numpy(dtype=np.int64)
     shown: dict[str, Ints] = {}
     values: dict[str, Values] = {}
+    # Where no profile was made yet there are no lists either.
+    bits = catalogue.bits.get(cutoff, np.zeros(len(catalogue.products))) if catalogue else None
     for name in names:
         listed = own[own["list"] == name]
         place = np.searchsorted(ids, listed["user_id"].to_numpy(dtype=object))
@@ -96,9 +98,9 @@ def fold(users: pd.DataFrame, lists: pd.DataFrame, cutoff: date, target: str, na
             found[at] = np.asarray(ranks, dtype=np.int64)
         metrics = user_metrics(found, n_targets, KS)
         values[name] = {(m, k): metrics[f"{m}@{k}"] for m in ACCURACY for k in KS}
-        if catalogue is not None:
+        if catalogue is not None and bits is not None:
             shown[name] = _numbers(listed["products"], place, ids.size, catalogue)
-            values[name][("novelty", K)] = _novelty(shown[name], catalogue.bits[cutoff])
+            values[name][("novelty", K)] = _novelty(shown[name], bits)
             values[name][("diversity", K)] = _diversity(shown[name], catalogue)
     return Fold(cutoff, ids, n_targets, shown, values)
 
@@ -145,7 +147,7 @@ def metric_rows(folds: Sequence[Fold], names: Sequence[str], final: str | None =
             numbers = np.concatenate([f.shown[name].ravel() for f in folds])
             counts = np.bincount(numbers[numbers >= 0])
             counts = counts[counts > 0]
-            size = max(*(catalogue.sizes[f.cutoff] for f in folds), counts.size, 1)
+            size = max(*(catalogue.sizes.get(f.cutoff, 0) for f in folds), counts.size, 1)
             rows.append(_row(name, "coverage", K, coverage(range(counts.size), size), len(set(users))))
             if counts.size:
                 rows.append(_row(name, "gini", K, gini(counts, size), len(set(users))))

@@ -1,0 +1,136 @@
+"""Fits the weights by which candidate sources become one score.
+
+One row of training.models is one fit: `backtest` for each measured window, on the folds before it, and `record` for the
+training day, on all folds. `fitted` holds, for each target (all; first), sources, weights and powers, with the users
+and the NDCG@10 of the fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import functions as F
+
+from libs.frames.evaluation import candidate_arrays, sample, targets, users_with_targets
+from libs.job import JobContext
+from libs.rerank import fusion
+from libs.rerank.fusion import FusionWeights
+from libs.tables import SOURCES, TABLES
+
+_PRIOR = {
+    "popular": 0.05,
+    "popular_in_category": 0.1,
+    "repeat": 0.25,
+    "bought_together": 0.1,
+    "transitions": 0.2,
+    "als": 0.15,
+    "two_tower": 0.15,
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """Defaults of the fit.
+
+    Attributes:
+        max_users: users a fit looks at, chosen by a hash; some thousands settle seven weights.
+        prior: weights of a shop too young for a fold with a hit; scaled to sum to 1.
+    """
+
+    max_users: int = 4000
+    prior: dict[str, float] = field(default_factory=lambda: dict(_PRIOR))
+
+
+def run(ctx: JobContext) -> None:
+    params = ctx.params(Params)
+    folds = ctx.run.folds
+    rows = examples(ctx, params.max_users) if folds else None
+    fits = [(cutoff, "backtest", folds[:i]) for i, cutoff in enumerate(folds) if i]
+    fits.append((ctx.run.train_cutoff, "record", folds))
+    models = [as_row(ctx, params, cutoff, purpose, fit(rows, before, params)) for cutoff, purpose, before in fits]
+    ctx.log.info("weights as of %s: %s", ctx.run.train_cutoff, models[-1][-1])
+    ctx.write("training.models", ctx.spark.createDataFrame(models, TABLES["training.models"].ddl))
+
+
+def examples(ctx: JobContext, max_users: int) -> pd.DataFrame:
+    """One row per fold and chosen known user: number of targets and, where one is among them, the candidates' arrays.
+
+    Bounded by max_users a fold, whatever the shop's size.
+    """
+    folds, kinds = ctx.run.folds, sorted({"purchase", "review", ctx.shop.action})
+    taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, kinds)
+    users = sample(users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds)), max_users)
+    arrays = candidate_arrays(ctx.read_cutoffs("candidates.candidate_pool", folds), users, SOURCES)
+    useful = arrays.where(F.array_contains("hit", True)).select("cutoff", "user_id", "owned", "hit", "relative")
+    counts = users.select("cutoff", "user_id", "place", "n_all", "n_first")
+    return counts.join(useful.withColumnRenamed("owned", "owns"), ["cutoff", "user_id"], "left").toPandas()
+
+
+def fit(rows: pd.DataFrame | None, folds: tuple[date, ...], params: Params) -> dict[str, dict[str, Any]]:
+    """Weights for each target from the folds given, or the prior where they hold no hit."""
+    found: dict[str, dict[str, Any]] = {}
+    for target in ("all", "first"):
+        data = arrays_of(rows, folds, target, params.max_users) if rows is not None else None
+        if data is None or not data["label"].any():
+            found[target] = asdict(prior(params.prior)) | {"users": 0, "ndcg": None}
+            continue
+        weights = fusion.fit(SOURCES, **data)
+        ndcg = fusion.ndcg_per_user(weights, **data)
+        found[target] = asdict(weights) | {"users": int(ndcg.size), "ndcg": round(float(ndcg.mean()), 6)}
+    return found
+
+
+def arrays_of(
+    rows: pd.DataFrame, folds: tuple[date, ...], target: str, max_users: int
+) -> dict[str, np.ndarray[Any, Any]] | None:
+    """Arguments of `fusion.fit`: the users of several folds pooled, each fold giving its share; None without users."""
+    own = rows[rows["cutoff"].isin(folds) & (rows[f"n_{target}"] > 0)].sort_values(["place", "cutoff", "user_id"])
+    own = own.head(max_users).sort_values(["cutoff", "user_id"])
+    if own.empty:
+        return None
+    listed = own["hit"].notna().to_numpy()
+    group, some = np.flatnonzero(listed), own[listed]
+    lengths = np.array([len(hit) for hit in some["hit"]], dtype=np.int64)
+    flat = {c: np.concatenate([*some[c], np.zeros(0)]) for c in ("hit", "owns", "relative")}
+    shown = np.ones(lengths.sum(), dtype=bool) if target == "all" else ~flat["owns"].astype(bool)
+    # Candidates come in order of product_id, which is what breaks ties wherever lists are made.
+    order = np.concatenate([np.arange(n) for n in lengths] or [np.zeros(0, dtype=np.int64)])
+    return {
+        "group": np.repeat(group, lengths)[shown],
+        "features": flat["relative"].reshape(-1, len(SOURCES))[shown],
+        "label": flat["hit"].astype(bool)[shown],
+        "n_targets": own[f"n_{target}"].to_numpy(dtype=np.int64),
+        "tie_break": order[shown],
+    }
+
+
+def prior(shares: Mapping[str, float]) -> FusionWeights:
+    total = sum(shares.get(source, 0.0) for source in SOURCES)
+    return FusionWeights(SOURCES, tuple(shares.get(source, 0.0) / total for source in SOURCES), (1.0,) * len(SOURCES))
+
+
+def as_row(
+    ctx: JobContext, params: Params, cutoff: date, purpose: str, fitted: dict[str, dict[str, Any]]
+) -> tuple[object, ...]:
+    """The row of training.models. The version names what the fit was asked for, so that a rerun replaces its row."""
+    parameters = json.dumps(asdict(params), sort_keys=True)
+    digest = hashlib.sha256(f"{purpose}\n{parameters}\n{ctx.run.code_version}".encode()).hexdigest()[:12]
+    values: dict[str, object] = {
+        "shop": ctx.shop.name,
+        "model": "fusion",
+        "version": f"fusion-{cutoff}-{digest}",
+        "purpose": purpose,
+        "train_cutoff": cutoff,
+        "parameters": parameters,
+        "data_versions": dict(ctx.versions_read),
+        "code_version": ctx.run.code_version,
+        "fitted": json.dumps(fitted, sort_keys=True),
+    }
+    return tuple(values.get(column) for column in TABLES["training.models"].column_names)
