@@ -31,7 +31,8 @@ class Scale:
         x, low, high = F.col(self.name).cast("double"), F.lit(self.low), F.lit(self.high)
         if self.log:
             x, low, high = F.log1p(x), F.log1p(low), F.log1p(high)
-        return F.coalesce(F.greatest(F.lit(0.0), F.least(F.lit(1.0), (x - low) / (high - low))), F.lit(0.0))
+        bounded = F.greatest(F.lit(0.0), F.least(F.lit(1.0), (x - low) / (high - low)))
+        return F.when(x.isNull(), 0.0).otherwise(bounded)  # greatest and least would pass over a null
 
 
 # The positions of `vector`, in order. The last two say whether a number before them is known at all.

@@ -52,11 +52,12 @@ def with_returns(events: DataFrame) -> DataFrame:
         F.max("taken.rating").alias("rating"),
         F.sum("returned").alias("returned"),
     )
-    left = F.greatest(F.col("pieces") - F.coalesce("returned", F.lit(0)), F.lit(0))
+    back = F.least(F.coalesce("returned", F.lit(0)), "pieces")  # never more than was bought
+    left = F.col("pieces") - back
     return merged.where(F.col("event_day").isNotNull()).withColumns(
         {
-            "returned": F.when(F.col("pieces").isNotNull(), F.coalesce(F.least("returned", "pieces"), F.lit(0))),
-            "quantity": F.when(F.col("pieces").isNotNull(), left).cast("int"),
+            "returned": F.when(F.col("pieces").isNotNull(), back),
+            "quantity": left.cast("int"),
             "amount": F.when(F.col("returned").isNull(), F.col("amount"))
             .otherwise(F.col("amount") * left / F.col("pieces"))
             .cast("decimal(18,4)"),

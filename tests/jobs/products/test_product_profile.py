@@ -49,7 +49,7 @@ def test_buyers_are_people_guests_count_by_basket_and_returns_are_no_purchase(wa
     found = profiles(warehouse)
     row = found["2020-02-01", "a"]
     # u, v, g1, g2 took it; of these v and g1 within 28 days. The view is an event but takes nothing.
-    assert (row["buyers"], row["buyers_recent"]) == (4, 2)
+    assert (row["buyers"], row["buyers_recent"], row["recent_days"]) == (4, 2, 28)
     assert (row["first_day"], row["last_day"]) == (D("2019-12-01"), D("2020-01-25"))
     unsold = found["2020-02-01", "unsold"]
     assert (unsold["buyers"], unsold["ratings"], unsold["rating_shrunk"], unsold["first_day"]) == (0, 0, None, None)
