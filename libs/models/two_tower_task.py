@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TwoTowerParams:
-    """Shape and loss of the model. Probabilities are per training example or product."""
+    """Shape and loss of the model. Probabilities are per training example or product.
+
+    Measured: the full softmax ranks no better than in-batch on shops of 382 and 3,659 products, at twice the cost.
+    """
 
     dim: int = 64
     hidden: int = 64  # width of the user tower's hidden layer
     normalise: bool = True  # both towers end on the unit sphere
-    temperature: float = 0.15  # divides the dot product; learned from here on
+    temperature: float = 0.3  # divides the dot product; learned from here on
     prior: float = 1.0  # start of the learned weight of log popularity in the score
     half_life_days: float = 30.0  # start of the learned decay of the history
-    history_dropout: float = 0.2
+    history_dropout: float = 0.4
     id_dropout: float = 0.1  # a product's id vector is left out, so that attributes and text learn to carry it
     penalty: float = 1e-4  # weight of the mean squared id vectors and biases in the loss
     loss: Literal["auto", "in_batch", "full"] = "in_batch"

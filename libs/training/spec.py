@@ -24,9 +24,12 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class TrainParams:
-    """How a model is fitted. `batch_size` is rows a rank and step; a learning rate is that of one rank."""
+    """How a model is fitted. `batch_size` is rows a rank and step; a learning rate is that of one rank.
 
-    epochs: int = 10
+    Small data wants few steps: below some 20,000 rows, batches of 128 and a learning rate of 1e-3 ranked better.
+    """
+
+    epochs: int = 8
     batch_size: int = 512
     learning_rate: float = 2e-3  # times the number of ranks at its peak; cosine decay to 0
     warmup_share: float = 0.1  # of all steps

@@ -1,4 +1,7 @@
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,3 +147,9 @@ def test_log_trend_by_hand() -> None:
 @given(st.lists(st.floats(0, 1000), min_size=2, max_size=20))
 def test_no_recent_event_gives_no_trend(trained: list[float]) -> None:
     np.testing.assert_allclose(score.log_trend(np.zeros(len(trained)), np.array(trained)), 0, atol=1e-6)
+
+
+def test_scoring_and_describing_a_fit_load_no_tensorflow() -> None:
+    names = "libs.models.score, libs.models.two_tower_task, libs.training.spec, libs.training.models_of_record"
+    check = f"import sys, {names}; sys.exit(any(n in sys.modules for n in ('tensorflow', 'horovod', 'pyspark')))"
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(__file__).resolve().parents[3])
