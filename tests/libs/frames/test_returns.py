@@ -1,0 +1,45 @@
+"""Returns take pieces off the newest purchases; each case worked out by hand."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.frames.returns import take_back
+
+
+def test_pieces_come_off_the_newest_purchase_first() -> None:
+    stack = [[1, 100, 2], [2, 200, 1], [3, 300, 4]]
+    assert take_back(stack, 0, 400, 5) == 300  # 4 of the last, 1 of the one before
+    assert stack == [[1, 100, 2]]
+
+
+def test_a_later_purchase_is_not_taken_back() -> None:
+    stack = [[1, 100, 1], [2, 200, 1]]
+    assert take_back(stack, 0, 200, 1) == 100  # the second happened at the return's own instant
+    assert stack == [[2, 200, 1]]
+
+
+def test_a_purchase_out_of_reach_is_left_alone() -> None:
+    stack = [[1, 100, 1], [9, 900, 1]]
+    assert take_back(stack, 5, 1000, 2) == 900
+    assert take_back(stack, 5, 1100, 1) is None
+    assert stack == [[1, 100, 1]]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 5)), max_size=40), st.integers(0, 10))
+def test_reach_makes_the_start_of_the_history_irrelevant(steps: list[tuple[bool, int]], reach: int) -> None:
+    """Days are the steps' numbers. Dropping what lies more than `reach` before the last step changes nothing of it."""
+
+    def last(first: int) -> int | None:
+        stack: list[list[int]] = []
+        found = None
+        for day, (buys, pieces) in list(enumerate(steps))[first:]:
+            if buys:
+                stack.append([day, day * 10, pieces])
+            else:
+                found = take_back(stack, day - reach, day * 10, pieces)
+        return found
+
+    steps = [*steps, (False, 1)]
+    assert last(0) == last(max(0, len(steps) - 1 - reach))
