@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.as_of import decay, with_age
+from libs.frames.as_of import decay
 from libs.frames.history import events_of_users, taking_kinds, without_returns
 from libs.job import JobContext, constants
 
@@ -58,8 +58,14 @@ def values_of(products: DataFrame, widest: float) -> DataFrame:
 
 
 def weights(kept: DataFrame, half_life_days: float) -> DataFrame:
-    """Decayed weight (whole millionths) of each product a user took: cutoff, user_id, product_id, weight."""
-    aged = with_age(kept).withColumn("weight", decay("age_days", half_life_days))
+    """Decayed weight (whole millionths) of each product a user took: cutoff, user_id, product_id, weight.
+
+    Age counts from the user's own last event: a share is the same from whatever day ages count, and so the weights of a
+    user who has been away for years do not all shrink to nothing.
+    """
+    last = F.max("event_day").over(Window.partitionBy("cutoff", "user_id"))
+    aged = kept.withColumn("age_days", F.date_diff(last, "event_day"))
+    aged = aged.withColumn("weight", decay("age_days", half_life_days))
     return aged.groupBy("cutoff", "user_id", "product_id").agg(F.sum("weight").alias("weight"))
 
 
@@ -76,7 +82,7 @@ def tastes(weights: DataFrame, values: DataFrame, kept: int) -> DataFrame:
     whole = F.max(F.when(F.col("value").isNull(), F.struct("weight", "count"))).over(user)
     return (
         sums.withColumns({"whole": whole, "place": F.row_number().over(order)})
-        .where(F.col("value").isNotNull() & (F.col("place") <= kept) & (F.col("whole.weight") > 0))
+        .where(F.col("value").isNotNull() & (F.col("place") <= kept) & (F.col("weight") > 0))
         .withColumns({"share": F.col("weight") / F.col("whole.weight"), "total": F.col("whole.count")})
         .drop("weight", "whole", "place")
     )

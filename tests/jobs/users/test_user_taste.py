@@ -41,17 +41,18 @@ def test_shares_are_of_the_decayed_weight_and_counts_of_distinct_products(wareho
     warehouse.seed(
         "silver.events",
         [
-            event("u", "a", "2020-01-22"),  # 10 days old: weighs 1/2
-            event("u", "b", "2020-01-12"),  # 20 days: 1/4
-            event("u", "b", "2020-01-02"),  # 30 days: 1/8
-            event("u", "d", "2020-01-02"),  # 30 days: 1/8; Music and nothing narrower, no brand
+            # Ages from the user's last event: 0 days weigh 1, 10 days 1/2, 20 days 1/4.
+            event("u", "a", "2010-01-22"),
+            event("u", "b", "2010-01-12"),
+            event("u", "b", "2010-01-02"),
+            event("u", "d", "2010-01-02"),  # Music and nothing narrower, no brand
         ],
     )
     found = tastes(warehouse)
-    assert found["u", "category", "Music > Soul"] == (0.5, 1, 3)  # 1/2 of 1
+    assert found["u", "category", "Music > Soul"] == (0.5, 1, 3)  # 1 of 2
     assert found["u", "category", "Music > Rock"] == (0.375, 1, 3)
     assert ("u", "category", "Music") not in found
-    # The brand of d is not known, so the whole is 7/8: (1/2) / (7/8) and (3/8) / (7/8).
+    # The brand of d is not known, so the whole is 7/4: 1 / (7/4) and (3/4) / (7/4).
     assert found["u", "brand", "brand of a"] == (pytest.approx(4 / 7), 1, 2)
     assert found["u", "brand", "brand of b"] == (pytest.approx(3 / 7), 1, 2)
     assert found["u", "price_band", "low"] == (1.0, 1, 1)
