@@ -1,4 +1,4 @@
-"""Vectorised functions over text of strangers and ids of users: whole Arrow batches, no row at a time in the JVM."""
+"""Vectorised functions over text of strangers, on the workers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from libs.secrets import pseudonym
 from libs.text.clean import clean_text, to_utf8
 
 _ASCII = r"^[\x00-\x7f]*$"
@@ -41,16 +40,3 @@ def cleaned(text: Column) -> Column:
         return raw.map(lambda value: clean_text(value) or None, na_action="ignore")
 
     return F.pandas_udf(clean, "string")(text)
-
-
-def pseudonyms(user_id: Column, key: str) -> Column:
-    """libs.secrets.pseudonym of the shop's own id, spaces around it aside; null stays null.
-
-    A Python function and no expression of SQL functions, though one exists: the plan of a query is logged and shown,
-    and it would hold the key.
-    """
-
-    def hashed(ids: pd.Series) -> pd.Series:
-        return ids.map({found: pseudonym(found, key) for found in ids.dropna().unique()})
-
-    return F.pandas_udf(hashed, "string")(F.nullif(F.trim(user_id), F.lit("")))

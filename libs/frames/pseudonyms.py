@@ -10,7 +10,7 @@ from libs.secrets import pseudonym
 
 
 def pseudonym_of(column: Column, key: str) -> Column:
-    """HMAC-SHA256 of an id, 32 hex digits; null stays null.
+    """HMAC-SHA256 of an id, 32 hex digits, spaces around the id aside; null stays null.
 
     A Python function on purpose: as Spark's own sha2 over literals the key would stand in query plans and event logs.
     """
@@ -21,7 +21,7 @@ def pseudonym_of(column: Column, key: str) -> Column:
         distinct = {user: pseudonym(user, key) for user in ids.dropna().unique()}
         return ids.map(distinct)
 
-    return hashed(column)
+    return hashed(F.trim(column))
 
 
 def with_pseudonym(frame: DataFrame, id_column: str, to: str, key: str) -> DataFrame:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.cleaning import cleaned, pseudonyms
+from libs.frames.cleaning import cleaned
+from libs.frames.pseudonyms import pseudonym_of
 from libs.frames.times import day_start, local_day, timeless
 from libs.quality.checks import contract_checks, first_failure, typed
 from libs.secrets import key_id
@@ -68,7 +69,7 @@ def kept(rows: DataFrame, kind: Kind, key: str) -> DataFrame:
     fresh = {c: cleaned(F.col(c)) for c in kind.text}
     # A text that must be there may be empty once its mark-up is gone.
     fresh |= {c: F.coalesce(fresh[c], F.lit("")) for c in kind.text if c in kind.required}
-    fresh |= {c: pseudonyms(F.col(c), key) for c in kind.users}
+    fresh |= {c: pseudonym_of(F.col(c), key) for c in kind.users}
     rows = rows.where(F.col("fate") == SILVER).withColumns(fresh)
     rows = rows.withColumn("key_id", F.lit(key_id(key) if kind.users else None).cast("string"))
     return rows.select("shop", "period", "day", "event_day", "row_id", "key_id", *kind.types)
