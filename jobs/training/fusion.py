@@ -7,8 +7,6 @@ and the NDCG@10 of the fit.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -19,6 +17,8 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from libs.frames.evaluation import candidate_arrays, sample, targets, users_with_targets
+from libs.frames.history import taking_kinds
+from libs.frames.models import model_row, version_of
 from libs.job import JobContext
 from libs.rerank import fusion
 from libs.rerank.fusion import FusionWeights
@@ -49,13 +49,16 @@ class Params:
 
 
 def run(ctx: JobContext) -> None:
-    params = ctx.params(Params)
-    folds = ctx.run.folds
+    params, folds = ctx.params(Params), ctx.run.folds
     rows = examples(ctx, params.max_users) if folds else None
-    fits = [(cutoff, "backtest", folds[:i]) for i, cutoff in enumerate(folds) if i]
-    fits.append((ctx.run.train_cutoff, "record", folds))
-    models = [as_row(ctx, params, cutoff, purpose, fit(rows, before, params)) for cutoff, purpose, before in fits]
-    ctx.log.info("weights as of %s: %s", ctx.run.train_cutoff, models[-1][-1])
+    # The oldest fold has none before it to be fitted on.
+    days = (*folds[1:], ctx.run.train_cutoff)
+    fits = {day: fit(rows, tuple(fold for fold in folds if fold < day), params) for day in days}
+    models = []
+    for cutoff, fitted in fits.items():
+        version = version_of(ctx, "fusion", cutoff, asdict(params))
+        models.append(model_row(ctx, "fusion", version, cutoff, asdict(params), fitted))
+    ctx.log.info("weights as of %s: %s", ctx.run.train_cutoff, fits[ctx.run.train_cutoff])
     ctx.write("training.models", ctx.spark.createDataFrame(models, TABLES["training.models"].ddl))
 
 
@@ -64,7 +67,7 @@ def examples(ctx: JobContext, max_users: int) -> pd.DataFrame:
 
     Bounded by max_users a fold, whatever the shop's size.
     """
-    folds, kinds = ctx.run.folds, sorted({"purchase", "review", ctx.shop.action})
+    folds, kinds = ctx.run.folds, taking_kinds(ctx.shop.action)
     taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, kinds)
     users = sample(users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds)), max_users)
     arrays = candidate_arrays(ctx.read_cutoffs("candidates.candidate_pool", folds), users, SOURCES)
@@ -114,23 +117,3 @@ def arrays_of(
 def prior(shares: Mapping[str, float]) -> FusionWeights:
     total = sum(shares.get(source, 0.0) for source in SOURCES)
     return FusionWeights(SOURCES, tuple(shares.get(source, 0.0) / total for source in SOURCES), (1.0,) * len(SOURCES))
-
-
-def as_row(
-    ctx: JobContext, params: Params, cutoff: date, purpose: str, fitted: dict[str, dict[str, Any]]
-) -> tuple[object, ...]:
-    """The row of training.models. The version names what the fit was asked for, so that a rerun replaces its row."""
-    parameters = json.dumps(asdict(params), sort_keys=True)
-    digest = hashlib.sha256(f"{purpose}\n{parameters}\n{ctx.run.code_version}".encode()).hexdigest()[:12]
-    values: dict[str, object] = {
-        "shop": ctx.shop.name,
-        "model": "fusion",
-        "version": f"fusion-{cutoff}-{digest}",
-        "purpose": purpose,
-        "train_cutoff": cutoff,
-        "parameters": parameters,
-        "data_versions": dict(ctx.versions_read),
-        "code_version": ctx.run.code_version,
-        "fitted": json.dumps(fitted, sort_keys=True),
-    }
-    return tuple(values.get(column) for column in TABLES["training.models"].column_names)

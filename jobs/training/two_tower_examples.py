@@ -16,9 +16,15 @@ from libs.job import JobContext
 
 @dataclass(frozen=True)
 class Params:
-    """targets: a user's last products to learn from. files: parts of the snapshot, one a rank at least."""
+    """How histories become examples.
+
+    targets: a user's last products to learn from.
+    half_life_days: an example weighs half when its target is this old: short where fashions rule.
+    files: parts of the snapshot, one a rank at least.
+    """
 
     targets: int = 50
+    half_life_days: float = 365.0
     files: int = 4
 
 
@@ -27,7 +33,7 @@ def run(ctx: JobContext) -> None:
     fits = (*ctx.run.folds, ctx.run.train_cutoff)
     items = with_ids(ctx.read_cutoffs("features.user_history", fits), ctx.read_cutoffs("training.vocabulary", fits))
     profiles = ctx.read_cutoffs("features.user_profile", fits)
-    rows = with_profile(as_examples(items, params.targets), profiles)
+    rows = with_profile(as_examples(items, params.targets, params.half_life_days), profiles)
     ctx.write("training.two_tower_examples", laid_out(rows, max(params.files, ctx.run.conf.env.horovod.ranks)))
 
 
@@ -41,12 +47,13 @@ def with_ids(histories: DataFrame, vocabulary: DataFrame) -> DataFrame:
     return numbered.groupBy("shop", "cutoff", "user_id").agg(F.array_sort(F.collect_list(item)).alias("items"))
 
 
-def as_examples(items: DataFrame, targets: int) -> DataFrame:
-    """A row for each of the last `targets` items that have a step before them."""
+def as_examples(items: DataFrame, targets: int, half_life_days: float) -> DataFrame:
+    """A row for each of the last `targets` items that have a step before them; weight 2^(-age / half-life)."""
     target = F.explode(F.slice(F.reverse("items"), 1, targets)).alias("t")
     rows = items.select("*", target)
     before = F.filter("items", lambda item: item["step"] < F.col("t.step"))
     last = F.reverse(F.slice(F.reverse(before), 1, HISTORY))
+    age = F.date_diff("cutoff", F.col("t.event_day"))
     kept = rows.withColumn("before", last).where(F.size("before") > 0)
     return kept.select(
         "shop",
@@ -56,7 +63,7 @@ def as_examples(items: DataFrame, targets: int) -> DataFrame:
         padded(F.transform("before", lambda item: item["id"]), "int").alias("history"),
         padded(F.transform("before", _age), "float").alias("history_age"),
         F.col("t.id").alias("target"),
-        F.lit(1.0).cast("float").alias("weight"),
+        F.pow(F.lit(0.5), age / half_life_days).cast("float").alias("weight"),
     )
 
 

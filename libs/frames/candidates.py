@@ -95,7 +95,8 @@ def popularity(taken: DataFrame, cutoffs: Collection[date], half_life_days: floa
     # Each once, from the day it was first known.
     once = taken.groupBy("product_id", who.alias("who"), "event_day").agg(F.min("day").alias("day"))
     aged = with_age(as_of(once, cutoffs))
-    return aged.groupBy("cutoff", "product_id").agg(F.sum(decay("age_days", half_life_days)).alias("points"))
+    points = aged.groupBy("cutoff", "product_id").agg(F.sum(decay("age_days", half_life_days)).alias("points"))
+    return points.where(F.col("points") > 0)  # what is too long ago has decayed to nothing
 
 
 def ranked(scored: DataFrame, size: int) -> DataFrame:

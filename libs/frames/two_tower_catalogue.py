@@ -33,7 +33,11 @@ def catalogues(
         products: product ids by cut-off, in the order of the ids 1.. .
         horizon_days: recent demand is counted with a quarter of it as half-life: demand moves faster than tastes.
     """
-    targets = examples.groupBy("cutoff", F.col("target").alias("id")).agg(F.sum("weight").alias("n")).toArrow()
+    targets = (
+        examples.groupBy("cutoff", F.col("target").alias("id"))
+        .agg(F.count("*").alias("n"), F.sum("weight").alias("weight"))
+        .toArrow()
+    )
     recent = popularity(taken, list(products), horizon_days / 4).toArrow()
     level = F.slice(F.concat(F.array("brand", "price_band"), "categories"), 1, ATTRIBUTES)
     sides = profiles.select("cutoff", "product_id", level.alias("attributes"), "vector").toArrow()
@@ -42,8 +46,9 @@ def catalogues(
         own = _of(targets, day)
         if not own.num_rows:
             continue
-        counts = np.zeros(len(ids) + 1)
+        counts, weights = np.zeros(len(ids) + 1), np.zeros(len(ids) + 1)
         counts[own["id"].to_numpy()] = own["n"].to_numpy()
+        weights[own["id"].to_numpy()] = own["weight"].to_numpy()
         side, demand = _of(sides, day), _of(recent, day)
         late = np.zeros(len(ids) + 1)
         late[_number(demand["product_id"], ids)] = demand["points"].to_numpy() / 1_000_000
@@ -54,7 +59,7 @@ def catalogues(
                 text[row] = vector
         attributes = np.zeros((len(ids) + 1, ATTRIBUTES), np.int32)
         attributes[place] = _attribute_ids(side["attributes"].to_pylist())
-        found[day] = Catalogue(attributes, text, log_share(counts), log_trend(late, counts))
+        found[day] = Catalogue(attributes, text, log_share(counts), log_trend(late, weights))
     return found
 
 
