@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.frames.evaluation import FINAL, candidate_arrays, sample, targets, top_lists, users_with_targets
+from libs.frames.history import taking_kinds
 from libs.job import JobContext
 from libs.metrics.report import TARGETS, fold, metric_rows
 from libs.tables import TABLES
@@ -57,7 +58,7 @@ def due(ctx: JobContext) -> dict[date, str]:
 
 def measure(ctx: JobContext, releases: dict[date, str], max_users: int) -> list[dict[str, Any]]:
     cutoffs, horizon = tuple(sorted(releases)), ctx.shop.evaluation.horizon_days
-    kinds = sorted({"purchase", "review", ctx.shop.action})
+    kinds = taking_kinds(ctx.shop.action)
     taken = targets(ctx.read("silver.events"), cutoffs, horizon, kinds)
     chosen = sample(users_with_targets(taken, ctx.read_cutoffs("features.user_history", cutoffs)), max_users).cache()
     users = chosen.select("cutoff", "user_id", "n_all", "n_first").toPandas()

@@ -40,29 +40,27 @@ def broken(warehouse, release_id):
     return {result.check: result.observed for result in found if not result.passed}
 
 
-def test_each_planted_fault_fails_its_own_check(shop):
-    faults = {f"{DAY}-{i:02d}": good(f"{DAY}-{i:02d}") for i in range(8)}
-    _, ungrounded, untold, uncited, dangling, orphan, lost, stranger = faults
-    faults[ungrounded]["results.explanations"][0]["grounded"] = False
-    del faults[untold]["results.explanations"][3]  # p2 in Chinese
-    faults[uncited]["results.explanations"][0]["evidence_ids"] = []
-    faults[dangling]["results.explanations"][1]["evidence_ids"] = ["e-p1", "nowhere"]
-    faults[orphan]["results.recommendation_evidence"].append(link(orphan, "u", "p9", "e-p1"))
-    faults[lost]["results.recommendation_evidence"].append(link(lost, "u", "p1", "nowhere"))
-    faults[stranger]["results.explanations"].append(sentence(stranger, "u", "p9", "en", "e-p1"))
-    seed(shop, *faults.values())
+def test_each_planted_fault_is_counted_by_its_own_check_and_a_good_release_has_none(shop):
+    bad = good(f"{DAY}-02")
+    sentences, links = bad["results.explanations"], bad["results.recommendation_evidence"]
+    stranger = [sentence(f"{DAY}-02", "u", f"p{i}", "en", "e-p1", grounded=i > 6) for i in range(4, 9)]
+    sentences[0]["evidence_ids"] = []
+    sentences[1]["evidence_ids"] = ["e-p1", "nowhere"]
+    del sentences[3]  # p2 in Chinese
+    sentences += stranger  # five, three of them not grounded
+    links += [link(f"{DAY}-02", "u", f"p{i}", "e-p1") for i in range(3, 7)]
+    links += [link(f"{DAY}-02", "u", "p1", f"nowhere {i}") for i in range(6)]
+    seed(shop, good(f"{DAY}-01"), bad)
 
-    cites = "each sentence cites facts, and all of them are stored"
-    assert [broken(shop, release_id) for release_id in faults] == [
-        {},
-        {"each sentence is grounded": "1 rows do not"},
-        {"each recommended row has a sentence in each language": "1 rows do not"},
-        {cites: "1 rows do not"},
-        {cites: "1 rows do not"},
-        {"each fact belongs to a recommended row": "1 rows do not"},
-        {"each fact is stored": "1 rows do not"},
-        {"each sentence belongs to a recommended row": "1 rows do not"},
-    ]
+    assert broken(shop, f"{DAY}-01") == {}
+    assert broken(shop, f"{DAY}-02") == {
+        "each recommended row has a sentence in each language": "1 rows do not",
+        "each sentence cites facts, and all of them are stored": "2 rows do not",
+        "each sentence is grounded": "3 rows do not",
+        "each fact belongs to a recommended row": "4 rows do not",
+        "each sentence belongs to a recommended row": "5 rows do not",
+        "each fact is stored": "6 rows do not",
+    }
 
 
 def test_a_failed_check_stops_the_release_by_name_after_its_row_is_written_and_a_good_one_passes(shop):
