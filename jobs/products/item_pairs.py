@@ -11,12 +11,13 @@ leave raw counts, which only name best-sellers, and power 1 would leave lift, wh
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.as_of import as_of
 from libs.frames.history import taking_kinds
 from libs.frames.pair_counts import PAIRS, PARTS, BasketCounter, Frequencies, StepCounter, Weigher
 from libs.job import JobContext
@@ -43,14 +44,14 @@ class Params:
     anchor_power: float = 0.5
     product_power: float = 0.25
     most_in_basket: int = 100
-    kept: int = 200
+    kept: int = 100
 
 
 def run(ctx: JobContext) -> None:
     params, kinds = ctx.params(Params), taking_kinds(ctx.shop.action)
     history = ctx.read_cutoffs("features.user_history")
-    known = as_of(ctx.read("silver.events").where(F.col("kind").isin(kinds)), ctx.run.cutoffs)
-    found = baskets(known, params.most_in_basket).persist()
+    events = ctx.read("silver.events").where(F.col("kind").isin(kinds))
+    found = baskets(events, ctx.run.cutoffs, params.most_in_basket).persist()
     shared = ctx.spark.sparkContext.broadcast(frequencies(history, found, kinds))
     count_steps = StepCounter(
         shared, kinds, params.half_life_days, params.step_decay, params.reverse, params.most_steps
@@ -65,16 +66,24 @@ def run(ctx: JobContext) -> None:
     ctx.write("features.item_pairs", pairs.withColumn("shop", F.lit(ctx.shop.name)))
 
 
-def baskets(known: DataFrame, most: int) -> DataFrame:
-    """One row a basket: cutoff, age_days, products (distinct, `most` at most, those of the smallest hashes)."""
+def baskets(events: DataFrame, cutoffs: Collection[date], most: int) -> DataFrame:
+    """One row a basket and cut-off: cutoff, age_days, products (distinct, the `most` of least hash)."""
     basket = F.coalesce("basket_id", F.concat_ws("@", "user_id", F.col("event_time").cast("string")))
-    hashed = F.collect_set(F.struct(F.xxhash64("product_id").alias("hash"), "product_id"))
+    line = F.struct(F.xxhash64("product_id").alias("hash"), "product_id", "event_day", "day")
+    known = F.filter("lines", lambda e: (e["day"] < F.col("cutoff")) & (e["event_day"] < F.col("cutoff")))
+    pieces = F.array_distinct(F.transform("lines", lambda e: F.struct(e["hash"], e["product_id"])))
     return (
-        known.where(F.coalesce("basket_id", "user_id").isNotNull())
-        .groupBy("cutoff", basket.alias("basket"))
-        .agg(F.max("event_day").alias("event_day"), F.slice(F.sort_array(hashed), 1, most).alias("chosen"))
+        # Before the cut-offs multiply the rows.
+        events.where(F.coalesce("basket_id", "user_id").isNotNull())
+        .groupBy(basket.alias("basket"))
+        .agg(F.collect_set(line).alias("lines"))
+        .withColumn("cutoff", F.explode(F.array(*[F.lit(day) for day in sorted(set(cutoffs))])))
+        .withColumn("lines", known)
+        .where(F.size("lines") > 0)
         .select(
-            "cutoff", F.date_diff("cutoff", "event_day").alias("age_days"), F.col("chosen.product_id").alias("products")
+            "cutoff",
+            F.date_diff("cutoff", F.array_max(F.transform("lines", lambda e: e["event_day"]))).alias("age_days"),
+            F.transform(F.slice(F.sort_array(pieces), 1, most), lambda e: e["product_id"]).alias("products"),
         )
     )
 

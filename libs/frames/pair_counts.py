@@ -16,8 +16,9 @@ from pyspark.sql import Row
 from libs.frames.candidates import Floats, Ints, taken
 from libs.frames.pairs import UNIT, Counts, age_points, basket_pairs, gap_points, step_pairs, summed
 
-_SUMS = ("weight", "support", "people")
-PARTS = f"kind string, cutoff date, anchor int, item array<int>, {', '.join(f'{name} array<bigint>' for name in _SUMS)}"
+# Pairs of one anchor travel as the bytes of such an array: Spark then copies them whole, not number by number.
+_PACKED = np.dtype([("item", "<i4"), ("support", "<i4"), ("people", "<i4"), ("weight", "<i8")])
+PARTS = "kind string, cutoff date, anchor int, pairs binary"
 PAIRS = (
     "cutoff date, kind string, anchor string, product_id string, weight double, support bigint, people bigint,"
     " lift double"
@@ -131,7 +132,9 @@ class Weigher:
             for key, rows in _rows_by(keys):
                 found.setdefault(key, []).append(_unpacked(batch.take(pa.array(rows))))
         for kind, cutoff in sorted(found):
-            yield self._weighed(kind, cutoff, summed(found.pop((kind, cutoff))))
+            pairs = summed(found.pop((kind, cutoff)))
+            if pairs.weight.any():
+                yield self._weighed(kind, cutoff, pairs)
 
     def _weighed(self, kind: str, cutoff: date, pairs: Counts) -> pa.RecordBatch:
         shared = self.shared.value
@@ -163,23 +166,25 @@ def _parts(pending: Mapping[tuple[str, date], list[Counts]]) -> Batches:
         pairs = summed(counts)
         if not len(pairs.anchor):
             continue
+        packed = np.empty(len(pairs.anchor), _PACKED)
+        for name in _PACKED.names or ():
+            packed[name] = getattr(pairs, name)
         start = np.flatnonzero(np.diff(pairs.anchor, prepend=-1))
-        offsets = pa.array(np.append(start, len(pairs.anchor)), pa.int32())
+        size = np.diff(start, append=len(packed))
         columns: dict[str, Any] = {
             "kind": pa.array([kind] * len(start), pa.string()),
             "cutoff": pa.array([cutoff] * len(start), pa.date32()),
             "anchor": pa.array(pairs.anchor[start], pa.int32()),
-            "item": pa.ListArray.from_arrays(offsets, pa.array(pairs.item, pa.int32())),
+            "pairs": pa.array([packed[b : b + n].tobytes() for b, n in zip(start, size, strict=True)], pa.binary()),
         }
-        for name in _SUMS:
-            columns[name] = pa.ListArray.from_arrays(offsets, pa.array(getattr(pairs, name), pa.int64()))
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 def _unpacked(rows: pa.RecordBatch) -> Counts:
-    anchor = np.repeat(rows.column("anchor").to_numpy(), np.diff(rows.column("item").offsets.to_numpy()))
-    item, *sums = (rows.column(name).flatten().to_numpy() for name in ("item", *_SUMS))
-    return Counts(anchor.astype(np.int64), item.astype(np.int64), *sums)
+    packed = [np.frombuffer(row, _PACKED) for row in rows.column("pairs").to_pylist()]
+    anchor = np.repeat(rows.column("anchor").to_numpy().astype(np.int64), [len(part) for part in packed])
+    pairs = np.concatenate(packed)
+    return Counts(anchor, *(pairs[name].astype(np.int64) for name in ("item", "weight", "support", "people")))
 
 
 def _rows_by(keys: Sequence[Any]) -> Iterable[tuple[Any, Ints]]:

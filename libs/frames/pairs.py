@@ -89,13 +89,12 @@ def step_pairs(items: Ints, steps: Ints, ages: Ints, weights: Floats, forward: F
 def summed(parts: list[Counts]) -> Counts:
     """The same pairs, each once, in ascending (anchor, item)."""
     anchor, item, *values = (np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Counts))
-    order = np.lexsort((item, anchor))
-    anchor, item = anchor[order], item[order]
-    new = np.ones(len(order), bool)
-    new[1:] = (anchor[1:] != anchor[:-1]) | (item[1:] != item[:-1])
-    start = np.flatnonzero(new)
+    # One key, since sorting by two takes seven times as long.
+    key = anchor << 32 | item
+    order = np.argsort(key)
+    start = np.flatnonzero(np.diff(key[order], prepend=-1))
     sums = [np.add.reduceat(value[order], start) if len(start) else value for value in values]
-    return Counts(anchor[start], item[start], *sums)
+    return Counts(anchor[order[start]], item[order[start]], *sums)
 
 
 def basket_pairs(indptr: Ints, items: Ints, ages: Ints, n_items: int) -> Counts:

@@ -1,0 +1,42 @@
+"""Rows of features.user_history, item_pairs and product_profile with only what a test says of them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+CUTOFF = date(2020, 2, 1)  # the end of the tests' window
+COLUMNS = ("user_id", "rank", "product_id", "score", "relative", "carriers")
+
+
+def history(user: str, *steps: tuple[str, str], cutoff: date = CUTOFF) -> dict[str, object]:
+    """`steps` are (day, products parted by spaces), oldest first."""
+    events = [
+        (number, date.fromisoformat(day), product, "purchase", 1, None, None)
+        for number, (day, products) in enumerate(steps, 1)
+        for product in products.split()
+    ]
+    return {"cutoff": cutoff, "user_id": user, "events": events, "owned": sorted({event[2] for event in events})}
+
+
+def pair(
+    anchor: str, product: str, weight: float, kind: str = "transition", cutoff: date = CUTOFF
+) -> dict[str, object]:
+    return {
+        "cutoff": cutoff, "kind": kind, "anchor": anchor, "product_id": product, "weight": weight,
+        "support": 1, "people": 1, "lift": 1.0,
+    }  # fmt: skip
+
+
+def product(product: str, *categories: str, cutoff: date = CUTOFF) -> dict[str, object]:
+    """A row of features.product_profile."""
+    return {
+        "cutoff": cutoff, "product_id": product, "categories": list(categories), "title": product, "tokens": [],
+        "buyers": 0, "buyers_recent": 0, "recent_days": 28, "ratings": 0, "aspects": [], "text_hash": "",
+    }  # fmt: skip
+
+
+def lists(warehouse, source: str, **context: object) -> list[tuple[object, ...]]:
+    """Runs a source; its rows as tuples of `COLUMNS`, carriers as {product: share}."""
+    warehouse.run(f"candidates.{source}", **context)
+    rows = warehouse.rows(f"candidates.{source}", *COLUMNS)
+    return [(*row[:5], {carrier["product_id"]: carrier["share"] for carrier in row[5]}) for row in rows]
