@@ -20,14 +20,12 @@ from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K,
 from libs.explain.lexicon import ANCHORED, Item, Lexicon
 from libs.explain.lexicon_en import ENGLISH
 from libs.explain.lexicon_zh import CHINESE
-from libs.explain.names import LINK_ENDING, clean_name
+from libs.explain.names import LINK, clean_name
 from libs.explain.reading import DURATIONS, Clause, Number, read
 
 LEXICONS: dict[str, Lexicon] = {"en": ENGLISH, "zh": CHINESE}
 
-_UNSAFE = re.compile(
-    rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>://|www\.|javascript:|mailto:|{LINK_ENDING.pattern})", re.IGNORECASE
-)
+_UNSAFE = re.compile(rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>{LINK.pattern})", re.IGNORECASE)
 # Which slot answers a number of which role.
 _NUMBERS: dict[str, dict[str, str]] = {
     "bought_next": {"people": "support"},

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.explain.contributions import faithfulness, select_facts
@@ -82,6 +82,7 @@ def facts(draw):
     ]
 
 
+@settings(deadline=None)
 @given(facts(), st.integers(1, 4), st.sampled_from([1, 5, 10, 50]), st.randoms())
 def test_selection_is_stable_bounded_and_sayable(pool, most, k, random):
     chosen = select_facts(pool, most, k)

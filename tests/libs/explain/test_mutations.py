@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from libs.explain.contributions import select_facts
@@ -101,6 +101,7 @@ def put(sentence, match, text):
     return sentence[: match.start()] + text + sentence[match.end() :]
 
 
+@settings(deadline=None)
 @given(drafts(), st.data())
 def test_a_changed_number(draft, data):
     numbers = outside_names(NUMBERS[draft.language], draft.sentence)
@@ -117,6 +118,7 @@ def test_a_changed_number(draft, data):
     assert refused(put(draft.sentence, match, new), draft), (draft.sentence, match.span(), new)
 
 
+@settings(deadline=None)
 @given(drafts(), st.data())
 def test_a_swapped_name(draft, data):
     names = list(NAMES.finditer(draft.sentence))
@@ -128,6 +130,7 @@ def test_a_swapped_name(draft, data):
     assert refused(put(draft.sentence, match, new), draft), (draft.sentence, match.span(), new)
 
 
+@settings(deadline=None)
 @given(drafts(), st.data())
 def test_two_names_exchanged(draft, data):
     names = list(NAMES.finditer(draft.sentence))
@@ -140,6 +143,7 @@ def test_two_names_exchanged(draft, data):
     assert refused(sentence, draft), sentence
 
 
+@settings(deadline=None)
 @given(drafts(), st.data())
 def test_another_action(draft, data):
     verbs = outside_names(VERBS[draft.language], draft.sentence)
@@ -150,6 +154,7 @@ def test_another_action(draft, data):
     assert refused(put(draft.sentence, match, new), draft), (draft.sentence, match.span(), new)
 
 
+@settings(deadline=None)
 @given(drafts(), st.data())
 def test_an_unsupported_clause(draft, data):
     cited = {fact.type for fact in draft.facts}
@@ -163,6 +168,7 @@ def test_an_unsupported_clause(draft, data):
     assert refused(clause + join + draft.sentence, draft), clause
 
 
+@settings(deadline=None)
 @given(drafts(), st.data())
 def test_a_fact_cited_that_is_not_stated(draft, data):
     cited = {fact.type for fact in draft.facts}
@@ -171,6 +177,7 @@ def test_a_fact_cited_that_is_not_stated(draft, data):
     assert not verdict.grounded
 
 
+@settings(deadline=None)
 @given(drafts())
 def test_information_is_never_a_reason(draft):
     stripped = [fact._replace(role="information") for fact in draft.facts]

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.explain.grounding import check
@@ -136,6 +136,9 @@ HOSTILE = [
     "100% Cotton",
     "Back\\slash \u202eevil\u202c \x00null\nnewline\u200b",
     "R&B; Soul",
+    "Awww. Cute",
+    "9a://b mailto:x javascript:y",
+    "://",
     "三十而立",
     "Honky Ch&acirc;teau",
     "Tails " * 60,
@@ -238,6 +241,7 @@ def test_a_hostile_title_stays_a_name(title, language):
         assert draft.sentence.isprintable()
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.text(), st.sampled_from(["en", "zh"]), st.integers(0, 200))
 def test_any_text_at_all_as_a_title_is_grounded_and_safe(anchor, title, language, choice):
     rec = recommend(example("bought_next", "review", anchor=anchor), example("rating_praise"), title=title)
