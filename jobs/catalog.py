@@ -199,7 +199,7 @@ CATALOG: tuple[Entry, ...] = (
     Entry(
         "candidates.two_tower",
         "Nearest products by the two-tower network, for all users.",
-        ("features.user_history", "features.user_profile", "training.vocabulary", "training.models"),
+        ("silver.events", *_t("features", "user_history user_profile"), "training.vocabulary", "training.models"),
         ("candidates.two_tower",),
         compute="large",
     ),

@@ -64,9 +64,10 @@ def run(ctx: JobContext) -> None:
         rows.append(
             model_row(ctx, "two_tower", spec.version, spec.cutoff, asdict(params), told, uri, result["checksum"])
         )
-        wait = result["input_wait_seconds"] / max(result["seconds"], 1e-9)
-        ctx.log.info("%s: %d rows, loss %.4f, %.0f s, input wait %.1f%%", spec.version, result["rows"], result["losses"][-1],
-                     result["seconds"], 100 * wait)  # fmt: skip
+        wait = 100 * result["input_wait_seconds"] / max(result["seconds"], 1e-9)
+        ctx.log.info(
+            "%s: %d rows, loss %.4f, input wait %.1f%%", spec.version, result["rows"], told["losses"][-1], wait
+        )
         shutil.rmtree(spec.spec.output, ignore_errors=True)
     ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
 

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
+import yaml
 
-from libs.frames.segments import Segments, names, standardised
+from libs.frames.segments import MARKS, MARKS_OF_BUYERS, NOUNS, Segments, names, standardised
+
+ROOT = Path(__file__).resolve().parents[3]
 
 CUTOFF = date(2020, 2, 1)
 
@@ -68,6 +72,17 @@ def test_a_number_that_nobody_has_or_all_share_tells_nobody_apart():
         [-1, 0, 0],
         [1, 0, 0],
     ]
+
+
+def test_a_buyer_has_orders_and_a_reviewer_does_not():
+    assert names(np.array([[1.0]]), ("basket",), "buyers") == ["large-order buyers"]
+    assert names(np.array([[1.0]]), ("basket",), "reviewers") == ["many-at-a-time reviewers"]
+
+
+def test_every_word_of_a_name_has_its_chinese():
+    chinese = yaml.safe_load((ROOT / "conf" / "terms" / "zh.yaml").read_text(encoding="utf-8"))
+    words = {word for marks in (*MARKS.values(), *MARKS_OF_BUYERS.values()) for word in marks}
+    assert words | set(NOUNS.values()) | {"typical"} <= set(chinese)
 
 
 def test_the_nearest_centre_is_by_distance_in_standard_deviations():

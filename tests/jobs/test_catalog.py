@@ -1,0 +1,66 @@
+import importlib
+from pathlib import Path
+
+import pytest
+
+from jobs.catalog import CATALOG, UnknownJobError, edges, entry
+from jobs.diagram import mermaid, tables_markdown
+from libs.tables import TABLES, table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_job_has_a_module_of_its_name_with_a_docstring_and_a_run():
+    for job in CATALOG:
+        module = importlib.import_module(f"jobs.{job.name}")
+        assert module.__doc__, job.name
+        assert callable(module.run), job.name
+
+
+def test_every_module_of_a_stage_is_in_the_catalog():
+    stages = {job.name.split(".")[0] for job in CATALOG}
+    modules = {
+        f"{path.parent.name}.{path.stem}"
+        for stage in stages
+        for path in (ROOT / "jobs" / stage).glob("*.py")
+        if path.stem != "__init__"
+    }
+    assert modules == {job.name for job in CATALOG}
+
+
+def test_every_table_named_is_known_and_every_table_read_is_written_before_it():
+    written = set()
+    for job in CATALOG:
+        for name in (*job.reads, *job.writes):
+            table(name)
+        written |= set(job.writes)
+        # A job may read what it wrote the day before, and a release or a pin of an earlier night.
+        late = set(job.reads) - written - {"results.releases", "results.pins"}
+        assert not late, (job.name, late)
+
+
+def test_every_table_has_a_writer():
+    written = {name for job in CATALOG for name in job.writes}
+    # The walk itself tells of jobs; an operator's command pins.
+    assert set(TABLES) - written == {"quality.job_runs", "results.pins"}
+
+
+def test_an_edge_points_down_the_page_and_the_release_comes_after_the_audit():
+    place = {job.name: i for i, job in enumerate(CATALOG)}
+    assert all(place[early] < place[late] for early, late in edges())
+    assert ("evaluation.audit", "publish.release") in edges()
+
+
+def test_an_unknown_job_is_answered_with_near_names():
+    with pytest.raises(UnknownJobError, match=r"did you mean users\.user_rfm"):
+        entry("users.user_rmf")
+
+
+def test_a_job_file_is_short_enough_to_read_at_once():
+    long = {job.name: len((ROOT / "jobs" / f"{job.name.replace('.', '/')}.py").read_text().splitlines()) for job in CATALOG}
+    assert {name: lines for name, lines in long.items() if lines > 150} == {}
+
+
+def test_the_diagram_in_the_readme_and_the_table_documentation_are_current():
+    assert mermaid() in (ROOT / "README.md").read_text()
+    assert tables_markdown() == (ROOT / "docs" / "tables.md").read_text()
