@@ -23,6 +23,8 @@ MARKS: dict[str, tuple[str, str]] = {
     "returns": ("often returning", "rarely returning"),
     "focus": ("specialised", "wide-ranging"),
 }
+# A shop that sells speaks of orders.
+MARKS_OF_BUYERS = MARKS | {"basket": ("large-order", "small-order")}
 NOUNS = {"purchase": "buyers", "review": "reviewers", "play": "listeners", "view": "visitors"}
 
 # From this many standard deviations between a segment's mean and that of all, a number marks the segment.
@@ -116,9 +118,10 @@ def _chosen(spark: SparkSession, points: Matrix, sizes: Sequence[int]) -> Matrix
 def names(centres: Matrix, features: Sequence[str], noun: str) -> list[str]:
     """A name for each centre from what marks it: its one or two greatest deviations, more of them where names clash."""
     found: list[str] = []
+    marks = MARKS_OF_BUYERS if noun == NOUNS["purchase"] else MARKS
     for centre in centres:
         order = sorted(range(len(features)), key=lambda i: (-abs(centre[i]), i))
-        words = [MARKS[features[i]][0 if centre[i] > 0 else 1] for i in order]
+        words = [marks[features[i]][0 if centre[i] > 0 else 1] for i in order]
         marked = sum(abs(centre[i]) >= MARKED_FROM for i in order)
         choices = [", ".join(words[:n]) for n in range(min(marked, 2), len(words) + 1)]
         choices = [f"{choice or 'typical'} {noun}" for choice in choices]
