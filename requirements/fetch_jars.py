@@ -28,13 +28,14 @@ def main(target: Path) -> None:
         script = Path(scratch) / "nothing.py"
         script.write_text("")
         submit = Path(sys.executable).with_name("spark-submit")
-        environ = os.environ | {"PATH": f"{submit.parent}:{os.environ['PATH']}"}  # spark-submit asks PATH for its python
+        # spark-submit asks PATH for its python.
+        environ = os.environ | {"PATH": f"{submit.parent}:{os.environ['PATH']}"}
         command = [str(submit), "--master", "local[1]", "--packages", f"io.delta:delta-spark_2.13:{delta}"]
         command += ["--conf", f"spark.jars.ivy={scratch}/ivy", str(script)]
         done = subprocess.run(command, capture_output=True, text=True, env=environ)
         jars = {path.name.split("_", 1)[1]: path for path in Path(scratch).glob("ivy/jars/*.jar")}
         if done.returncode or set(jars) != set(SHA256):
-            sys.exit(f"the Delta jars could not be fetched from Maven Central (found {sorted(jars)}):\n{done.stderr[-2000:]}")
+            sys.exit(f"the Delta jars could not be fetched from Maven Central: {sorted(jars)}\n{done.stderr[-2000:]}")
         for name, jar in jars.items():
             found = hashlib.sha256(jar.read_bytes()).hexdigest()
             if found != SHA256[name]:

@@ -4,7 +4,7 @@ they cite. A sentence that fails the check is replaced by the template's, and ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from libs.explain.evidence_types import Fact, K
 from libs.explain.grounding import check
 from libs.explain.templates import read_templates
 from libs.explain.terms import Terms, in_language
-from libs.explain.writer import Draft, NothingToSay, Recommendation, TemplateWriter
+from libs.explain.writer import NothingToSay, Recommendation, TemplateWriter
 from libs.job import JobContext, constants
 from libs.text.aspects import load_lexicon
 
@@ -105,7 +105,7 @@ def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             for language, own in job.terms.items():
                 told = [fact for fact in (in_language(fact, own) for fact in facts) if fact]
                 rec = Recommendation(user, product, title, told)
-                rows.append((user, product, language, *sentence(writer.write, rec, language, score, job.params.people)))
+                rows.append((user, product, language, *sentence(writer, rec, language, score)))
         yield pd.DataFrame(rows, columns=[column.split()[0] for column in _WRITTEN.split(",")])
 
 
@@ -113,15 +113,22 @@ def _fact(row: Mapping[str, Any]) -> Fact:
     return Fact(row["evidence_id"], row["type"], dict(row["slots"]), row["support"], row["contribution"], row["role"])
 
 
-def sentence(
-    generate: Callable[[Recommendation, str], Draft], rec: Recommendation, language: str, score: float, people: int
-) -> tuple[object, ...]:
-    """sentence, evidence_ids, generator, grounded, grounding, contribution, faithfulness."""
+def sentence(writer: TemplateWriter, rec: Recommendation, language: str, score: float) -> tuple[object, ...]:
+    """sentence, evidence_ids, generator, grounded, grounding, contribution, faithfulness.
+
+    A sentence that fails the check is replaced: by other wordings, then by one that cites the strongest fact alone.
+    """
     try:
-        draft = generate(rec, language)
+        draft = writer.write(rec, language)
     except NothingToSay as error:
         return "", [], "none", False, str(error), 0.0, 0.0
-    verdict = check(draft.sentence, language, rec.title, draft.facts, people)
+    verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
+    alone = rec._replace(facts=draft.facts[:1])
+    for plainer, choice in [(rec, 0), (rec, 1), (alone, 0), (alone, 1)]:
+        if verdict.grounded:
+            break
+        draft = writer.compose(plainer, language, choice)
+        verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
     moved = sum(fact.contribution for fact in draft.facts if fact.role == "reason")
     told = None if verdict.grounded else "; ".join(verdict.reasons)
     share = faithfulness(draft.facts, score)

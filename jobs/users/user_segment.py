@@ -35,10 +35,13 @@ class Params:
 def numbers(rfm: DataFrame, taste: DataFrame) -> DataFrame:
     """What tells users apart: cutoff, user_id, and FEATURES as doubles, null where the shop cannot know.
 
-    Counts, days and prices are skewed: their logarithm is taken. `focus` is the share of the user's first category.
+    Counts, days and prices are skewed: their logarithm is taken. `focus` is the share of the user's first category, of
+    users with at least 3 products: one product is no specialty.
     """
     focus = (
-        taste.where(F.col("dimension") == "category").groupBy("cutoff", "user_id").agg(F.max("share").alias("focus"))
+        taste.where((F.col("dimension") == "category") & (F.col("total") >= 3))
+        .groupBy("cutoff", "user_id")
+        .agg(F.max("share").alias("focus"))
     )
     return rfm.join(focus, ["cutoff", "user_id"], "left").select(
         "cutoff",

@@ -9,7 +9,8 @@ from libs.explain.evidence_types import EVIDENCE_TYPES, Fact, K, unsayable
 from libs.explain.names import clean_name
 
 # Facts of one family say nearly the same thing to a reader.
-_FAMILY = {"price_below_usual": "price", "price_drop": "price"}
+_FAMILY = {"price_below_usual": "price", "price_drop": "price", "trend": "demand", "rank_in_category": "demand"}
+_ONCE = {"price", "demand"}
 _NAMES = {
     type: tuple(name for name, slot in spec.slots.items() if slot.kind == "name")
     for type, spec in EVIDENCE_TYPES.items()
@@ -56,7 +57,7 @@ def select_facts(facts: Iterable[Fact], max_facts: int = 3, k: int = K) -> list[
                 break
             family = _FAMILY.get(fact.type, fact.type)
             mine = {clean_name(fact.slots[name]) for name in _NAMES[fact.type] if name in fact.slots}
-            repeats_type = family in families and (not again or fact.role != "reason" or family == "price")
+            repeats_type = family in families and (not again or fact.role != "reason" or family in _ONCE)
             if repeats_type or mine & names or any(fact is other for other in taken):
                 continue
             taken.append(fact)

@@ -72,7 +72,7 @@ def _taste(meaning: str, value: Slot, variant: str | None = None) -> EvidenceTyp
 
 EVIDENCE_TYPES: dict[str, EvidenceType] = {
     "bought_next": EvidenceType(
-        "people went from the anchor to this product as their next step",
+        "people who took the anchor took this product in one of their next 20 steps",
         {"anchor": _ANCHOR, "support": Slot("count", "people who did"), "action": _ACTION},
         people="support",
     ),

@@ -175,7 +175,7 @@ def praise(rows: DataFrame, profile: DataFrame) -> list[DataFrame]:
     )
     keys, table = {"product_id": F.col("product_id")}, "features.product_profile"
     liked = known.where(F.col("rating_mean") >= 4)
-    aspects = known.select("*", F.explode("aspects").alias("a"))
+    aspects = known.select("*", F.explode("aspects").alias("a")).where(F.col("a.praising") > 0)
     aspect_slots = {"aspect": F.col("a.aspect"), "praising": F.col("a.praising"), "mentioning": F.col("a.mentioning")}
     reviews = keys | {"aspect": F.col("a.aspect"), "reviews": F.array_join("a.review_ids", ",")}
     mean = {"mean": F.format_string("%.1f", "rating_mean"), "count": F.col("ratings")}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pyspark.ml.clustering import KMeans
 from pyspark.ml.linalg import Vectors
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 Matrix = NDArray[np.float64]
 
@@ -30,8 +31,10 @@ NOUNS = {"purchase": "buyers", "review": "reviewers", "play": "listeners", "view
 # From this many standard deviations between a segment's mean and that of all, a number marks the segment.
 MARKED_FROM = 0.5
 
-# Seeds of the starts of each k-means; the one that ends with the least distance to its centres is taken.
-STARTS = (17, 18)
+# Seeds of k-means. Each number of clusters is tried from the first; the number chosen is tried from all, and the fit
+# with the least distance to its centres is taken. A fit is a Spark job an iteration, and hardly moves after the tenth.
+STARTS = (17, 18, 19)
+MOST_ITERATIONS = 10
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def fit(spark: SparkSession, numbers: Matrix, features: Sequence[str], sizes: Se
 
     The sample is one partition in its given order and the seed is fixed: Spark's KMeans on the same rows otherwise
     partitioned ends at other centres. Criterion: Calinski and Harabasz 1974, "A dendrite method for cluster analysis":
-    the greatest ((T - W_k) / (k - 1)) / (W_k / (n - k)), with W_k the summed squared distance to the centres, T = W_1.
+    the greatest ((T - W) / (k - 1)) / (W / (n - k)), W the summed squared distance to the centres, T that of k = 1.
 
     Args:
         numbers: [sample, features], NaN where not known.
@@ -103,27 +106,37 @@ def _chosen(spark: SparkSession, points: Matrix, sizes: Sequence[int]) -> Matrix
         return np.asarray(points.mean(axis=0, keepdims=True), np.float64)
     frame = spark.createDataFrame([(Vectors.dense(point),) for point in points], ["features"]).coalesce(1).cache()
     total = float(((points - points.mean(axis=0)) ** 2).sum())
-    best, chosen = -1.0, np.empty((0, points.shape[1]))
-    for k in tried:
-        fits = [KMeans(k=k, seed=seed, maxIter=20).fit(frame) for seed in STARTS]
-        model = min(fits, key=lambda fitted: float(fitted.summary.trainingCost))
-        within = max(float(model.summary.trainingCost), 1e-12)
-        ratio = ((total - within) / (k - 1)) / (within / (n - k))
-        if ratio > best:
-            best, chosen = ratio, np.array(model.clusterCenters())
+    fits = {k: _started(frame, k, STARTS[0]) for k in tried}
+    best = max(tried, key=lambda k: variance_ratio(total, fits[k].within, n, k))
+    found = min([fits[best], *(_started(frame, best, seed) for seed in STARTS[1:])], key=lambda fitted: fitted.within)
     frame.unpersist()
-    return chosen
+    return found.centres
+
+
+class _Fitted(NamedTuple):
+    centres: Matrix
+    within: float  # summed squared distance to the nearest centre
+
+
+def _started(frame: DataFrame, k: int, seed: int) -> _Fitted:
+    model = KMeans(k=k, seed=seed, maxIter=MOST_ITERATIONS).fit(frame)
+    return _Fitted(np.array(model.clusterCenters()), float(model.summary.trainingCost))
+
+
+def variance_ratio(total: float, within: float, n: int, k: int) -> float:
+    """How much farther apart k clusters are than wide; infinite where no point is off its centre."""
+    return np.inf if within <= 1e-9 * total else ((total - within) / (k - 1)) / (within / (n - k))
 
 
 def names(centres: Matrix, features: Sequence[str], noun: str) -> list[str]:
-    """A name for each centre from what marks it: its one or two greatest deviations, more of them where names clash."""
+    """A name for each centre from what marks it: its one or two greatest deviations, more where names clash."""
     found: list[str] = []
     marks = MARKS_OF_BUYERS if noun == NOUNS["purchase"] else MARKS
     for centre in centres:
         order = sorted(range(len(features)), key=lambda i: (-abs(centre[i]), i))
         words = [marks[features[i]][0 if centre[i] > 0 else 1] for i in order]
         marked = sum(abs(centre[i]) >= MARKED_FROM for i in order)
-        choices = [", ".join(words[:n]) for n in range(min(marked, 2), len(words) + 1)]
+        choices = [", ".join(words[:n]) for n in range(min(marked, 2), marked + 1)]
         choices = [f"{choice or 'typical'} {noun}" for choice in choices]
         numbered = [f"{choices[0]} ({number})" for number in range(2, len(found) + 3)]
         found.append(next(name for name in choices + numbered if name not in found))

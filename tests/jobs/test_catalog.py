@@ -57,7 +57,9 @@ def test_an_unknown_job_is_answered_with_near_names():
 
 
 def test_a_job_file_is_short_enough_to_read_at_once():
-    long = {job.name: len((ROOT / "jobs" / f"{job.name.replace('.', '/')}.py").read_text().splitlines()) for job in CATALOG}
+    long = {
+        job.name: len((ROOT / "jobs" / f"{job.name.replace('.', '/')}.py").read_text().splitlines()) for job in CATALOG
+    }
     assert {name: lines for name, lines in long.items() if lines > 150} == {}
 
 

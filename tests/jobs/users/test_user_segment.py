@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from libs.frames.segments import MARKS, MARKS_OF_BUYERS, NOUNS, Segments, names, standardised
+from jobs.users.user_segment import numbers
+from libs.frames.segments import MARKS, MARKS_OF_BUYERS, NOUNS, Segments, names, standardised, variance_ratio
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -60,6 +61,16 @@ def test_users_beyond_the_sample_are_assigned_too(warehouse):
     assert len(segments(warehouse)) == 13
 
 
+def test_one_product_is_no_specialty(warehouse):
+    warehouse.seed("features.user_rfm", [user("one", 3, 1), user("three", 3, 3)])
+    found = [("one", 1.0, 1), ("three", 0.6, 3), ("three", 0.4, 3)]
+    taste = {"cutoff": CUTOFF, "dimension": "category", "count": 1}
+    rows = [taste | {"user_id": u, "share": s, "total": n, "value": str(s)} for u, s, n in found]
+    warehouse.seed("features.user_taste", rows)
+    users = numbers(warehouse.read("features.user_rfm"), warehouse.read("features.user_taste"))
+    assert {row["user_id"]: row["focus"] for row in users.collect()} == {"one": None, "three": 0.6}
+
+
 def test_fewer_users_than_segments_and_none_at_all(warehouse, make_warehouse):
     warehouse.seed("features.user_rfm", [user("a", 3, 5), user("b", 3, 5)])
     assert segments(warehouse) == {"a": (1, "typical buyers"), "b": (1, "typical buyers")}
@@ -83,6 +94,12 @@ def test_every_word_of_a_name_has_its_chinese():
     chinese = yaml.safe_load((ROOT / "conf" / "terms" / "zh.yaml").read_text(encoding="utf-8"))
     words = {word for marks in (*MARKS.values(), *MARKS_OF_BUYERS.values()) for word in marks}
     assert words | set(NOUNS.values()) | {"typical"} <= set(chinese)
+
+
+def test_the_variance_ratio_weighs_distance_between_clusters_against_their_width():
+    # 0, 2, 10, 12: squared distances to the mean 6 sum to 36 + 16 + 16 + 36, those to the means 1 and 11 to 4.
+    assert variance_ratio(total=104, within=4, n=4, k=2) == (100 / 1) / (4 / 2)
+    assert variance_ratio(total=104, within=0, n=4, k=2) == float("inf")
 
 
 def test_the_nearest_centre_is_by_distance_in_standard_deviations():

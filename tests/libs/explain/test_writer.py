@@ -13,11 +13,11 @@ from tests.libs.explain.facts import ROOT, SLOTS, WRITER, every_sentence, exampl
 # Choice 0 is the first wording in the first frame.
 FIRST_WORDINGS = {
     ("bought_next", "review"): (
-        "12 people who reviewed “Pet Sounds” reviewed this next.",
+        "12 people who reviewed “Pet Sounds” went on to review this.",
         "和你一样评价过“Pet Sounds”的顾客中，有12位接着评价了这件商品。",
     ),
     ("bought_next", "neutral"): (
-        "Five people who chose “Pet Sounds” chose this next.",
+        "Five people who chose “Pet Sounds” went on to choose this.",
         "和你一样选过“Pet Sounds”的顾客中，有5位接着选了这件商品。",
     ),
     ("bought_together", "purchase"): (
@@ -195,7 +195,7 @@ def test_reasons_and_information_stand_in_sentences_of_their_own():
         example("rating_praise", role="information", contribution=0.0),
     ]
     assert WRITER.compose(recommend(*facts), "en", 0).sentence == (
-        "12 people who reviewed “Pet Sounds” reviewed this next; three of the eight items you reviewed are from "
+        "12 people who reviewed “Pet Sounds” went on to review this; three of the eight items you reviewed are from "
         "“Rykodisc”, and so is this. It is also rated 4.6 out of 5 on average by 23 reviewers."
     )
     assert WRITER.compose(recommend(*facts), "zh", 0).sentence == (
