@@ -52,7 +52,7 @@ def ask(warehouse: str, sql: str, parameters: list[Any] | None = None) -> duckdb
     try:
         relation = connection.sql(sql, params=parameters)
     except duckdb.Error as error:
-        raise AskError(_one_line(error)) from None
+        raise AskError(_told(error, sql)) from None
     if relation is None:
         raise AskError("not a question: only SELECT is answered here")
     return relation
@@ -61,29 +61,35 @@ def ask(warehouse: str, sql: str, parameters: list[Any] | None = None) -> duckdb
 def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     """Names of tables and views in the SQL, followed by what the views read, each once and after what reads it."""
     try:
-        statements = connection.extract_statements(sql)
-        kinds = {statement.type for statement in statements}
-        if kinds - {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
-            raise AskError("not a question: only SELECT is answered here")
-        todo = [
-            name.split(" AS ")[0].replace('"', "") for name in sorted(connection.get_table_names(sql, qualified=True))
-        ]
+        kinds = {statement.type for statement in connection.extract_statements(sql)}
     except duckdb.Error as error:
         raise AskError(_one_line(error)) from None
+    if kinds - {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
+        raise AskError("not a question: only SELECT is answered here")
+    # A name inside a string costs a registration, no more; DuckDB's own finder refuses a `?`.
+    words = set(re.findall(r"\w+(?:\.\w+)?", sql.replace('"', "")))
+    todo = sorted(words & {*TABLES, *VIEWS})
     found: list[str] = []
     while todo:
         name = todo.pop(0)
         if name in VIEWS:
             todo += VIEWS[name].reads
-        elif name not in TABLES and ("." in name or not re.fullmatch(r"\w+", name)):
-            try:
-                table(name)
-            except UnknownTableError as error:
-                raise AskError(str(error)) from None
         if name in found:
             found.remove(name)
         found.append(name)
     return found
+
+
+def _told(error: duckdb.Error, sql: str) -> str:
+    """One line; for an unknown table of a layer, with near names."""
+    if isinstance(error, duckdb.CatalogException):
+        for name in re.findall(r"\w+\.\w+", sql):
+            if name.split(".")[0] in {found.layer for found in TABLES.values()} and name not in TABLES:
+                try:
+                    table(name)
+                except UnknownTableError as unknown:
+                    return str(unknown)
+    return _one_line(error)
 
 
 def _register(connection: duckdb.DuckDBPyConnection, warehouse: str, found: Table) -> None:

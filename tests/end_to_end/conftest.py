@@ -82,3 +82,12 @@ def corner(tmp_path_factory) -> Callable[..., Path]:
 def nights(spark, corner, tmp_path_factory) -> Callable[..., Nights]:
     """Nights of the corner in a new warehouse: nights("name", added=rows)."""
     return lambda name, **added: Nights(spark, corner(f"{name}-conf", **added), tmp_path_factory.mktemp(name) / "wh")
+
+
+@pytest.fixture(scope="session")
+def forwards(nights):
+    """Monday (which trains), then Tuesday."""
+    shop = nights("forwards")
+    shop.first = shop.run(MONDAY)
+    shop.second = shop.run(TUESDAY, start=MONDAY)
+    return shop

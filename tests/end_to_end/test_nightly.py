@@ -18,15 +18,6 @@ from .conftest import MONDAY, TUESDAY
 
 
 @pytest.fixture(scope="module")
-def forwards(nights):
-    """Monday (which trains), then Tuesday."""
-    shop = nights("forwards")
-    shop.first = shop.run(MONDAY)
-    shop.second = shop.run(TUESDAY, start=MONDAY)
-    return shop
-
-
-@pytest.fixture(scope="module")
 def backwards(nights):
     """Tuesday first (its training day is the Monday before), then Monday: a backfill, which never trains."""
     shop = nights("backwards")
