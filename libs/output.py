@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def _table(answer: pa.Table) -> str:
     for row in answer.to_pylist():
         # Text: product names and reviews are not markup.
         shown.add_row(*[Text("" if value is None else str(value)) for value in row.values()])
-    console = Console(soft_wrap=False)
+    # Into a file or a pipe nothing is cut; a terminal has the width it has.
+    console = Console(width=None if sys.stdout.isatty() else 300)
     with console.capture() as captured:
         console.print(shown)
         console.print(f"{answer.num_rows} rows")

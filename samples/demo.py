@@ -41,7 +41,7 @@ def show() -> None:
     warehouse = load(conf_root(), "dev", None).env.warehouse
     users = ask(warehouse, USERS, [SHOP]).fetchall()
     for user, events, segment in (users[0], users[len(users) // 3], users[-1]):
-        print(f"\nUser {user[:8]}, {events} reviews, segment “{segment}”")
+        print(f"\nUser {user[:8]}, {events} review{'s'[: events > 1]}, segment “{segment}”")
         for rank, title, language, sentence in ask(warehouse, REASONS, [SHOP, user]).fetchall():
             print(f"  {f'{rank}. {title}' if language == 'en' else '':40.40} [{language}] {sentence}")
     rows, grounded, moved = ask(warehouse, SHARES, [SHOP]).fetchall()[0]

@@ -13,7 +13,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.explain.evidence_types import K, evidence_id
+from libs.explain.evidence_types import EVIDENCE_TYPES, K, evidence_id
 from libs.frames import facts
 from libs.job import JobContext, constants
 
@@ -36,7 +36,7 @@ def run(ctx: JobContext) -> None:
 
 
 def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
-    """Every fact of every family for the recommended rows."""
+    """Every fact of every family for the recommended rows; what is said of others needs `people` of them."""
     shop, action = ctx.shop, ctx.shop.action
 
     def as_of(name: str) -> DataFrame:
@@ -62,7 +62,9 @@ def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
         facts.prices(rows, profile, as_of("features.user_rfm"), shop.currency),
         facts.groups(rows, history, as_of("features.user_segment"), ctx.read("silver.social_edges"), action),
     ]
-    return reduce(DataFrame.unionByName, [fact for family in families for fact in family])
+    of_others = [type for type, spec in EVIDENCE_TYPES.items() if spec.people]
+    may_be_said = ~F.col("type").isin(of_others) | (F.col("support") >= people)
+    return reduce(DataFrame.unionByName, [fact for family in families for fact in family]).where(may_be_said)
 
 
 def with_id(found: DataFrame, shop: str) -> DataFrame:
