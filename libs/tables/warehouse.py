@@ -470,6 +470,8 @@ QUALITY = (
         severity | string! | stop, or warn""",
         "shop cutoff gate table check",
         "merge",
+        # What a gate saw: it looks at all that is there, so it tells of the order of runs.
+        volatile=("observed",),
     ),
     _table(
         "quality.metrics",
