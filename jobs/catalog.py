@@ -232,6 +232,13 @@ CATALOG: tuple[Entry, ...] = (
         compute="large",
     ),
     Entry(
+        "training.mlflow_mirror",
+        "Shows the models of record in MLflow, for people; no job reads it.",
+        ("training.models", "quality.metrics"),
+        (),
+        cadence="training",
+    ),
+    Entry(
         "scoring.recommendations",
         "Fuses the sources, filters by the shop's rules, and ranks.",
         ("candidates.candidate_pool", "features.product_profile", "silver.stock", "training.models"),

@@ -8,7 +8,6 @@ Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", I
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -22,6 +21,7 @@ from pyspark.sql import functions as F
 from libs.frames.als import RATINGS, TENTHS, RatingReader, RatingRule
 from libs.frames.candidates import vocabularies
 from libs.frames.history import taking_kinds
+from libs.frames.models import model_row, version_of
 from libs.job import JobContext, UserError
 from libs.tables import table
 from libs.training.weights import model_uri, remove_folder, save_arrays
@@ -57,9 +57,9 @@ def run(ctx: JobContext) -> None:
     # Twenty half-iterations make a lineage that overflows a task's stack; MLlib cuts it where it may checkpoint.
     checkpoints = f"{ctx.run.conf.env.warehouse.rstrip('/')}/checkpoints/{ctx.shop.name}-{ctx.run.run_id}"
     ctx.spark.sparkContext.setCheckpointDir(checkpoints)
-    rows = [model_row(ctx, params, cutoff, products.get(cutoff), ratings) for cutoff in fits]
+    rows = [fit_row(ctx, params, cutoff, products.get(cutoff), ratings) for cutoff in fits]
     remove_folder(checkpoints)
-    ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
+    ctx.write("training.models", ctx.spark.createDataFrame(list(filter(None, rows)), table("training.models").ddl))
 
 
 def numbered(ratings: DataFrame) -> DataFrame:
@@ -67,39 +67,28 @@ def numbered(ratings: DataFrame) -> DataFrame:
     return ratings.withColumn("user", F.dense_rank().over(Window.partitionBy("cutoff").orderBy("user_id")))
 
 
-def model_row(
+def fit_row(
     ctx: JobContext, params: Params, cutoff: date, products: pa.Array | None, ratings: DataFrame
-) -> tuple[Any, ...]:
-    """Fits as of `cutoff`, saves the factors, and gives the row of training.models.
+) -> tuple[Any, ...] | None:
+    """Fits as of `cutoff`, saves the factors, and gives the row of training.models; None for a fold before the shop.
 
     Raises:
-        UserError: nobody took anything before the cut-off.
+        UserError: nobody took anything before the training day.
     """
     own = ratings.where(F.col("cutoff") == cutoff)
-    factors = None if products is None else fitted(own, params, len(products))
+    factors = None if products is None or own.isEmpty() else fitted(own, params, len(products))
     if products is None or factors is None or not factors.any():
+        if cutoff in ctx.run.folds:
+            ctx.log.info("nobody took anything before %s: no model of that fold", cutoff)
+            return None
         raise UserError(f"{ctx.shop.name}: nobody took anything before {cutoff}, so als has nothing to learn from")
-    purpose = "backtest" if cutoff in ctx.run.folds else "record"
     names = hashlib.sha256("\n".join(products.to_pylist()).encode()).hexdigest()
     about = asdict(params) | {"alpha_of_a_tenth": params.alpha / TENTHS, "vocabulary": names}
-    digest = hashlib.sha256(json.dumps([about, ctx.run.code_version], sort_keys=True).encode()).hexdigest()
-    version = f"als-{cutoff}-{purpose}-{digest[:10]}"
+    version = version_of(ctx, "als", cutoff, about)
     uri = model_uri(ctx.run.conf.env.warehouse, ctx.shop.name, "als", version)
     checksum = save_arrays(uri, {"items": factors}, about)
-    row = {
-        "shop": ctx.shop.name,
-        "model": "als",
-        "version": version,
-        "purpose": purpose,
-        "train_cutoff": cutoff,
-        "parameters": json.dumps(asdict(params), sort_keys=True),
-        "data_versions": dict(ctx.versions_read),
-        "code_version": ctx.run.code_version,
-        "weights_uri": uri,
-        "checksum": checksum,
-        "fitted": json.dumps({"products": int(factors.any(axis=1).sum()), "vocabulary": len(products)}),
-    }
-    return tuple(row.get(name) for name in table("training.models").column_names)
+    told = {"products": int(factors.any(axis=1).sum()), "vocabulary": len(products)}
+    return model_row(ctx, "als", version, cutoff, asdict(params), told, uri, checksum)
 
 
 def fitted(ratings: DataFrame, params: Params, n_products: int) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -60,7 +60,8 @@ def users_to_serve(ctx: JobContext) -> DataFrame:
 def models_to_serve(ctx: JobContext, model: str) -> dict[date, Row]:
     """The row of training.models by which each cut-off that needs lists is served.
 
-    A fold has its own model; tonight the newest model of record that saw nothing of tonight or later.
+    A fold has its own model, or none where the shop is younger; tonight the newest model of record that saw nothing
+    of tonight or later.
 
     Raises:
         UserError: a cut-off has no model, or too old a one.
@@ -70,6 +71,8 @@ def models_to_serve(ctx: JobContext, model: str) -> dict[date, Row]:
     found = {}
     for cutoff in (*ctx.run.folds, ctx.as_of):
         fold = cutoff in ctx.run.folds
+        if fold and not any(row["train_cutoff"] == cutoff for row in rows):
+            continue  # a fold before the shop's first event has no model, and no user to serve
         usable = [
             row.asDict()
             for row in rows

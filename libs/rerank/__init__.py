@@ -1,1 +1,1 @@
-"""From candidates to the final list, in NumPy: exact top-K, source fusion, shop rules, diversity."""
+"""From candidates to the final list, in NumPy: exact top-K and source fusion."""

@@ -2,30 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
-
-# A Monday. Training days are counted from here, so that they do not depend on which day ran first.
-_ANCHOR = date(1970, 1, 5)
 
 
 class ModelNotFound(Exception):
     """No model may score this day; one line that says which, and the fix."""
-
-
-def train_cutoff_for(as_of: date, every_days: int) -> date:
-    """The latest fixed training day at or before `as_of`: a whole number of `every_days` after Monday 1970-01-05.
-
-    >>> train_cutoff_for(date(2014, 7, 3), 7)  # a Thursday gives its Monday
-    datetime.date(2014, 6, 30)
-
-    Raises:
-        ValueError: every_days below 1.
-    """
-    if every_days < 1:
-        raise ValueError(f"every_days must be at least 1, not {every_days}")
-    return as_of - timedelta(days=(as_of - _ANCHOR).days % every_days)
 
 
 def choose_model(

@@ -1,11 +1,11 @@
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.training.models_of_record import ModelNotFound, choose_model, train_cutoff_for, weights_checksum
+from libs.training.models_of_record import ModelNotFound, choose_model, weights_checksum
 
 DAYS = st.dates(date(1990, 1, 1), date(2040, 1, 1))
 
@@ -56,27 +56,6 @@ def test_a_model_past_its_age_is_refused() -> None:
     assert choose_model(rows, date(2014, 6, 16), max_age_days=14, shop="s", model="two_tower") is rows[0]
     with pytest.raises(ModelNotFound, match="15 days old, the limit is 14"):
         choose_model(rows, date(2014, 6, 17), max_age_days=14, shop="s", model="two_tower")
-
-
-@given(DAYS, st.integers(1, 60))
-def test_training_days_are_fixed_and_at_most_a_period_away(as_of: date, every: int) -> None:
-    cutoff = train_cutoff_for(as_of, every)
-    assert 0 <= (as_of - cutoff).days < every
-    assert train_cutoff_for(cutoff, every) == cutoff
-    assert train_cutoff_for(cutoff + timedelta(days=every - 1), every) == cutoff
-    assert (cutoff - date(1970, 1, 5)).days % every == 0
-
-
-def test_weekly_training_days_are_mondays() -> None:
-    # 2014-07-03 is a Thursday.
-    assert train_cutoff_for(date(2014, 7, 3), 7) == date(2014, 6, 30)
-    assert train_cutoff_for(date(2014, 7, 3), 7).weekday() == 0
-    assert train_cutoff_for(date(2014, 7, 3), 1) == date(2014, 7, 3)
-
-
-def test_a_period_below_one_day_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        train_cutoff_for(date(2014, 7, 3), 0)
 
 
 def test_checksum_follows_names_and_bytes_not_the_folder(tmp_path: Path) -> None:

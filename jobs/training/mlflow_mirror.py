@@ -1,0 +1,78 @@
+"""Shows the models of record in MLflow, for people: one run a model, with its parameters, its fit and its figures.
+
+No job reads MLflow. A model that is already there is not written again. Without a server to be reached the mirror is
+left out with a warning: it must not stop a night.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlparse
+
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from libs.job import JobContext
+
+
+def run(ctx: JobContext) -> None:
+    uri = tracking_uri(ctx)
+    if uri is None:
+        ctx.log.info("mlflow_uri is not set and the warehouse is not local: nothing is mirrored")
+        return
+    day = ctx.run.train_cutoff
+    models = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day))
+    figures = ctx.read("quality.metrics").where(
+        (F.col("kind") == "backtest") & (F.col("test_end") == day) & (F.col("metric") == "ndcg") & (F.col("k") == 10)
+    )
+    rows, values = models.orderBy("model", "version").collect(), figures.collect()
+    try:
+        mirrored = [row["version"] for row in rows if mirror(uri, ctx.shop.name, row, values)]
+    except Exception as error:
+        ctx.log.warning("not mirrored to MLflow: %s", str(error).splitlines()[0])
+        return
+    ctx.log.info("mirrored to %s: %s", uri, ", ".join(mirrored) or "nothing new")
+
+
+def tracking_uri(ctx: JobContext) -> str | None:
+    """conf's `mlflow_uri`, else a SQLite file beside a local warehouse."""
+    place = urlparse(ctx.run.conf.env.warehouse)
+    local = f"sqlite:///{place.path.rstrip('/')}.mlflow.db" if place.scheme == "file" else None
+    return ctx.run.conf.env.mlflow_uri or local
+
+
+def mirror(uri: str, shop: str, model: Row, figures: list[Row]) -> bool:
+    """Writes one model as a run named by its version; False where it is there already."""
+    import mlflow
+    from mlflow.tracking import MlflowClient
+
+    mlflow.set_tracking_uri(uri)
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(shop)
+    experiment = found.experiment_id if found else client.create_experiment(shop)
+    name = model["version"]
+    if client.search_runs([experiment], f"tags.`mlflow.runName` = '{name}'", max_results=1):
+        return False
+    tags = {"model": model["model"], "train_cutoff": str(model["train_cutoff"]), "code_version": model["code_version"],
+            "weights_uri": model["weights_uri"] or "", "checksum": model["checksum"] or ""}  # fmt: skip
+    started = client.create_run(experiment, run_name=name, tags=tags)
+    for key, value in flat(json.loads(model["parameters"])).items():
+        client.log_param(started.info.run_id, key, value)
+    for row in figures:
+        if row["value"] is not None and row["list"] in (model["model"], "final"):
+            client.log_metric(started.info.run_id, f"{row['list']}.{row['target']}.ndcg_at_10", row["value"])
+    client.set_terminated(started.info.run_id)
+    return True
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested parameters under dotted names.
+
+    >>> flat({"model": {"dim": 64}, "seed": 7})
+    {'model.dim': 64, 'seed': 7}
+    """
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
