@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from libs.tables.candidates import CANDIDATES, SOURCES
 from libs.tables.contract import BRONZE, CONTRACT, SILVER, Kind
+from libs.tables.features import FEATURES
+from libs.tables.quality import QUALITY
+from libs.tables.results import RESULTS
+from libs.tables.silver import EVENTS
 from libs.tables.table import Column, Scope, Table
+from libs.tables.training import TRAINING
 from libs.tables.views import VIEWS, View
-from libs.tables.warehouse import ALL, SOURCES
 
-TABLES: dict[str, Table] = {table.name: table for table in (*BRONZE, *SILVER, *ALL)}
+_ALL = (*BRONZE, *SILVER, EVENTS, *FEATURES, *TRAINING, *CANDIDATES, *RESULTS, *QUALITY)
+TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 
 
 class UnknownTableError(KeyError):

@@ -72,3 +72,13 @@ def columns(text: str) -> tuple[Column, ...]:
         name, kind, comment = (part.strip() for part in line.split("|", 2))
         found.append(Column(name, kind.rstrip("!").strip(), comment, nullable=not kind.endswith("!")))
     return tuple(found)
+
+
+# Columns that most tables begin with.
+SHOP = "shop | string! | the shop"
+CUTOFF = f"{SHOP}\ncutoff | date! | only what was known before this business day is in the row"
+
+
+def define(name: str, about: str, text: str, keys: str, scope: Scope, **options: object) -> Table:
+    """A table from its columns as text (`columns`) and its keys parted by blanks."""
+    return Table(name, about, columns(text), tuple(keys.split()), scope, **options)  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+"""Lists by source, and their pool."""
+
+from __future__ import annotations
+
+from libs.tables.table import CUTOFF, Table, define
+
+# How a model's or a list's score rests on the user's own history: share = the fraction of the source's relative score
+# that is lost when the item is taken out of the history.
+_CARRIERS = "array<struct<product_id:string,share:double>>"
+
+SOURCES = ("popular", "popular_in_category", "repeat", "bought_together", "transitions", "als", "two_tower")
+
+
+def _candidates(source: str, about: str) -> Table:
+    return define(
+        f"candidates.{source}",
+        about,
+        f"""{CUTOFF}
+        user_id | string! | pseudonym
+        product_id | string! | the candidate
+        rank | int! | place in this source's list of the user, from 1; ties by product_id
+        score | double! | the source's own score
+        relative | double! | score relative to the best of the user's list, in (0, 1]
+        carriers | {_CARRIERS}! | history items that carry the score, greatest share first, 3 at most""",
+        "shop cutoff user_id product_id",
+        "cutoffs",
+        partitioned_by=("shop", "cutoff"),
+        equality="close",
+    )
+
+
+CANDIDATES = (
+    _candidates("popular", "Products most users took lately: time-decayed counts, the same for all."),
+    _candidates("popular_in_category", "Products most users took lately in the categories of the user's taste."),
+    _candidates("repeat", "The user's own products, by how often and by what rhythm they came back."),
+    _candidates("bought_together", "Products taken in one step with products of the user's history."),
+    _candidates("transitions", "Products taken after products of the user's history, by directed steps."),
+    _candidates("als", "Products near the user's factors: implicit matrix factorisation."),
+    _candidates("two_tower", "Products near the user's vector: the two-tower network."),
+    define(
+        "candidates.candidate_pool",
+        "A candidate with the source and rank that brought it.",
+        f"""{CUTOFF}
+        user_id | string! | pseudonym
+        product_id | string! | the candidate
+        owned | boolean! | the user has taken it before
+        sources | array<struct<source:string,rank:int,relative:double,carriers:{_CARRIERS}>>! | which sources brought it, sorted by source""",
+        "shop cutoff user_id product_id",
+        "cutoffs",
+        partitioned_by=("shop", "cutoff"),
+        equality="close",
+    ),
+)

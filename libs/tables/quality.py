@@ -1,0 +1,115 @@
+"""What became of rows, gates, figures and jobs."""
+
+from __future__ import annotations
+
+from libs.tables.table import SHOP, define
+
+_JOB_RUN = f"""{SHOP}
+run_id | string! | one command
+job | string! | its name
+started_at | timestamp! | wall clock"""
+
+QUALITY = (
+    define(
+        "bronze.rejected",
+        "The payload of a row that was quarantined, as delivered.",
+        f"""{SHOP}
+        period | string! | month or year of `day`, the partition
+        day | date! | business day of the delivery; 1970-01-01 where the row has no readable time
+        source | string! | the source's name in the shop's mapping
+        row_id | string! | hash of the row as delivered
+        payload | string! | the row as delivered""",
+        "shop day source row_id",
+        "window",
+        partitioned_by=("shop", "period"),
+    ),
+    define(
+        "quality.quarantine",
+        "A row that could not be used, and why.",
+        f"""{SHOP}
+        period | string! | month or year of `day`, the partition
+        day | date! | business day of the delivery; 1970-01-01 where the row has no readable time
+        source | string! | the source's name in the shop's mapping
+        kind | string! | the contract it was mapped onto
+        row_id | string! | its payload is in bronze.rejected under this id
+        reason | string! | the first check it failed
+        field | string | the column, where one is at fault""",
+        "shop day source row_id",
+        "window",
+        partitioned_by=("shop", "period"),
+    ),
+    define(
+        "quality.ingest_counts",
+        "What became of the rows of a source on a day: rows_in = silver + quarantined + duplicates + excluded.",
+        f"""{SHOP}
+        period | string! | month or year of `day`, the partition
+        day | date! | business day of the delivery
+        source | string! | the source's name in the shop's mapping
+        kind | string! | the contract it was mapped onto
+        rows_in | bigint! | read
+        silver | bigint! | kept
+        quarantined | bigint! | unusable
+        duplicates | bigint! | the same row again
+        excluded | bigint! | not merchandise, by the mapping""",
+        "shop day source",
+        "window",
+        partitioned_by=("shop", "period"),
+    ),
+    define(
+        "quality.gate_results",
+        "What a gate found; a failed one stops the run before anything is published.",
+        f"""{SHOP}
+        cutoff | date! | end of the run's window
+        gate | string! | silver or results
+        table | string! | the table looked at
+        check | string! | the expectation or limit
+        passed | boolean! | whether it holds
+        observed | string | what was found
+        expected | string | what was wanted
+        severity | string! | stop, or warn""",
+        "shop cutoff gate table check",
+        "merge",
+        # What a gate saw: it looks at all that is there, so it tells of the order of runs.
+        volatile=("observed",),
+    ),
+    define(
+        "quality.metrics",
+        "How good a list was: of the back-test before a training day, or realised by a published release.",
+        f"""{SHOP}
+        train_cutoff | date! | fitted on what was known before this day; for realised lists the release's as_of
+        test_start | date! | first business day looked at
+        test_end | date! | the day after the last
+        target | string! | all: every product taken; first: only products the user had not taken before
+        list | string! | a source, or final
+        metric | string! | hit_rate, ndcg, map, recall, coverage, novelty, diversity, gini; ndcg_minus_NAME is the paired difference to another list
+        k | int! | length of the list looked at
+        value | double | the mean; null when no user had a target
+        low | double | lower end of the 95% bootstrap interval over users
+        high | double | upper end
+        users | bigint! | users with a target
+        verdict | string | better, at least, not shown, worse: for differences
+        kind | string! | backtest or realised
+        release_id | string | the release, for realised lists""",
+        "shop train_cutoff test_start test_end target list metric k kind",
+        "merge",
+        equality="close",
+        volatile=("release_id",),
+    ),
+    define(
+        "quality.job_runs",
+        "A job that ran.",
+        f"""{_JOB_RUN}
+        seconds | double! | wall clock
+        status | string! | done, failed or skipped
+        error | string | one line
+        window_start | date! | first business day
+        window_end | date! | the day after the last
+        versions_read | map<string,bigint>! | Delta version of each table read
+        versions_written | map<string,bigint>! | and written
+        rows_written | map<string,bigint>! | where the writer knows
+        code_version | string! | version of reasonrec""",
+        "shop run_id job",
+        "run",
+        volatile=("run_id", "started_at", "seconds"),
+    ),
+)

@@ -1,0 +1,120 @@
+"""What a release shows."""
+
+from __future__ import annotations
+
+from libs.tables.table import SHOP, define
+
+_RELEASE = f"""{SHOP}
+release_id | string! | the attempt that wrote the row
+surface | string! | where it is shown: home
+context | string! | what the list is for on that surface: default"""
+
+RESULTS = (
+    define(
+        "results.recommendations",
+        "A product recommended to a user, with its place.",
+        f"""{_RELEASE}
+        user_id | string! | pseudonym
+        rank | int! | place, from 1
+        product_id | string! | the product
+        score | double! | fused score
+        contributions | map<string,double>! | part of the score each source gave
+        carriers | array<struct<source:string,product_id:string,contribution:double>>! | history items, and how far the fused score falls without each in that source
+        as_of | date! | only what was known before this business day was used
+        model_version | string | models behind the score
+        propensity | double | chance of being shown, where a policy explores
+        schema_version | int! | of this table""",
+        "shop release_id surface context user_id product_id",
+        "release",
+        partitioned_by=("shop", "release_id"),
+        equality="close",
+        volatile=("release_id",),
+    ),
+    define(
+        "results.evidence",
+        "A fact that may be cited, stored once.",
+        f"""{SHOP}
+        release_id | string! | the attempt that wrote the row
+        evidence_id | string! | hash of type, subject and slots
+        subject | string! | product, user or pair
+        user_id | string | the user it is about; null when about a product or two
+        product_id | string | the product it is about; null when about a user
+        type | string! | see docs/tables.md, "evidence types"
+        slots | map<string,string>! | its values by name
+        support | bigint! | people, baskets or reviews behind it
+        source_table | string! | where it came from
+        source_version | bigint! | Delta version of that table
+        source_keys | map<string,string>! | key of the source row""",
+        "shop release_id evidence_id",
+        "release",
+        partitioned_by=("shop", "release_id"),
+        volatile=("release_id", "source_version"),
+    ),
+    define(
+        "results.recommendation_evidence",
+        "A fact that holds for a recommended row, and how far the fused score falls without it.",
+        f"""{_RELEASE}
+        user_id | string! | pseudonym
+        product_id | string! | the product
+        evidence_id | string! | the fact
+        role | string! | reason: the score falls without it; information: true, but it did not move the score
+        contribution | double! | fall of the fused score when the fact's source or history item is taken away""",
+        "shop release_id surface context user_id product_id evidence_id",
+        "release",
+        partitioned_by=("shop", "release_id"),
+        equality="close",
+        volatile=("release_id",),
+    ),
+    define(
+        "results.explanations",
+        "One or two sentences that say why a product is recommended to a user, with the facts they cite.",
+        f"""{_RELEASE}
+        user_id | string! | pseudonym
+        product_id | string! | the product
+        language | string! | en, zh
+        sentence | string! | checked against its evidence before it was stored
+        evidence_ids | array<string>! | facts cited, in order
+        generator | string! | who wrote it
+        grounded | boolean! | every number, name and claim is in the cited facts
+        grounding | string | what the check said; null when all is well
+        contribution | double | fall of the fused score without the cited reasons
+        faithfulness | double | that fall as a share of the fused score
+        schema_version | int! | of this table""",
+        "shop release_id surface context user_id product_id language",
+        "release",
+        partitioned_by=("shop", "release_id"),
+        equality="close",
+        volatile=("release_id",),
+    ),
+    define(
+        "results.releases",
+        "An attempt that was published: this one row makes it visible.",
+        f"""{SHOP}
+        release_id | string! | as_of and attempt
+        as_of | date! | day the lists are for
+        attempt | int! | of that day, from 1
+        status | string! | published
+        model_versions | map<string,string>! | by model
+        table_versions | map<string,bigint>! | Delta version of each table it shows
+        languages | array<string>! | of its sentences
+        users | bigint! | users with a list
+        recommendations | bigint! | rows
+        stale | boolean! | a newer training failed and older models were used
+        published_at | timestamp! | wall clock""",
+        "shop release_id",
+        "merge",
+        volatile=("release_id", "attempt", "table_versions", "published_at"),
+    ),
+    define(
+        "results.pins",
+        "An operator's choice of the current release; the row with the greatest seq counts, an empty release_id unpins.",
+        f"""{SHOP}
+        seq | int! | counts up
+        release_id | string | the release that is current whatever is published; null lifts the pin
+        reason | string! | why
+        pinned_at | timestamp! | wall clock""",
+        "shop seq",
+        "merge",
+        volatile=("pinned_at",),
+    ),
+)
