@@ -81,7 +81,10 @@ class Warehouse:
     def run(self, job: str, **context: object) -> JobContext:
         """Runs a job; its context tells what it read and wrote."""
         ctx = self.context(job, **context)  # type: ignore[arg-type]
-        importlib.import_module(f"jobs.{job}").run(ctx)
+        try:
+            importlib.import_module(f"jobs.{job}").run(ctx)
+        finally:
+            self.spark.catalog.clearCache()  # as the walk does after each job
         return ctx
 
     def seed(self, name: str, rows: DataFrame | list[dict[str, object]]) -> None:

@@ -3,6 +3,8 @@ from decimal import Decimal
 
 import pytest
 
+from tests.conftest import Warehouse
+
 DAY = date(2020, 2, 1)
 
 
@@ -42,10 +44,11 @@ def pair(kind, anchor, product_id, people):
     return row | {"people": people, "lift": 2.0}
 
 
-@pytest.fixture
-def told(make_warehouse):
+@pytest.fixture(scope="module")
+def told(spark, tmp_path_factory):
     """u took Lamp (on the 2nd) and Vase (on the 9th and the 16th); Bulb is recommended, and Vase again."""
-    warehouse = make_warehouse(languages=("en", "zh"), currency="GBP")
+    folder = tmp_path_factory.mktemp("told") / "warehouse"
+    warehouse = Warehouse(spark, folder, languages=("en", "zh"), currency="GBP")
     warehouse.seed(
         "features.product_profile",
         [
