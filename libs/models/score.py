@@ -93,51 +93,6 @@ def two_tower_users(arrays: Arrays, history: Ints, history_age: Floats, profile:
     return out
 
 
-def relative_scores(users: Floats, item_vectors: Floats, items: Ints) -> NDArray[np.float64]:
-    """exp(logit - the user's greatest logit), [m], in (0, 1]: user vectors [m, d], products [m]."""
-    out = np.empty(len(items))
-    step = max(1, _BLOCK // len(item_vectors))
-    for start in range(0, len(items), step):
-        logits = (users[start : start + step] @ item_vectors[1:].T).astype(np.float64)
-        own = np.take_along_axis(logits, items[start : start + step, None] - 1, axis=1)[:, 0]
-        out[start : start + step] = np.exp(own - logits.max(axis=1))
-    return out
-
-
-def two_tower_shares(
-    arrays: Arrays, history: Ints, history_age: Floats, profile: Floats, pair_users: Ints, pair_items: Ints
-) -> NDArray[np.float64]:
-    """By how much each history product holds up a pair's relative score, float64 [m, l].
-
-    The fall of exp(logit - the user's greatest logit) when that product is taken out of the history (each of its
-    slots at once; the fall stands at the most recent one, the others are 0). Negative where the product spoke
-    against the recommendation. Divide by the relative score for a share.
-
-    Args:
-        arrays: from `load_two_tower`.
-        history, history_age, profile: as in `two_tower_users`.
-        pair_users: int [m], rows of `history`.
-        pair_items: int [m], 1..n.
-    """
-    items = arrays["item_vectors"]
-    slots = history.shape[1]
-    whole = two_tower_users(arrays, history, history_age, profile)
-    base = relative_scores(whole[pair_users], items, pair_items)
-    falls = np.zeros((len(pair_users), slots))
-    later_twin = np.array(
-        [(history[:, slot : slot + 1] == history[:, slot + 1 :]).any(axis=1) for slot in range(slots)]
-    ).T.reshape(history.shape)
-    for slot in range(slots):
-        removed = history == history[:, slot : slot + 1]
-        counts = (history[:, slot] > 0) & ~later_twin[:, slot]
-        chosen = np.flatnonzero(counts[pair_users])
-        if not len(chosen):
-            continue
-        without = two_tower_users(arrays, np.where(removed, 0, history), history_age, profile)
-        falls[chosen, slot] = base[chosen] - relative_scores(without[pair_users[chosen]], items, pair_items[chosen])
-    return falls
-
-
 def _als_matrices(
     factors: NDArray[np.float64], indptr: Ints, indices: Ints, counts: Floats, alpha: float, reg: float, users: Ints
 ) -> NDArray[np.float64]:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.models import score, two_tower
-from tests.libs.models import tiny
+from libs.models import score
 
 
 def _histories(users: int, items: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -97,38 +96,6 @@ def test_als_shares_of_no_pairs_are_empty() -> None:
     offsets, shares = score.als_shares(np.eye(2), np.array([0, 1]), np.array([0]), np.ones(1), 1.0, 0.1, none, none)
     assert offsets.tolist() == [0]
     assert len(shares) == 0
-
-
-@pytest.fixture(scope="module")
-def arrays() -> dict[str, np.ndarray]:
-    model = two_tower.build(tiny.PARAMS, tiny.catalogue(), tiny.N_PROFILE, seed=5)
-    return model.serving_arrays()
-
-
-def test_two_tower_share_is_the_fall_when_the_product_is_left_out(arrays: dict[str, np.ndarray]) -> None:
-    history = np.array([[3, 5, 3, 8], [0, 0, 0, 2]])
-    age = np.array([[40.0, 30.0, 9.0, 2.0], [0.0, 0.0, 0.0, 5.0]])
-    profile = np.zeros((2, tiny.N_PROFILE))
-    pair_users, pair_items = np.array([0, 1, 0]), np.array([4, 15, 17])
-    falls = score.two_tower_shares(arrays, history, age, profile, pair_users, pair_items)
-
-    def relative(row: list[int], user: int, item: int) -> float:
-        vector = score.two_tower_users(arrays, np.array([row]), age[[user]], profile[[user]])
-        logits = (vector @ arrays["item_vectors"].T)[0]
-        return math.exp(logits[item] - logits[1:].max())
-
-    whole = [relative([3, 5, 3, 8], 0, 4), relative([0, 0, 0, 2], 1, 15), relative([3, 5, 3, 8], 0, 17)]
-    assert falls[0, 0] == 0  # product 3 stands at its most recent slot
-    assert falls[0, 2] == pytest.approx(whole[0] - relative([0, 5, 0, 8], 0, 4), abs=1e-6)
-    assert falls[0, 3] == pytest.approx(whole[0] - relative([3, 5, 3, 0], 0, 4), abs=1e-6)
-    assert falls[1].tolist() == pytest.approx([0, 0, 0, whole[1] - relative([0, 0, 0, 0], 1, 15)], abs=1e-6)
-    assert falls[2, 1] == pytest.approx(whole[2] - relative([3, 0, 3, 8], 0, 17), abs=1e-6)
-
-
-def test_relative_score_of_the_best_product_is_one(arrays: dict[str, np.ndarray]) -> None:
-    users = score.two_tower_users(arrays, np.array([[0, 0, 0, 2]]), np.zeros((1, 4)), np.zeros((1, tiny.N_PROFILE)))
-    best = 1 + (users @ arrays["item_vectors"].T)[0, 1:].argmax()
-    assert score.relative_scores(users, arrays["item_vectors"], np.array([best])).tolist() == [1.0]
 
 
 def test_log_share_by_hand() -> None:
