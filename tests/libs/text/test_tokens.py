@@ -49,7 +49,8 @@ def test_jieba_writes_no_log_and_no_shared_cache(caplog, tmp_path, monkeypatch):
     _segmenter.cache_clear()
     with caplog.at_level(logging.DEBUG):
         tokens("重新加载词典", "zh")
-    assert not caplog.records
+    # the garbage collector may release a JVM object meanwhile, which py4j logs
+    assert not [record for record in caplog.records if record.name.startswith("jieba")]
     assert not list(tmp_path.iterdir())
 
 
