@@ -5,13 +5,14 @@ The order of a run, Airflow's edges and the README's diagram all come from `read
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from libs.tables import CONTRACT, SOURCES
 
-Cadence = Literal["daily", "training", "on_demand"]
-Compute = Literal["small", "large", "training"]
+Cadence = Literal["daily", "training_day", "on_demand"]
+Compute = Literal["small", "large", "ranks"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Entry:
 
     Attributes:
         name: stage and job; jobs/<stage>/<job>.py is its module.
-        cadence: daily; training (only when a training day has no model yet); on_demand (when somebody asks).
-        compute: class of machine: small, large (scans events), training (Horovod ranks).
+        cadence: daily; training_day (only when a training day has no model yet); on_demand (when somebody asks).
+        compute: class of machine: small, large (scans events), ranks (Horovod).
     """
 
     name: str
@@ -32,290 +33,171 @@ class Entry:
     compute: Compute = "small"
 
 
-def _t(layer: str, names: str) -> tuple[str, ...]:
-    return tuple(f"{layer}.{name}" for name in names.split())
+def _jobs(text: str) -> tuple[Entry, ...]:
+    """Reads `NAME (MARKS): ABOUT`, and below it `reads TABLES` and `writes TABLES`, indented by 8."""
+    found = []
+    for name, marks, about, tables in re.findall(
+        r"(?m)^ {4}(\w+\.\w+)(?: \((.+)\))?: (.+)\n((?: {8}.+\n)*)", text.rstrip() + "\n"
+    ):
+        reads, _, writes = tables.partition("writes")
+        cadence: Cadence = (
+            "on_demand" if "on_demand" in marks else "training_day" if "training_day" in marks else "daily"
+        )
+        compute: Compute = "ranks" if "ranks" in marks else "large" if "large" in marks else "small"
+        found.append(Entry(name, about, _tables(reads.replace("reads", "")), _tables(writes), cadence, compute))
+    return tuple(found)
 
 
-_BRONZE = tuple(f"bronze.{kind}" for kind in CONTRACT)
-_SILVER = tuple(f"silver.{kind}" for kind in CONTRACT)
-_CANDIDATES = tuple(f"candidates.{source}" for source in SOURCES)
+def _tables(names: str) -> tuple[str, ...]:
+    """Parted by blanks; `LAYER.*` is a table for each kind of source."""
+    kinds = {"bronze.*": CONTRACT, "silver.*": CONTRACT, "candidates.*": SOURCES}
+    return tuple(
+        table
+        for name in names.split()
+        for table in ([name.replace("*", kind) for kind in kinds[name]] if name in kinds else [name])
+    )
 
-CATALOG: tuple[Entry, ...] = (
-    Entry(
-        "ingest.bronze",
-        "Brings the window's rows of each source in, mapped onto the contract, as delivered.",
-        (),
-        _BRONZE,
-        compute="large",
-    ),
-    Entry(
-        "ingest.silver",
-        "Types, cleans, pseudonymises and deduplicates; quarantines what is malformed, with its reason.",
-        _BRONZE,
-        (*_SILVER, "bronze.rejected", "quality.quarantine", "quality.ingest_counts"),
-        compute="large",
-    ),
-    Entry(
-        "ingest.events",
-        "Makes one stream of what users did, and pairs returns with the purchases they take back.",
-        _t("silver", "transactions reviews interactions"),
-        ("silver.events",),
-        compute="large",
-    ),
-    Entry(
-        "ingest.silver_gate",
-        "Holds silver against conf/expectations; a failed gate stops the run.",
-        (*_SILVER, "silver.events", "quality.ingest_counts"),
-        ("quality.gate_results",),
-    ),
-    Entry(
-        "products.product_text",
-        "Cleans each product's words.",
-        _t("silver", "products events"),
-        ("features.product_text",),
-    ),
-    Entry(
-        "products.text_vectors",
-        "Embeds the texts that have no vector yet.",
-        _t("features", "product_text text_vectors"),
-        ("features.text_vectors",),
-    ),
-    Entry(
-        "users.user_history",
-        "Keeps each user's last events in order.",
-        ("silver.events",),
-        ("features.user_history",),
-        compute="large",
-    ),
-    Entry(
-        "products.item_pairs",
-        "Counts which products follow which, and which come together.",
-        ("silver.events", "features.user_history"),
-        ("features.item_pairs",),
-        compute="large",
-    ),
-    Entry(
-        "products.product_profile",
-        "Puts together what is known of each product.",
-        ("silver.events", "silver.reviews", "silver.products", "features.product_text", "features.text_vectors"),
-        ("features.product_profile",),
-        compute="large",
-    ),
-    Entry(
-        "users.user_rfm",
-        "Recency, frequency, money, rhythm and rating habits.",
-        ("silver.events", "features.product_profile"),
-        ("features.user_rfm",),
-        compute="large",
-    ),
-    Entry(
-        "users.user_taste",
-        "What brands, categories and price bands a user takes, decayed by age.",
-        ("silver.events", "features.product_profile"),
-        ("features.user_taste",),
-        compute="large",
-    ),
-    Entry(
-        "users.user_segment",
-        "Clusters users and names each cluster by what marks it.",
-        _t("features", "user_rfm user_taste"),
-        ("features.user_segment",),
-    ),
-    Entry(
-        "users.user_profile",
-        "Puts together what is known of each user.",
-        ("silver.users", *_t("features", "user_rfm user_taste user_segment")),
-        ("features.user_profile",),
-    ),
-    Entry(
-        "training.vocabulary",
-        "Gives products the integer ids that models need.",
-        _t("features", "product_profile"),
-        ("training.vocabulary",),
-    ),
-    Entry(
-        "training.als",
-        "Fits implicit matrix factorisation (Spark MLlib); keeps the products' factors.",
-        ("features.user_history", "training.vocabulary"),
-        ("training.models",),
-        cadence="training",
-        compute="training",
-    ),
-    Entry(
-        "training.two_tower_examples",
-        "Lays out the steps of users' histories to learn from.",
-        ("features.user_history", "features.user_profile", "training.vocabulary"),
-        ("training.two_tower_examples",),
-        cadence="training",
-        compute="large",
-    ),
-    Entry(
-        "training.two_tower",
-        "Fits the two-tower network by Horovod on the snapshot's own files, through petastorm.",
-        ("silver.events", "training.two_tower_examples", "training.vocabulary", "features.product_profile"),
-        ("training.models",),
-        cadence="training",
-        compute="training",
-    ),
-    Entry(
-        "candidates.popular",
-        "What most users took lately.",
-        ("silver.events", "features.user_history"),
-        ("candidates.popular",),
-    ),
-    Entry(
-        "candidates.popular_in_category",
-        "What most users took lately in the categories a user likes.",
-        ("silver.events", *_t("features", "user_history product_profile user_taste")),
-        ("candidates.popular_in_category",),
-    ),
-    Entry(
-        "candidates.repeat",
-        "What a user comes back to.",
-        ("silver.events", "features.user_history"),
-        ("candidates.repeat",),
-    ),
-    Entry(
-        "candidates.bought_together",
-        "What comes together with what a user has.",
-        ("silver.events", *_t("features", "user_history item_pairs")),
-        ("candidates.bought_together",),
-        compute="large",
-    ),
-    Entry(
-        "candidates.transitions",
-        "What follows what a user has.",
-        ("silver.events", *_t("features", "user_history item_pairs")),
-        ("candidates.transitions",),
-        compute="large",
-    ),
-    Entry(
-        "candidates.als",
-        "Nearest products by matrix factorisation, for all users.",
-        ("silver.events", "features.user_history", "training.vocabulary", "training.models"),
-        ("candidates.als",),
-        compute="large",
-    ),
-    Entry(
-        "candidates.two_tower",
-        "Nearest products by the two-tower network, for all users.",
-        ("silver.events", *_t("features", "user_history user_profile"), "training.vocabulary", "training.models"),
-        ("candidates.two_tower",),
-        compute="large",
-    ),
-    Entry(
-        "candidates.candidate_pool",
-        "Joins the sources' lists, keeping source and rank.",
-        ("features.user_history", *_CANDIDATES),
-        ("candidates.candidate_pool",),
-        compute="large",
-    ),
-    Entry(
-        "training.fusion",
-        "Fits the sources' weights on the back-test's folds.",
-        ("silver.events", "features.user_history", "candidates.candidate_pool"),
-        ("training.models",),
-        cadence="training",
-    ),
-    Entry(
-        "evaluation.backtest",
-        "Measures every source and the fused list on windows nothing was fitted on.",
-        (
-            "silver.events",
-            "features.user_history",
-            "features.product_profile",
-            "candidates.candidate_pool",
-            "training.models",
-        ),
-        ("quality.metrics",),
-        cadence="training",
-        compute="large",
-    ),
-    Entry(
-        "training.mlflow_mirror",
-        "Shows the models of record in MLflow, for people; no job reads it.",
-        ("training.models", "quality.metrics"),
-        (),
-        cadence="training",
-    ),
-    Entry(
-        "scoring.recommendations",
-        "Fuses the sources, filters by the shop's rules, and ranks.",
-        ("candidates.candidate_pool", "features.product_profile", "silver.stock", "training.models"),
-        ("results.recommendations",),
-        compute="large",
-    ),
-    Entry(
-        "explanation.evidence",
-        "Gathers the facts that hold for each recommended row, and what each moved.",
-        (
-            "results.recommendations",
-            "silver.events",
-            "silver.social_edges",
-            *_t("features", "item_pairs product_profile user_history user_rfm user_taste user_segment user_profile"),
-        ),
-        ("results.evidence", "results.recommendation_evidence"),
-        compute="large",
-    ),
-    Entry(
-        "explanation.explanations",
-        "Writes one or two sentences a row and language, checks each against its facts, and stores what holds.",
-        ("results.recommendations", "results.evidence", "results.recommendation_evidence", "features.product_profile"),
-        ("results.explanations",),
-        compute="large",
-    ),
-    Entry(
-        "evaluation.audit",
-        "Holds tonight's results against conf/expectations and its own checks; a failed gate publishes nothing.",
-        (
-            "results.recommendations",
-            "results.explanations",
-            "results.evidence",
-            "results.recommendation_evidence",
-            "candidates.candidate_pool",
-            "quality.metrics",
-        ),
-        ("quality.gate_results",),
-    ),
-    Entry(
-        "publish.release",
-        "Publishes by one row.",
-        (
-            "results.recommendations",
-            "results.explanations",
-            "results.releases",
-            "training.models",
-            "quality.gate_results",
-        ),
-        ("results.releases",),
-    ),
-    Entry(
-        "evaluation.realised",
-        "Scores the lists that were really published, once their horizon has passed.",
-        ("results.recommendations", "results.releases", "silver.events", "features.user_history", "quality.metrics"),
-        ("quality.metrics",),
-    ),
-    Entry(
-        "publish.export",
-        "Writes tonight's lists and sentences by the shop's own ids, for the site to load.",
-        (
-            "results.releases",
-            "results.pins",
-            "results.recommendations",
-            "results.explanations",
-            "bronze.transactions",
-            "bronze.reviews",
-            "bronze.interactions",
-        ),
-        (),
-        cadence="on_demand",
-    ),
-)
+
+# Jobs that always run together, in order: `reasonrec run GROUP`, one spark-submit, one task of a DAG.
+GROUPS: dict[str, tuple[Entry, ...]] = {
+    "ingest": _jobs("""
+    ingest.bronze (large): Brings the window's rows of each source in, mapped onto the contract, as delivered.
+        writes bronze.*
+    ingest.silver (large): Types, cleans, pseudonymises, deduplicates; quarantines what is malformed, with its reason.
+        reads  bronze.*
+        writes silver.* bronze.rejected quality.quarantine quality.ingest_counts
+    ingest.events (large): Makes one stream of what users did, and pairs returns with the purchases they take back.
+        reads  silver.transactions silver.reviews silver.interactions
+        writes silver.events
+    ingest.silver_gate: Holds silver against conf/expectations; a failed gate stops the run.
+        reads  silver.* silver.events quality.ingest_counts
+        writes quality.gate_results
+    """),
+    "features": _jobs("""
+    products.product_text: Cleans each product's words.
+        reads  silver.products silver.events
+        writes features.product_text
+    products.text_vectors: Embeds the texts that have no vector yet.
+        reads  features.product_text features.text_vectors
+        writes features.text_vectors
+    users.user_history (large): Keeps each user's last events in order.
+        reads  silver.events
+        writes features.user_history
+    products.item_pairs (large): Counts which products follow which, and which come together.
+        reads  silver.events features.user_history
+        writes features.item_pairs
+    products.product_profile (large): Puts together what is known of each product.
+        reads  silver.events silver.reviews silver.products features.product_text features.text_vectors
+        writes features.product_profile
+    users.user_rfm (large): Recency, frequency, money, rhythm and rating habits.
+        reads  silver.events features.product_profile
+        writes features.user_rfm
+    users.user_taste (large): What brands, categories and price bands a user takes, decayed by age.
+        reads  silver.events features.product_profile
+        writes features.user_taste
+    users.user_segment: Clusters users and names each cluster by what marks it.
+        reads  features.user_rfm features.user_taste
+        writes features.user_segment
+    users.user_profile: Puts together what is known of each user.
+        reads  silver.users features.user_rfm features.user_taste features.user_segment
+        writes features.user_profile
+    training.vocabulary: Gives products the integer ids that models need.
+        reads  features.product_profile
+        writes training.vocabulary
+    """),
+    "training": _jobs("""
+    training.als (training_day, ranks): Fits implicit matrix factorisation (Spark MLlib); keeps the products' factors.
+        reads  features.user_history training.vocabulary
+        writes training.models
+    training.two_tower_examples (training_day, large): Lays out the steps of users' histories to learn from.
+        reads  features.user_history features.user_profile training.vocabulary
+        writes training.two_tower_examples
+    training.two_tower (training_day, ranks): Fits the two-tower network by Horovod, fed by petastorm.
+        reads  silver.events training.two_tower_examples training.vocabulary features.product_profile
+        writes training.models
+    """),
+    "candidates": _jobs("""
+    candidates.popular: What most users took lately.
+        reads  silver.events features.user_history
+        writes candidates.popular
+    candidates.popular_in_category: What most users took lately in the categories a user likes.
+        reads  silver.events features.user_history features.product_profile features.user_taste
+        writes candidates.popular_in_category
+    candidates.repeat: What a user comes back to.
+        reads  silver.events features.user_history
+        writes candidates.repeat
+    candidates.bought_together (large): What comes together with what a user has.
+        reads  silver.events features.user_history features.item_pairs
+        writes candidates.bought_together
+    candidates.transitions (large): What follows what a user has.
+        reads  silver.events features.user_history features.item_pairs
+        writes candidates.transitions
+    candidates.als (large): Nearest products by matrix factorisation, for all users.
+        reads  silver.events features.user_history training.vocabulary training.models
+        writes candidates.als
+    candidates.two_tower (large): Nearest products by the two-tower network, for all users.
+        reads  silver.events features.user_history features.user_profile training.vocabulary training.models
+        writes candidates.two_tower
+    candidates.candidate_pool (large): Joins the sources' lists, keeping source and rank.
+        reads  features.user_history candidates.*
+        writes candidates.candidate_pool
+    """),
+    "weights": _jobs("""
+    training.fusion (training_day): Fits the sources' weights on the back-test's folds.
+        reads  silver.events features.user_history candidates.candidate_pool
+        writes training.models
+    evaluation.backtest (training_day, large): Measures each source and the fused list on windows not fitted on.
+        reads  silver.events features.user_history features.product_profile candidates.candidate_pool
+               training.models
+        writes quality.metrics
+    training.mlflow_mirror (training_day): Shows the models of record in MLflow, for people; no job reads it.
+        reads  training.models quality.metrics
+    """),
+    "results": _jobs("""
+    scoring.recommendations (large): Fuses the sources, filters by the shop's rules, and ranks.
+        reads  candidates.candidate_pool features.product_profile silver.stock training.models
+        writes results.recommendations
+    explanation.evidence (large): Gathers the facts that hold for each recommended row, and what each moved.
+        reads  results.recommendations silver.events silver.social_edges features.item_pairs
+               features.product_profile features.user_history features.user_rfm features.user_taste
+               features.user_segment features.user_profile
+        writes results.evidence results.recommendation_evidence
+    explanation.explanations (large): Writes sentences, checks each against its facts, stores what holds.
+        reads  results.recommendations results.evidence results.recommendation_evidence features.product_profile
+        writes results.explanations
+    """),
+    "publish": _jobs("""
+    evaluation.audit: Holds tonight's results against conf/expectations; a failed gate publishes nothing.
+        reads  results.recommendations results.explanations results.evidence results.recommendation_evidence
+               candidates.candidate_pool quality.metrics
+        writes quality.gate_results
+    publish.release: Publishes by one row.
+        reads  results.recommendations results.explanations results.releases training.models quality.gate_results
+        writes results.releases
+    evaluation.realised: Scores the lists that were really published, once their horizon has passed.
+        reads  results.recommendations results.releases silver.events features.user_history quality.metrics
+        writes quality.metrics
+    """),
+}
+_ON_DEMAND = _jobs("""
+    publish.export (on_demand): Writes tonight's lists and sentences by the shop's own ids, for the site to load.
+        reads  results.releases results.pins results.recommendations results.explanations bronze.transactions
+               bronze.reviews bronze.interactions
+""")
+
+CATALOG: tuple[Entry, ...] = (*(job for jobs in GROUPS.values() for job in jobs), *_ON_DEMAND)
 
 
 class UnknownJobError(KeyError):
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def select(what: str) -> tuple[Entry, ...]:
+    """The jobs that `what` names, in order: `daily` (all groups), a group, or one job; raises UnknownJobError."""
+    if what == "daily":
+        return tuple(job for jobs in GROUPS.values() for job in jobs)
+    return GROUPS[what] if what in GROUPS else (entry(what),)
 
 
 def entry(name: str) -> Entry:
@@ -325,8 +207,13 @@ def entry(name: str) -> Entry:
             return found
     import difflib
 
-    near = difflib.get_close_matches(name, [e.name for e in CATALOG], n=3) or ["daily"]
+    near = difflib.get_close_matches(name, ["daily", *GROUPS, *(e.name for e in CATALOG)], n=3) or ["daily"]
     raise UnknownJobError(f"unknown job {name!r}; did you mean {', '.join(near)}? `reasonrec jobs` lists all")
+
+
+def group_of(name: str) -> str:
+    """The group that a job runs in; empty for one on demand."""
+    return next((group for group, jobs in GROUPS.items() if any(job.name == name for job in jobs)), "")
 
 
 def edges() -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.catalog import CATALOG, Entry, entry
+from jobs.catalog import Entry, select
 from libs.conf import Conf
 from libs.job import JobContext, Run, UserError
 from libs.spark import delta
@@ -23,6 +23,8 @@ from libs.window import Window, fold_cutoffs, train_cutoff
 
 # The last training job: where its record model is, a training was whole.
 _TRAINED = "fusion"
+# Groups that need the training group's models, and the model whose record says that they are there.
+_AFTER_TRAINING = {"candidates": "two_tower", "weights": "two_tower", "results": _TRAINED, "publish": _TRAINED}
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,11 @@ class Plan:
 
 
 def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train: bool) -> Plan:
-    """`what` is `daily` or a job's name.
+    """`what` is `daily`, a group or a job's name.
 
     Training is due when the window's training day has no model yet. A window that ends before the newest release is a
-    backfill: it trains only when told so by `train`.
+    backfill: it trains only when told so by `train`. A group that comes after training, in a process of its own, finds
+    the new models, or makes do with the newest there are and says `stale`.
 
     Raises:
         UserError: no model may be used for the day.
@@ -52,23 +55,23 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
     assert conf.shop is not None
     as_of, name = window.as_of, conf.shop.name
     wanted = train_cutoff(as_of, conf.env.train_every_days)
-    trained = sorted(day for day in _trained(spark, conf) if day <= as_of)
+    trained = [day for day in _trained(spark, conf) if day <= as_of]
     newest = _newest_release(spark, conf)
     backfill = newest is not None and as_of < newest
-    due = train or (wanted not in trained and not backfill)
-    single = what != "daily"
-    if single:
-        entries: tuple[Entry, ...] = (entry(what),)
-        due = train or entries[0].cadence == "training"
-    else:
-        entries = tuple(e for e in CATALOG if e.cadence == "daily" or (e.cadence == "training" and due))
+    missing = not backfill and wanted not in trained
+    due, entries = train or missing, select(what)
+    if len(entries) == 1:
+        due = train or entries[0].cadence == "training_day"
+    elif what in _AFTER_TRAINING:
+        due = due and wanted in _trained(spark, conf, _AFTER_TRAINING[what])
+    entries = tuple(e for e in entries if due or e.cadence != "training_day")
     if due:
         used, why = wanted, f"training is due: models of {wanted}"
     elif trained:
         used, why = trained[-1], f"models of {trained[-1]}"
     else:
         used, why = wanted, "no model yet"
-        if not single:
+        if what == "daily" or what in _AFTER_TRAINING:
             raise UserError(
                 f"no model for {name} as of {as_of}: a backfill never trains unless told; add --train (in day order),"
                 " or start with an earlier window"
@@ -87,6 +90,7 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
         release_id=f"{as_of}-{max(attempt, 1):02d}",
         attempt=max(attempt, 1),
         code_version=importlib.metadata.version("reasonrec"),
+        stale=missing and not due and what in _AFTER_TRAINING,
     )
     return Plan(entries, run, why)
 
@@ -101,7 +105,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
     run, done, skipping = plan.run, [], False
     try:
         for number, job in enumerate(plan.entries, 1):
-            if skipping and job.cadence == "training":
+            if skipping and job.cadence == "training_day":
                 continue
             started = time.monotonic()
             ctx = JobContext(spark, run, job, secrets)
@@ -134,7 +138,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _fallback(spark: SparkSession, run: Run, job: Entry) -> Run | None:
-    if job.cadence != "training":
+    if job.cadence != "training_day":
         return None
     limit = run.window.as_of - timedelta(days=run.conf.env.max_model_age_days)
     earlier = [day for day in _trained(spark, run.conf) if limit <= day < run.train_cutoff]
@@ -143,11 +147,9 @@ def _fallback(spark: SparkSession, run: Run, job: Entry) -> Run | None:
     return replace(run, train_cutoff=max(earlier), folds=(), cutoffs=(run.window.as_of,), stale=True)
 
 
-def _trained(spark: SparkSession, conf: Conf) -> list[date]:
+def _trained(spark: SparkSession, conf: Conf, model: str = _TRAINED) -> list[date]:
     models = delta.read(spark, conf.env.warehouse, table("training.models"))
-    whole = models.where(
-        (F.col("shop") == conf.shop.name) & (F.col("purpose") == "record") & (F.col("model") == _TRAINED)
-    )
+    whole = models.where((F.col("shop") == conf.shop.name) & (F.col("purpose") == "record") & (F.col("model") == model))
     return sorted(row["train_cutoff"] for row in whole.select("train_cutoff").distinct().collect())
 
 

@@ -33,7 +33,7 @@ check_prerequisites
 want=$(cat requirements/*.lock "$0" | sha256sum | cut -c1-16)
 stamp=.venv/.reasonrec-$want
 [ -e "$stamp" ] && exit 0
-exec 9>"/tmp/reasonrec-setup-$(id -u).lock"; flock 9   # two set-ups at once would build Horovod twice
+exec 9>"${TMPDIR:-/tmp}/reasonrec-setup-$(id -u).lock"; flock 9   # two set-ups at once would build Horovod twice
 
 mkdir -p "$cache/wheels" "$cache/jars"
 say "1/4 Python packages (about 2 GB at the first set-up, seconds from a warm cache)"

@@ -24,7 +24,8 @@ from libs.frames.history import taking_kinds
 from libs.frames.models import model_row, version_of
 from libs.frames.two_tower_catalogue import catalogues
 from libs.job import JobContext, UserError
-from libs.models.two_tower_task import Catalogue, TwoTowerParams, TwoTowerTask
+from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
+from libs.models.two_tower_task import TwoTowerTask
 from libs.spark.delta import live_files
 from libs.tables import table
 from libs.training.launch import fit_and_store

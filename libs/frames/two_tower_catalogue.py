@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from libs.frames.candidates import popularity
 from libs.models.score import log_share, log_trend
-from libs.models.two_tower_task import Catalogue
+from libs.models.two_tower_inputs import Catalogue
 
 ATTRIBUTES = 8  # slots for brand, category levels and price band
 _VECTOR = 384

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from libs.models.two_tower_task import Catalogue, TwoTowerParams
+from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
 
 N_ITEMS, SLOTS, N_PROFILE = 20, 4, 3
 PARAMS = TwoTowerParams(dim=8, hidden=8)

@@ -1,0 +1,163 @@
+"""Commands that look and change nothing: what there is, what was published, why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs import catalog
+from jobs.cli.options import ConfOption, EnvOption, FormatOption, ShopOption, load, show
+from libs import conf as configuration
+from libs.conf import ConfError
+
+app = typer.Typer()
+
+
+@app.command()
+def jobs() -> None:
+    """Lists every job: its group, cadence, compute class, what it does.
+
+    Example: reasonrec jobs
+    """
+    for job in catalog.CATALOG:
+        group = catalog.group_of(job.name)
+        typer.echo(f"{job.name:32} {group:10} {job.cadence:12} {job.compute:5} {job.about}")
+
+
+@app.command()
+def tables(
+    name: Annotated[str | None, typer.Argument(help="One table, with its columns.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="All of them as docs/tables.md.")] = False,
+) -> None:
+    """Lists every table and view, or one table's columns with their comments.
+
+    Example: reasonrec tables results.explanations
+    """
+    from jobs.diagram import tables_markdown
+    from libs.tables import TABLES, VIEWS, UnknownTableError, table
+
+    if markdown:
+        typer.echo(tables_markdown(), nl=False)
+    elif name in VIEWS:
+        typer.echo(f"{name}: {VIEWS[name].about}\n{VIEWS[name].sql}")
+    elif name:
+        try:
+            found = table(name)
+        except UnknownTableError as error:
+            raise ConfError(str(error)) from None
+        typer.echo(f"{found.name}: {found.about}\nkeys: {', '.join(found.keys)}\n")
+        for column in found.columns:
+            typer.echo(f"  {column.name:18} {column.type:40} {column.comment}")
+    else:
+        for each in [*TABLES.values(), *VIEWS.values()]:
+            typer.echo(f"{each.name:36} {each.about}")
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over tables and views.")],
+    env: EnvOption = "dev",
+    engine: Annotated[
+        str, typer.Option(help="duckdb answers in about a second; spark reads the same names.")
+    ] = "duckdb",
+    form: FormatOption = "table",
+    output: Annotated[Path | None, typer.Option(help="Write here instead of printing; needed for parquet.")] = None,
+    conf: ConfOption = None,
+) -> None:
+    """Asks the warehouse; every table and view by its name.
+
+    Example: reasonrec sql "SELECT sentence FROM recommendations_with_reasons WHERE language = 'en' LIMIT 5"
+    """
+    from libs.output import render
+
+    chosen = load(conf, env)
+    if engine == "duckdb":
+        from libs.ask import ask
+
+        answer = ask(chosen.env.warehouse, query).fetch_arrow_table()
+    elif engine == "spark":
+        from libs.spark.session import build_session
+        from libs.spark.sql import ask as ask_spark
+
+        answer = ask_spark(build_session(chosen.env), chosen.env.warehouse, query).toArrow()
+    else:
+        raise ConfError(f"--engine {engine}: choose duckdb or spark")
+    typer.echo(render(answer, form, output), nl=False)
+
+
+@app.command()
+def why(
+    user: Annotated[str, typer.Option(help="The shop's own id of the user; it is hashed on the way in.")],
+    product: Annotated[str, typer.Option(help="The product.")],
+    shop: ShopOption,
+    env: EnvOption = "dev",
+    conf: ConfOption = None,
+) -> None:
+    """Tells why a product is in a user's list: its sentences, each fact, what each moved, and the rows behind it.
+
+    Example: reasonrec why --shop music_store --user A3EBHHCZO6V2A4 --product B00000016W
+    """
+    from libs.output import render_why
+    from libs.secrets import pseudonym, pseudonym_key
+    from libs.why import why as look_up
+
+    chosen = load(conf, env, shop)
+    found = look_up(chosen.env.warehouse, shop, pseudonym(user, pseudonym_key(chosen.env)), product)
+    if found.recommendation is None:
+        raise ConfError(f"{product} is not in tonight's list of user {user}: see current_recommendations")
+    typer.echo(render_why(found), nl=False)
+
+
+@app.command()
+def flow() -> None:
+    """Prints the flow diagram (Mermaid), drawn from the catalog.
+
+    Example: reasonrec flow
+    """
+    from jobs.diagram import mermaid
+
+    typer.echo(mermaid(), nl=False)
+
+
+@app.command()
+def status(env: EnvOption = "dev", conf: ConfOption = None) -> None:
+    """Shows the last run of each shop, what is published, and how old its models are.
+
+    Example: reasonrec status
+    """
+    from libs.output import STATUS
+
+    for title, query in STATUS.items():
+        typer.echo(title)
+        show(load(conf, env), query)
+
+
+@app.command()
+def doctor(env: EnvOption = "dev", conf: ConfOption = None) -> None:
+    """Checks the machine and conf: each line ok or what to do; exit status 2 when something is to be mended.
+
+    Example: reasonrec doctor --env dev
+    """
+    from libs.doctor import examine
+
+    findings = examine(configuration.conf_root(conf), env)
+    for finding in findings:
+        typer.echo(f"{'ok   ' if finding.good else 'MEND '} {finding.what}: {finding.told}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(2)
+
+
+@app.command()
+def checksum(shop: ShopOption, env: EnvOption = "dev", conf: ConfOption = None) -> None:
+    """Prints each table's rows and checksum: equal runs print equal lines, run ids and times aside.
+
+    Example: reasonrec checksum --shop music_store
+    """
+    from libs.spark.checksum import checksums
+    from libs.spark.session import build_session
+
+    chosen = load(conf, env, shop)
+    for found in checksums(build_session(chosen.env), chosen.env.warehouse, shop):
+        typer.echo(f"{found.table:36} {found.rows:>9} {found.exact} {found.close}")

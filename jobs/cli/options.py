@@ -1,0 +1,40 @@
+"""What the commands share: their options, conf read once, an answer printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs import catalog
+from libs import conf as configuration
+from libs.conf import Conf, ConfError
+
+ShopOption = Annotated[str, typer.Option("--shop", help="Shop: the name of its file in conf/shops.")]
+EnvOption = Annotated[str, typer.Option("--env", help="Environment: the name of its file in conf.")]
+ConfOption = Annotated[Path | None, typer.Option("--conf", help="The conf folder; else REASONREC_CONF, else ./conf.")]
+FormatOption = Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")]
+
+
+def load(root: Path | None, env: str, shop: str | None = None, settings: list[str] | None = None) -> Conf:
+    """conf as a whole, with --set's parameters over it; ConfError names what is wrong."""
+    import yaml
+
+    overrides: dict[str, dict[str, Any]] = {}
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        job, dot, key = name.rpartition(".")
+        if not (equals and dot):
+            raise ConfError(f"--set {setting}: write it as JOB.KEY=VALUE, e.g. candidates.als.rank=32")
+        catalog.entry(job)
+        overrides.setdefault(job, {})[key] = yaml.safe_load(value)
+    return configuration.load(configuration.conf_root(root), env, shop, overrides)
+
+
+def show(chosen: Conf, query: str, parameters: list[Any] | None = None, form: str = "table") -> None:
+    """Prints what the warehouse answers."""
+    from libs.ask import ask
+    from libs.output import render
+
+    typer.echo(render(ask(chosen.env.warehouse, query, parameters).fetch_arrow_table(), form), nl=False)

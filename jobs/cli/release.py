@@ -1,0 +1,82 @@
+"""`reasonrec release ...`: what was published, and what readers see."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobs.cli.options import ConfOption, EnvOption, ShopOption, load, show
+from libs.conf import Conf, ConfError
+
+app = typer.Typer(no_args_is_help=True, help="What was published, and what readers see.")
+
+
+@app.command("list")
+def list_releases(env: EnvOption = "dev", conf: ConfOption = None) -> None:
+    """Lists what was published.
+
+    Example: reasonrec release list
+    """
+    show(
+        load(conf, env),
+        """SELECT r.shop, r.release_id, r.as_of, r.users, r.recommendations, r.stale, r.published_at,
+                  c.release_id IS NOT NULL AS current
+           FROM results.releases AS r
+           LEFT JOIN current_release AS c ON c.shop = r.shop AND c.release_id = r.release_id
+           ORDER BY r.shop, r.as_of DESC, r.attempt DESC""",
+    )
+
+
+@app.command("show")
+def show_release(release_id: str, shop: ShopOption, env: EnvOption = "dev", conf: ConfOption = None) -> None:
+    """Shows one release: models, table versions, counts.
+
+    Example: reasonrec release show 2014-06-30-01 --shop music_store
+    """
+    chosen = load(conf, env, shop)
+    show(chosen, "SELECT * FROM results.releases WHERE shop = ? AND release_id = ?", [shop, release_id], "json")
+
+
+@app.command("pin")
+def pin(
+    release_id: str,
+    shop: ShopOption,
+    reason: Annotated[str, typer.Option(help="Why; kept with the pin.")],
+    env: EnvOption = "dev",
+    conf: ConfOption = None,
+) -> None:
+    """Makes an older release the current one, whatever is published after it: a roll-back.
+
+    Example: reasonrec release pin 2014-06-23-01 --shop music_store --reason "odd prices since Monday"
+    """
+    from libs.ask import ask
+
+    chosen = load(conf, env, shop)
+    known = "SELECT release_id FROM results.releases WHERE shop = ? AND release_id = ?"
+    if not ask(chosen.env.warehouse, known, [shop, release_id]).fetchall():
+        raise ConfError(f"{shop} has no published release {release_id!r}: see `reasonrec release list`")
+    _pin(chosen, release_id, reason)
+
+
+@app.command("unpin")
+def unpin(
+    shop: ShopOption,
+    reason: Annotated[str, typer.Option(help="Why; kept with the row.")] = "unpinned",
+    env: EnvOption = "dev",
+    conf: ConfOption = None,
+) -> None:
+    """Lifts the pin: the newest published release is current again.
+
+    Example: reasonrec release unpin --shop music_store
+    """
+    _pin(load(conf, env, shop), None, reason)
+
+
+def _pin(chosen: Conf, release_id: str | None, reason: str) -> None:
+    from libs.spark.pins import add_pin
+    from libs.spark.session import build_session
+
+    assert chosen.shop is not None
+    add_pin(build_session(chosen.env), chosen.env.warehouse, chosen.shop.name, release_id, reason)
+    typer.echo(f"{chosen.shop.name}: {'pinned to ' + release_id if release_id else 'unpinned'}")
