@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from libs import secrets
 from libs.frames.candidates import vocabularies
 from libs.frames.history import taking_kinds
 from libs.frames.models import model_row, version_of
@@ -31,6 +32,9 @@ from libs.tables import table
 from libs.training.launch import fit_and_store
 from libs.training.spec import TrainParams, TrainSpec
 from libs.training.weights import model_uri
+
+# petastorm warns of its own pyarrow calls, a hundred lines a fit.
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore::FutureWarning"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dic
         use_gloo=True,
         use_mpi=False,
         nics={interface} if interface else None,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        # No rank needs the key.
+        env={k: v for k, v in os.environ.items() if k != secrets.VARIABLE} | _QUIET,
         verbose=0,
     )
     ours: list[dict[str, Any]] = results[0]
