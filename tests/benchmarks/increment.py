@@ -8,10 +8,12 @@ rebuild's, and the same tables. What snapshots cost for the day is printed apart
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from pyspark.sql import functions as F
 from jobs.catalog import entry
 from jobs.walk import make_plan, walk
 from libs.conf import Conf, load
+from libs.process_tree import adopt_orphans
 from libs.spark.checksum import checksums, compare
 from libs.spark.session import build_session
 from libs.window import Window
@@ -45,13 +48,14 @@ def main() -> None:
     if not DATA.exists():
         print(f"skipped: {DATA.relative_to(ROOT.parent)} is not here")
         return
+    adopt_orphans()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         settings = load(ROOT / "conf", "dev", None).env
         logged = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": (scratch / "log").as_uri()}
         (scratch / "log").mkdir()
         spark = build_session(settings.model_copy(update={"spark": settings.spark | logged | {
-            "spark.eventLog.rolling.enabled": "false"}}), "bench-increment")  # fmt: skip
+            "spark.eventLog.rolling.enabled": "false", "spark.eventLog.compress": "false"}}), "bench-increment")  # fmt: skip
         print(f"{deliver(spark, scratch / 'deliveries')} rows in {len(list((scratch / 'deliveries').iterdir()))} files")
         grown, whole = (conf_of(scratch, name) for name in ("grown", "whole"))
         cpu = {
@@ -148,6 +152,9 @@ def run(
 def tree_cpu() -> float:
     """CPU seconds so far of this process, its JVM and all Python workers, ended ones included."""
     total = 0.0
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:  # an orphan that ended: its time becomes this process's
+            pass
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         try:
             total += sum(process.cpu_times()[:4])
