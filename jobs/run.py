@@ -69,11 +69,11 @@ def run(
 
     from jobs.walk import make_plan, walk
     from libs import logs
-    from libs.secrets import pseudonym_key
+    from libs.secrets import keys
     from libs.spark.session import build_session
 
     logs.configure(chosen.env.log_format)
-    secrets = {"pseudonym_key": pseudonym_key(chosen.env)}
+    secrets = keys(chosen.env)
     spark = build_session(chosen.env, f"reasonrec {what} {shop}")
     planned = make_plan(spark, chosen, what, window, train)
     typer.echo(f"{what} of {shop} for {window.as_of}, release {planned.run.release_id}: {planned.why}", err=True)
