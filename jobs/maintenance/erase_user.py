@@ -117,9 +117,9 @@ def unsay(ctx: JobContext, traces: Traces) -> None:
 
 
 def delete(ctx: JobContext, traces: Traces) -> None:
-    """The users' rows of every table; bronze last."""
+    """The users' rows of every table; those last by which the others are found."""
     tables = maintenance.existing(ctx.spark, ctx.run.conf.env.warehouse)
-    for found in sorted(tables, key=lambda found: found.name.startswith("bronze.")):
+    for found in sorted(tables, key=erasure.finds_others):
         for values, column in erasure.doomed(found, traces):
             if rows := drop(ctx, found.name, values, [column]):
                 ctx.log.info("%s: %d rows deleted", found.name, rows)

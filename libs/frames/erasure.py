@@ -118,6 +118,11 @@ def doomed(table: Table, traces: Traces) -> list[tuple[DataFrame, str]]:
     return found
 
 
+def finds_others(table: Table) -> bool:
+    """Whether rows of other tables are found by the users' rows in this one: bronze, where it names users."""
+    return table.layer == "bronze" and bool(set(PSEUDONYMS) & set(table.column_names))
+
+
 def unsayable(evidence: DataFrame, traces: Traces, k: int) -> DataFrame:
     """release_id, evidence_id of facts that cite the users' rows, or that too few other people are left behind.
 

@@ -5,7 +5,7 @@ A change of a table's columns raises its `schema_version` in libs.tables and add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,8 +14,6 @@ from libs.job import UserError
 from libs.tables import Table
 
 Migration = Callable[[DataFrame], DataFrame]
-# (table, version it comes from) -> what gives the next version's columns.
-Migrations = Mapping[tuple[str, int], Migration]
 
 
 def added(column: str, type: str, value: object = None) -> Migration:
@@ -23,10 +21,11 @@ def added(column: str, type: str, value: object = None) -> Migration:
     return lambda rows: rows.withColumn(column, F.lit(value).cast(type))
 
 
-MIGRATIONS: Migrations = {}
+# (table, version it comes from) -> what gives the next version's columns.
+MIGRATIONS: dict[tuple[str, int], Migration] = {}
 
 
-def migrated(rows: DataFrame, table: Table, found: int, migrations: Migrations = MIGRATIONS) -> DataFrame:
+def migrated(rows: DataFrame, table: Table, found: int) -> DataFrame:
     """Rows of schema version `found` with the present columns.
 
     Raises:
@@ -38,7 +37,7 @@ def migrated(rows: DataFrame, table: Table, found: int, migrations: Migrations =
             " go back; run the newer release of reasonrec"
         )
     for version in range(found, table.schema_version):
-        step = migrations.get((table.name, version))
+        step = MIGRATIONS.get((table.name, version))
         if step is None:
             raise UserError(f"{table.name}: nothing leads from schema version {version} to {version + 1}")
         rows = step(rows)

@@ -49,10 +49,7 @@ def read(spark: SparkSession, warehouse: str, table: Table, version: int | None 
 
 def version(spark: SparkSession, warehouse: str, table: Table) -> int | None:
     """The table's newest version; None where it does not exist."""
-    if not exists(spark, warehouse, table):
-        return None
-    row = DeltaTable.forPath(spark, uri(warehouse, table)).history(1).select("version").first()
-    return int(row["version"]) if row else None
+    return int(snapshot(spark, uri(warehouse, table)).version()) if exists(spark, warehouse, table) else None
 
 
 def snapshot(spark: SparkSession, path: str) -> Any:

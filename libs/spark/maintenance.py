@@ -27,8 +27,8 @@ def existing(spark: SparkSession, warehouse: str) -> list[Table]:
 
 def sizes(spark: SparkSession, warehouse: str, table: Table) -> tuple[int, int]:
     """(files, bytes) of the newest version."""
-    row = _table(spark, warehouse, table).detail().select("numFiles", "sizeInBytes").first()
-    return (int(row["numFiles"]), int(row["sizeInBytes"])) if row else (0, 0)
+    newest = delta.snapshot(spark, delta.uri(warehouse, table))
+    return int(newest.numOfFiles()), int(newest.sizeInBytes())
 
 
 def compact(spark: SparkSession, warehouse: str, table: Table) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def release(days_ago: int, **other: object) -> dict[str, object]:
     day = ago(days_ago)
     row: dict[str, object] = {"release_id": f"{day}-01", "as_of": day, "attempt": 1, "status": "published"}
     row |= {"model_versions": {}, "table_versions": {}, "languages": ["en"], "users": 1, "recommendations": 1}
-    return row | {"stale": False, "published_at": None} | other
+    return row | {"stale": False, "published_at": datetime(2020, 7, 1, tzinfo=UTC)} | other
 
 
 def recommendation(days_ago: int) -> dict[str, object]:
@@ -76,18 +76,17 @@ def test_sixty_nights_leave_no_more_files_and_bytes_than_the_retention_needs(war
     spark, uri, name = warehouse.spark, warehouse.conf.env.warehouse, "features.user_history"
     warehouse.params = {"maintenance.compact_tables": {"vacuum_hours": 0, "retention_days": {name: 7}}}
     sizes = []
-    for night in range(60):
-        day = DAY + timedelta(days=night)
-        rows = spark.createDataFrame(
-            [("tiny", day, f"{night}-{u}", [], []) for u in range(100)], table(name).ddl
-        ).coalesce(1)
-        delta.write(spark, uri, table(name), rows, "tiny", cutoffs=[day])
-        if night % 20 == 19:
-            warehouse.seed("results.releases", [release(-night)])
-            warehouse.run("maintenance.compact_tables", start=str(DAY), end=str(day))
+    for night in range(0, 60, 3):  # three nights a write, each a file of its own, to spend less
+        days = [DAY + timedelta(days=night + n) for n in range(3)]
+        rows = [("tiny", day, f"{day}-{u}", [], []) for day in days for u in range(100)]
+        frame = spark.createDataFrame(rows, table(name).ddl).repartitionByRange(3, "cutoff")
+        delta.write(spark, uri, table(name), frame, "tiny", cutoffs=days)
+        if night in (18, 39, 57):
+            warehouse.seed("results.releases", [release(-night - 2)])
+            warehouse.run("maintenance.compact_tables", start=str(DAY), end=str(days[-1]))
             on_disk = sum(path.stat().st_size for path in (warehouse.folder / "features").rglob("*.parquet"))
             sizes.append((*maintenance.sizes(spark, uri, table(name)), on_disk))
-    # Eight days of one file each, whatever came before; the log's checkpoints are in the bytes on disk.
+    # Eight days in one file, whatever came before; the log's checkpoints are in the bytes on disk.
     assert [files for files, _, _ in sizes] == [1, 1, 1]
     assert max(size for _, size, _ in sizes) < 1.2 * sizes[0][1]
     assert sizes[2][2] < 2 * sizes[0][2]

@@ -40,8 +40,8 @@ def test_an_older_table_is_refused_and_the_job_named(old: Warehouse) -> None:
 
 
 def test_migrated_rows_are_the_old_ones_with_the_step_taken(old: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = {(PINS, 1): migrations.added("pinned_by", "string", "an operator")}
-    monkeypatch.setattr(migrations, "MIGRATIONS", steps)
+    step = migrations.added("pinned_by", "string", "an operator")
+    monkeypatch.setitem(migrations.MIGRATIONS, (PINS, 1), step)
     for _ in range(2):  # a second run has nothing to do
         old.run("maintenance.migrate_tables")
     assert old.rows(PINS, "shop", "seq", "release_id", "reason", "pinned_by") == [(*row, "an operator") for row in KEPT]
