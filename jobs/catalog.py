@@ -11,7 +11,7 @@ from typing import Literal
 
 from libs.tables import CONTRACT, SOURCES
 
-Cadence = Literal["daily", "training_day", "on_demand"]
+Cadence = Literal["daily", "training_day", "weekly", "on_demand"]
 Compute = Literal["small", "large", "ranks"]
 
 
@@ -21,7 +21,8 @@ class Entry:
 
     Attributes:
         name: stage and job; jobs/<stage>/<job>.py is its module.
-        cadence: daily; training_day (only when a training day has no model yet); on_demand (when somebody asks).
+        cadence: daily; training_day (only when a training day has no model yet); weekly (a schedule of its own);
+            on_demand (when somebody asks).
         compute: class of machine: small, large (scans events), ranks (Horovod).
     """
 
@@ -33,6 +34,9 @@ class Entry:
     compute: Compute = "small"
 
 
+_MARKS: tuple[Cadence, ...] = ("on_demand", "training_day", "weekly")
+
+
 def _jobs(text: str) -> tuple[Entry, ...]:
     """Reads `NAME (MARKS): ABOUT`, and below it `reads TABLES` and `writes TABLES`, indented by 8."""
     found = []
@@ -40,9 +44,7 @@ def _jobs(text: str) -> tuple[Entry, ...]:
         r"(?m)^ {4}(\w+\.\w+)(?: \((.+)\))?: (.+)\n((?: {8}.+\n)*)", text.rstrip() + "\n"
     ):
         reads, _, writes = tables.partition("writes")
-        cadence: Cadence = (
-            "on_demand" if "on_demand" in marks else "training_day" if "training_day" in marks else "daily"
-        )
+        cadence: Cadence = next((c for c in _MARKS if c in marks), "daily")
         compute: Compute = "ranks" if "ranks" in marks else "large" if "large" in marks else "small"
         found.append(Entry(name, about, _tables(reads.replace("reads", "")), _tables(writes), cadence, compute))
     return tuple(found)
@@ -62,6 +64,7 @@ def _tables(names: str) -> tuple[str, ...]:
 GROUPS: dict[str, tuple[Entry, ...]] = {
     "ingest": _jobs("""
     ingest.bronze (large): Brings the window's rows of each source in, mapped onto the contract, as delivered.
+        reads  silver.suppressed_users
         writes bronze.*
     ingest.silver (large): Types, cleans, pseudonymises, deduplicates; quarantines what is malformed, with its reason.
         reads  bronze.*
@@ -189,11 +192,23 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         reads  results.recommendations results.releases silver.events features.user_history quality.metrics
         writes quality.metrics
     """),
+    "maintenance": _jobs("""
+    maintenance.compact_tables (weekly, large): In every table: small files together, rows past retention out, vacuum.
+        reads  results.releases results.pins training.models
+    """),
 }
 _ON_DEMAND = _jobs("""
     publish.export (on_demand): Writes tonight's lists and sentences by the shop's own ids, for the site to load.
         reads  results.releases results.pins results.recommendations results.explanations bronze.transactions
                bronze.reviews bronze.interactions
+    maintenance.erase_user (on_demand, large): Makes users vanish from every table, file and model, and keeps them out.
+        reads  bronze.* bronze.rejected silver.* silver.events features.product_profile training.models
+               results.recommendations results.evidence results.recommendation_evidence results.explanations
+               silver.suppressed_users
+        writes silver.suppressed_users
+    maintenance.rotate_key (on_demand, large): In every table: pseudonyms of the old key become those of the new one.
+        reads  bronze.* results.evidence
+    maintenance.migrate_tables (on_demand): In every table: columns of an older schema version become the present ones.
 """)
 
 CATALOG: tuple[Entry, ...] = (*(job for jobs in GROUPS.values() for job in jobs), *_ON_DEMAND)
@@ -205,9 +220,9 @@ class UnknownJobError(KeyError):
 
 
 def select(what: str) -> tuple[Entry, ...]:
-    """The jobs that `what` names, in order: `daily` (all groups), a group, or one job; raises UnknownJobError."""
+    """The jobs that `what` names, in order: `daily` (the night's), a group, or one job; raises UnknownJobError."""
     if what == "daily":
-        return tuple(job for jobs in GROUPS.values() for job in jobs)
+        return tuple(job for jobs in GROUPS.values() for job in jobs if job.cadence != "weekly")
     return GROUPS[what] if what in GROUPS else (entry(what),)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.catalog import CATALOG
-from libs.tables import TABLES, VIEWS
+from libs.tables import TABLES, VIEWS, Table
 
 # A stage of the diagram; bronze and silver have a table a kind of source, drawn as one.
 _FOLDED = ("bronze", "silver")
@@ -47,7 +47,7 @@ def tables_markdown() -> str:
         lines += [f"### {found.name}", "", found.about, ""]
         lines += [
             f"Keys: {', '.join(found.keys)}. Partitioned by: {', '.join(found.partitioned_by)}. "
-            f"A write replaces: {found.scope}. Equality: {found.equality}.",
+            f"A write replaces: {found.scope}. Equality: {found.equality}. Kept: {_kept(found)}.",
             "",
             "| column | type | meaning |",
             "|---|---|---|",
@@ -59,6 +59,10 @@ def tables_markdown() -> str:
 def _writer_before(name: str, i: int) -> str:
     """The last job at or before place i of the page that writes the table."""
     return next(job.name for job in reversed(CATALOG[: i + 1]) if name in job.writes)
+
+
+def _kept(found: Table) -> str:
+    return f"{found.retention_days} days" if found.retention_days else "for ever"
 
 
 def _id(job: str) -> str:

@@ -74,11 +74,11 @@ def run(
 
     from jobs.walk import make_plan, walk
     from libs import logs
-    from libs.secrets import pseudonym_key
+    from libs.secrets import keys
     from libs.spark.session import build_session
 
     logs.configure(chosen.env.log_format)
-    secrets = {"pseudonym_key": pseudonym_key(chosen.env)}
+    secrets = keys(chosen.env)
     spark = build_session(chosen.env, f"reasonrec {what} {shop}")
     for one in window.days() if each_day else [window]:
         planned = make_plan(spark, chosen, what, one, train)

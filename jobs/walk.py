@@ -26,6 +26,11 @@ _TRAINED = "fusion"
 # Groups that need the training group's models, and the model whose record says that they are there.
 _AFTER_TRAINING = {"candidates": "two_tower", "weights": "two_tower", "results": _TRAINED, "publish": _TRAINED}
 
+# Reads no table before it runs: any may be of an older schema version.
+_MIGRATE = "maintenance.migrate_tables"
+# What a plan and a walk read and write themselves.
+_OWN = ("training.models", "results.releases", "results.recommendations", "quality.job_runs")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -51,10 +56,15 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
 
     Raises:
         UserError: no model may be used for the day.
+        SchemaVersionError: a table was written by an older or a newer release of the code.
     """
     assert conf.shop is not None
     as_of, name = window.as_of, conf.shop.name
     wanted = train_cutoff(as_of, conf.env.train_every_days)
+    if what == _MIGRATE:
+        run = Run(uuid.uuid4().hex[:12], conf, window, (as_of,), wanted, (), f"{as_of}-01", 1, _code_version())
+        return Plan(select(what), run, "tables of an older schema version")
+    require_versions(spark, conf, select(what))
     trained = [day for day in _trained(spark, conf) if day <= as_of]
     newest = _newest_release(spark, conf)
     backfill = newest is not None and as_of < newest
@@ -89,10 +99,18 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
         folds=folds,
         release_id=f"{as_of}-{max(attempt, 1):02d}",
         attempt=max(attempt, 1),
-        code_version=importlib.metadata.version("reasonrec"),
+        code_version=_code_version(),
         stale=missing and not due and what in _AFTER_TRAINING,
     )
     return Plan(entries, run, why)
+
+
+def require_versions(spark: SparkSession, conf: Conf, entries: tuple[Entry, ...]) -> None:
+    """Raises SchemaVersionError before the first job runs, not in the middle of a night."""
+    names = {*_OWN, *(name for job in entries for name in (*job.reads, *job.writes))}
+    for found in map(table, sorted(names)):
+        if delta.exists(spark, conf.env.warehouse, found):
+            delta.require_version(spark, conf.env.warehouse, found)
 
 
 def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
@@ -164,6 +182,10 @@ def _attempts(spark: SparkSession, conf: Conf, as_of: date) -> int:
     ids = rows.where(F.col("shop") == conf.shop.name).select("release_id").distinct()
     found = ids.where(F.col("release_id").startswith(f"{as_of}-")).agg(F.max("release_id").alias("newest")).first()
     return int(found["newest"].rsplit("-", 1)[1]) if found and found["newest"] else 0
+
+
+def _code_version() -> str:
+    return importlib.metadata.version("reasonrec")
 
 
 def _shop(run: Run) -> str:

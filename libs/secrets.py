@@ -1,4 +1,4 @@
-"""The key that pseudonymises user ids: from the environment, or on a laptop from a file of its own."""
+"""The keys that hash user ids: from the environment, or on a laptop from files of their own."""
 
 from __future__ import annotations
 
@@ -7,39 +7,65 @@ import hmac
 import os
 import re
 import secrets as random
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlparse
 
 from libs.conf import ConfError, EnvConf
 
 VARIABLE = "REASONREC_KEY"
+# The name under which jobs find a key -> its variable, and what it is for.
+_KEYS = {
+    "pseudonym_key": (VARIABLE, "user ids cannot be pseudonymised"),
+    "suppression_key": ("REASONREC_SUPPRESSION_KEY", "erased users cannot be kept out"),
+    "old_key": ("REASONREC_KEY_OLD", "pseudonyms of the old key cannot be found"),
+}
+
+
+def keys(env: EnvConf) -> dict[str, str]:
+    """The keys there are, as hex, by name; `pseudonym_key` always. On a laptop the first two have files of their own.
+
+    Raises:
+        ConfError: the environment has no pseudonym key and conf does not allow a key file, or a key is malformed.
+    """
+    found = {name: os.environ[variable] for name, (variable, _) in _KEYS.items() if variable in os.environ}
+    if env.pseudonym_key == "file":
+        for name, ending in (("pseudonym_key", ".key"), ("suppression_key", ".suppression.key")):
+            if name not in found and (name == "pseudonym_key" or _local(env.warehouse)):
+                found[name] = _from_file(env.warehouse, ending)
+    required(found, "pseudonym_key")
+    for name, key in found.items():
+        if not re.fullmatch(r"[0-9a-fA-F]{64}", key):
+            raise ConfError(f"{_KEYS[name][0]} is not 64 hex digits; `openssl rand -hex 32` makes one")
+    return {name: key.lower() for name, key in found.items()}
 
 
 def pseudonym_key(env: EnvConf) -> str:
-    """The key as hex.
-
-    Raises:
-        ConfError: the environment has none and conf does not allow a key file, or it is not 64 hex digits.
-    """
-    found = os.environ.get(VARIABLE)
-    if found is None and env.pseudonym_key == "file":
-        found = _from_file(env.warehouse)
-    if found is None:
-        raise ConfError(f"{VARIABLE} is not set: user ids cannot be pseudonymised; set it to 64 hex digits")
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", found):
-        raise ConfError(f"{VARIABLE} is not 64 hex digits; `openssl rand -hex 32` makes one")
-    return found.lower()
+    """The key that makes pseudonyms; raises ConfError as `keys`."""
+    return keys(env)["pseudonym_key"]
 
 
-def key_file(warehouse: str) -> Path:
+def required(found: Mapping[str, str], name: str) -> str:
+    """One of the keys; raises ConfError that names the variable to set."""
+    if name not in found:
+        variable, without = _KEYS[name]
+        raise ConfError(f"{variable} is not set: {without}; set it to 64 hex digits")
+    return found[name]
+
+
+def key_file(warehouse: str, ending: str = ".key") -> Path:
     """Beside a local warehouse, not in it: a copy of the tables is then no copy of the key."""
-    return Path(urlparse(warehouse).path.rstrip("/") + ".key")
+    return Path(urlparse(warehouse).path.rstrip("/") + ending)
 
 
-def _from_file(warehouse: str) -> str:
-    if urlparse(warehouse).scheme not in ("", "file"):
+def _local(warehouse: str) -> bool:
+    return urlparse(warehouse).scheme in ("", "file")
+
+
+def _from_file(warehouse: str, ending: str) -> str:
+    if not _local(warehouse):
         raise ConfError(f"pseudonym_key: file needs a local warehouse, not {warehouse}; set {VARIABLE}")
-    path = key_file(warehouse)
+    path = key_file(warehouse, ending)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -52,6 +52,7 @@ class Warehouse:
         env = load(ROOT / "conf", "test", None).env.model_copy(update={"warehouse": folder.as_uri()})
         self.conf = Conf(ROOT / "conf", env, ShopConf.model_validate(SHOP | shop), {})
         self.params: dict[str, dict[str, object]] = {}
+        self.secrets = {"pseudonym_key": "0" * 64}
 
     @property
     def shop(self) -> str:
@@ -76,7 +77,7 @@ class Warehouse:
         trained = date.fromisoformat(train_cutoff) if train_cutoff else window.end
         conf = Conf(self.conf.root, self.conf.env, self.conf.shop, self.params)  # type: ignore[arg-type]
         run = Run("test", conf, window, days, trained, fold_days, release_id, attempt, "0.test")
-        return JobContext(self.spark, run, entry(job), {"pseudonym_key": "0" * 64})
+        return JobContext(self.spark, run, entry(job), self.secrets)
 
     def run(self, job: str, **context: object) -> JobContext:
         """Runs a job; its context tells what it read and wrote."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 
-import pandas as pd
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.explain.evidence_types import EVIDENCE_TYPES, K, evidence_id
+from libs.explain.evidence_types import EVIDENCE_TYPES, K
 from libs.frames import facts
+from libs.frames.evidence_ids import with_id
 from libs.job import JobContext, constants
 
 
@@ -65,27 +65,6 @@ def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
     of_others = [type for type, spec in EVIDENCE_TYPES.items() if spec.people]
     may_be_said = ~F.col("type").isin(of_others) | (F.col("support") >= people)
     return reduce(DataFrame.unionByName, [fact for family in families for fact in family]).where(may_be_said)
-
-
-def with_id(found: DataFrame, shop: str) -> DataFrame:
-    """Adds evidence_id: the same type, subject, source row and slots give the same id in every run."""
-
-    @F.pandas_udf("string")  # type: ignore[untyped-decorator, unused-ignore]
-    def hashed(type: pd.Series, subject: pd.Series, slots: pd.Series) -> pd.Series:
-        known: dict[tuple[object, ...], str] = {}
-        ids = []
-        for key in zip(type, subject, [tuple(sorted(dict(s).items())) for s in slots], strict=True):
-            if key not in known:
-                known[key] = evidence_id(shop, key[0], key[1], dict(key[2]))
-            ids.append(known[key])
-        return pd.Series(ids)
-
-    subject = F.concat_ws("|", "about_user", "about_product", _text("source_keys"))
-    return found.withColumn("evidence_id", hashed(F.col("type"), subject, F.col("slots")))
-
-
-def _text(keys: str) -> Column:
-    return F.to_json(F.array_sort(F.map_entries(keys)))
 
 
 def as_evidence(found: DataFrame, ctx: JobContext) -> DataFrame:

@@ -3,6 +3,7 @@
 One row of bronze.<kind> is one row of a source that became known in the window, its columns mapped by the shop's SQL
 expressions and still text; a row that cannot even be read stands in `broken`. A source with `{date}` in its path is
 read for the window's days alone; any other is read whole, and its rows without a readable time come with every run.
+Of an erased user's row that is delivered again its day and source come in, so that it is counted, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from pyspark.sql import functions as F
 
 from libs.frames.mapping import mapped
 from libs.frames.sources import BROKEN, DELIVERED, ROW, read_source, readable
+from libs.frames.suppression import suppressed_keys, without_suppressed
 from libs.frames.times import instant, local_day, period, plausible, timeless
 from libs.job import JobContext, constants
+from libs.secrets import required
 from libs.spark.delta import TIMELESS
 from libs.tables import CONTRACT, table
 
@@ -49,6 +52,10 @@ def bring_in_source(ctx: JobContext, name: str) -> DataFrame | None:
         ((F.col("day") >= ctx.window.start) & (F.col("day") < ctx.window.end)) | (F.col("day") == TIMELESS)
     )
     rows = rows.withColumns({"source": F.lit(name), "period": period(F.col("day"), shop.partition)})
+    listed = ctx.read("silver.suppressed_users")
+    if not listed.isEmpty():
+        key = required(ctx.secrets, "suppression_key")
+        rows = without_suppressed(rows, CONTRACT[source.kind], suppressed_keys(listed, key), key)
     return with_row_id(rows).drop(ROW, DELIVERED)
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any
-from urllib.parse import urlparse
 
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from libs.job import JobContext
+from libs.mirror import tracking_uri
 
 
 def run(ctx: JobContext) -> None:
-    uri = tracking_uri(ctx)
+    uri = tracking_uri(ctx.run.conf.env)
     if uri is None:
         ctx.log.info("mlflow_uri is not set and the warehouse is not local: nothing is mirrored")
         return
@@ -34,13 +34,6 @@ def run(ctx: JobContext) -> None:
         ctx.log.warning("not mirrored to MLflow: %s", str(error).splitlines()[0])
         return
     ctx.log.info("mirrored to %s: %s", uri, ", ".join(mirrored) or "nothing new")
-
-
-def tracking_uri(ctx: JobContext) -> str | None:
-    """conf's `mlflow_uri`, else a SQLite file beside a local warehouse."""
-    place = urlparse(ctx.run.conf.env.warehouse)
-    local = f"sqlite:///{place.path.rstrip('/')}.mlflow.db" if place.scheme == "file" else None
-    return ctx.run.conf.env.mlflow_uri or local
 
 
 def mirror(uri: str, shop: str, model: Row, figures: list[Row]) -> bool:

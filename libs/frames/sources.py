@@ -63,6 +63,21 @@ def read_source(
     return frame.withColumn(DELIVERED, day.cast("date")).drop("__file")
 
 
+def read_deliveries(spark: SparkSession, root: Path, where: str, source: SourceConf) -> DataFrame | None:
+    """Every row of a source that still lies there, of whatever day, its file in DELIVERED; None where no file is.
+
+    Raises:
+        UserError: as `read_source`.
+    """
+    full = uri(root, source.path)
+    paths = _files(spark, full.replace("{date}", "*"))
+    if not paths:
+        return None
+    with readable(spark):
+        frame = _rows(spark, where, source, paths if source.daily else [full])
+    return frame.withColumn(DELIVERED, F.col("__file")).drop("__file")
+
+
 def uri(root: Path, path: str) -> str:
     """A path as a URI; one without a scheme is a file, relative to the project's root."""
     if re.match(r"[a-z][a-z0-9+.-]*:/", path):

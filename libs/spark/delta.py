@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from libs.conf import SHOP_NAME
+from libs.conf import SHOP_NAME, ConfError
 from libs.tables import Table
 
 # Snapshot rows without a time, and rows whose time cannot be read, belong to every window: their source is read whole.
 TIMELESS = date(1970, 1, 1)
 
 
+SCHEMA_VERSION = "reasonrec.schema_version"  # a property of every table
+
+
 class SchemaError(ValueError):
     """A DataFrame that does not have exactly the table's columns."""
+
+
+class SchemaVersionError(ConfError):
+    """A table that an older or a newer release of the code wrote; one line that says what to run."""
 
 
 def uri(warehouse: str, table: Table) -> str:
@@ -32,6 +40,7 @@ def read(spark: SparkSession, warehouse: str, table: Table, version: int | None 
     """The table at a version, or an empty DataFrame of its schema where nothing was written yet."""
     if not exists(spark, warehouse, table):
         return spark.createDataFrame([], table.ddl)
+    require_version(spark, warehouse, table)
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
@@ -40,10 +49,51 @@ def read(spark: SparkSession, warehouse: str, table: Table, version: int | None 
 
 def version(spark: SparkSession, warehouse: str, table: Table) -> int | None:
     """The table's newest version; None where it does not exist."""
-    if not exists(spark, warehouse, table):
-        return None
-    row = DeltaTable.forPath(spark, uri(warehouse, table)).history(1).select("version").first()
-    return int(row["version"]) if row else None
+    return int(snapshot(spark, uri(warehouse, table)).version()) if exists(spark, warehouse, table) else None
+
+
+def snapshot(spark: SparkSession, path: str) -> Any:
+    """The newest snapshot of the table at a path, from Delta's own log: no job runs for it."""
+    jvm: Any = spark._jvm
+    nothing = jvm.scala.Option.empty()
+    return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path).update(False, nothing, nothing)
+
+
+def schema_version(spark: SparkSession, path: str) -> int:
+    """The version its columns are of; tables older than the property are of the first."""
+    found = snapshot(spark, path).metadata().configuration().get(SCHEMA_VERSION)
+    return int(found.get()) if found.isDefined() else 1
+
+
+def require_version(spark: SparkSession, warehouse: str, table: Table) -> None:
+    """Raises SchemaVersionError unless the table, which must exist, has the columns this code knows."""
+    found = schema_version(spark, uri(warehouse, table))
+    if found < table.schema_version:
+        raise SchemaVersionError(
+            f"{table.name} is of schema version {found}, this code needs {table.schema_version}:"
+            " run maintenance.migrate_tables first"
+        )
+    if found > table.schema_version:
+        raise SchemaVersionError(
+            f"{table.name} is of schema version {found}, this code knows {table.schema_version}: a warehouse does not"
+            " go back; run the newer release of reasonrec"
+        )
+
+
+def create(frame: DataFrame, path: str, table: Table) -> None:
+    """A new table of the frame's rows in one commit, its schema version among its properties."""
+    replace_or_create(frame, path, table).create()
+
+
+def replace_or_create(frame: DataFrame, path: str, table: Table) -> Any:
+    """A writer whose `create` or `replace` gives a table of the frame's rows, columns and properties in one commit."""
+    writer = frame.writeTo(identifier(path)).using("delta").tableProperty(SCHEMA_VERSION, str(table.schema_version))
+    return writer.partitionedBy(*[F.col(name) for name in table.partitioned_by])
+
+
+def identifier(path: str) -> str:
+    """A path in place of a table's name, in SQL."""
+    return "delta.`" + path.replace("`", "``") + "`"
 
 
 def write(
@@ -62,6 +112,10 @@ def write(
     """
     frame = conform(frame, table)
     path = uri(warehouse, table)
+    if not DeltaTable.isDeltaTable(spark, path):
+        create(frame, path, table)
+        return
+    require_version(spark, warehouse, table)
     if table.scope == "merge":
         _merge(spark, path, table, frame)
         return
@@ -69,16 +123,13 @@ def write(
     if table.scope in ("release", "run"):
         writer.mode("append").save(path)
         return
-    if not DeltaTable.isDeltaTable(spark, path):
-        writer.mode("append").save(path)
-        return
     writer.mode("overwrite").option("replaceWhere", replaced(table, shop, window, cutoffs)).save(path)
 
 
 def write_empty(spark: SparkSession, warehouse: str, table: Table) -> None:
     """Creates a table without rows, where it is not there."""
-    writer = spark.createDataFrame([], table.ddl).write.format("delta").partitionBy(*table.partitioned_by)
-    writer.mode("ignore").save(uri(warehouse, table))
+    if not exists(spark, warehouse, table):
+        create(spark.createDataFrame([], table.ddl), uri(warehouse, table), table)
 
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:
@@ -119,9 +170,6 @@ def replaced(table: Table, shop: str, window: tuple[date, date] | None, cutoffs:
 
 
 def _merge(spark: SparkSession, path: str, table: Table, frame: DataFrame) -> None:
-    if not DeltaTable.isDeltaTable(spark, path):
-        frame.write.format("delta").partitionBy(*table.partitioned_by).mode("append").save(path)
-        return
     on = " AND ".join(f"old.{key} <=> new.{key}" for key in table.keys)
     target = DeltaTable.forPath(spark, path).alias("old")
     target.merge(frame.alias("new"), on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()

@@ -7,12 +7,12 @@ from libs.tables.contract import BRONZE, CONTRACT, SILVER, Kind
 from libs.tables.features import FEATURES
 from libs.tables.quality import QUALITY
 from libs.tables.results import RESULTS
-from libs.tables.silver import EVENTS
+from libs.tables.silver import EVENTS, SUPPRESSED
 from libs.tables.table import Column, Scope, Table
 from libs.tables.training import TRAINING
 from libs.tables.views import VIEWS, View
 
-_ALL = (*BRONZE, *SILVER, EVENTS, *FEATURES, *TRAINING, *CANDIDATES, *RESULTS, *QUALITY)
+_ALL = (*BRONZE, *SILVER, EVENTS, SUPPRESSED, *FEATURES, *TRAINING, *CANDIDATES, *RESULTS, *QUALITY)
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 
 

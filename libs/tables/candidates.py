@@ -25,6 +25,7 @@ def _candidates(source: str, about: str) -> Table:
         "shop cutoff user_id product_id",
         "cutoffs",
         partitioned_by=("shop", "cutoff"),
+        retention_days=14,
         equality="close",
     )
 
@@ -48,6 +49,7 @@ CANDIDATES = (
         "shop cutoff user_id product_id",
         "cutoffs",
         partitioned_by=("shop", "cutoff"),
+        retention_days=14,
         equality="close",
     ),
 )

@@ -110,6 +110,7 @@ QUALITY = (
         code_version | string! | version of reasonrec""",
         "shop run_id job",
         "run",
+        retention_days=400,
         volatile=("run_id", "started_at", "seconds"),
     ),
 )

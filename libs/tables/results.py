@@ -103,6 +103,7 @@ RESULTS = (
         published_at | timestamp! | wall clock""",
         "shop release_id",
         "merge",
+        retention_days=90,
         volatile=("release_id", "attempt", "table_versions", "published_at"),
     ),
     define(

@@ -26,3 +26,14 @@ EVENTS = define(
     "window",
     partitioned_by=("shop", "period"),
 )
+
+SUPPRESSED = define(
+    "silver.suppressed_users",
+    "A user who was erased: rows of theirs that are delivered again stay out, and are counted as excluded.",
+    f"""{SHOP}
+    user_key | string! | HMAC-SHA256 of the shop's id with REASONREC_SUPPRESSION_KEY; no pseudonym of another table
+    key_id | string! | which key made it
+    erased_on | date! | end of the window of the run that erased the user""",
+    "shop user_key",
+    "merge",
+)

@@ -36,8 +36,8 @@ class Table:
         partitioned_by: partition columns.
         equality: `exact`, or `close` (1e-5 relative) for weights, factors and scores.
         volatile: columns that differ between two equal runs (run ids, wall-clock times); checksums leave them out.
-        retention_days: how long rows are kept; None is for ever.
-        schema_version: raised when columns change, so that an older warehouse can be migrated.
+        retention_days: how long rows are kept at least (maintenance.compact_tables); None is for ever.
+        schema_version: raised when columns change, with a step in libs.frames.migrations for an older warehouse.
     """
 
     name: str
@@ -79,6 +79,11 @@ SHOP = "shop | string! | the shop"
 CUTOFF = f"{SHOP}\ncutoff | date! | only what was known before this business day is in the row"
 
 
+# How many days of them are worth keeping: snapshots are made again by a backfill, published lists are history.
+_RETENTION: dict[Scope, int] = {"cutoffs": 35, "release": 90}
+
+
 def define(name: str, about: str, text: str, keys: str, scope: Scope, **options: object) -> Table:
     """A table from its columns as text (`columns`) and its keys parted by blanks."""
+    options.setdefault("retention_days", _RETENTION.get(scope))
     return Table(name, about, columns(text), tuple(keys.split()), scope, **options)  # type: ignore[arg-type]

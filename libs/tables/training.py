@@ -47,6 +47,7 @@ TRAINING = (
         fitted | string! | JSON: small things fitted, such as fusion weights; figures of the fit""",
         "shop model version",
         "merge",
+        retention_days=90,
         equality="close",
         volatile=("data_versions", "weights_uri", "checksum"),
     ),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,27 @@ def remove_folder(uri: str) -> None:
     store, path = _filesystem(uri)
     if store.get_file_info(path).type == fs.FileType.Directory:
         store.delete_dir(path)
+
+
+def sweep_models(warehouse: str, shop: str, versions: Iterable[str], older_than_s: float = 0) -> list[str]:
+    """Deletes the folders of a shop's models that are not among `versions`; returns their names.
+
+    Args:
+        older_than_s: leave alone what was written in the last so many seconds: a training that has not recorded it yet.
+    """
+    store, root = _filesystem(f"{warehouse.rstrip('/')}/models/{shop}")
+    kept, before = set(versions), time.time() - older_than_s
+    everything = store.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    swept = []
+    for model in everything:
+        inside = [i for i in everything if i.path.startswith(f"{model.path}/")]
+        depth = model.path.removeprefix(root).count("/")
+        if model.type != fs.FileType.Directory or depth != 2 or model.base_name in kept:
+            continue
+        if all(i.mtime is None or i.mtime.timestamp() < before for i in inside):
+            store.delete_dir(model.path)
+            swept.append(model.base_name)
+    return sorted(swept)
 
 
 def _filesystem(uri: str) -> tuple[fs.FileSystem, str]:

@@ -1,0 +1,115 @@
+"""In every table: small files put together, the shop's rows past their retention deleted, old files vacuumed.
+
+Retention counts back from the newest published day, never from a clock. What may still be asked for stays however old:
+the newest release and the pinned one with the snapshots they show, the newest models with the snapshots they were
+fitted on, and the lists whose horizon has not passed (evaluation.realised).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from libs.job import JobContext
+from libs.spark import maintenance
+from libs.tables import Table, table
+from libs.training.weights import sweep_models
+
+# Days past its horizon in which a release is sure to be scored.
+_SLACK_DAYS = 35
+
+
+@dataclass(frozen=True)
+class Params:
+    """vacuum_hours: files that no version of the last so many hours needs are deleted; a run takes fewer than 168.
+
+    retention_days: by table's name, over the table's own.
+    """
+
+    vacuum_hours: int = maintenance.SAFE_HOURS
+    retention_days: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What stays however old: releases, models' versions, and cut-offs of snapshots that either rests on."""
+
+    newest: date
+    releases: tuple[str, ...]
+    models: tuple[str, ...]
+    cutoffs: tuple[date, ...]
+
+
+def run(ctx: JobContext) -> None:
+    params, warehouse, needed = ctx.params(Params), ctx.run.conf.env.warehouse, still_needed(ctx)
+    retention = {name: days for name, days in params.retention_days.items() if table(name)}
+    tables = maintenance.existing(ctx.spark, warehouse)
+    for number, found in enumerate(tables, 1):
+        before = maintenance.sizes(ctx.spark, warehouse, found)
+        old = expired(found, retention.get(found.name, kept_days(found, ctx)), needed) if needed else None
+        if old is not None:
+            maintenance.delete_where(ctx.spark, warehouse, found, (F.col("shop") == ctx.shop.name) & old)
+        maintenance.compact(ctx.spark, warehouse, found)
+        maintenance.vacuum(ctx.spark, warehouse, found, params.vacuum_hours)
+        after = maintenance.sizes(ctx.spark, warehouse, found)
+        ctx.log.info("[%d/%d] %s: files %d -> %d, bytes %d -> %d", number, len(tables), found.name,
+                     before[0], after[0], before[1], after[1])  # fmt: skip
+    known = [row["version"] for row in ctx.read("training.models").select("version").collect()]
+    swept = sweep_models(warehouse, ctx.shop.name, known, params.vacuum_hours * 3600)
+    ctx.log.info("weights of %d models that are in no row any more deleted", len(swept))
+
+
+def still_needed(ctx: JobContext) -> Needed | None:
+    """None for a shop that has published nothing: nothing of it is old."""
+    published = ctx.read("results.releases").where(F.col("status") == "published")
+    newest = published.orderBy(F.desc("as_of"), F.desc("attempt")).first()
+    if newest is None:
+        return None
+    day = min(newest["as_of"], ctx.as_of)
+    pin = ctx.read("results.pins").orderBy(F.desc("seq")).first()
+    shown = {newest["release_id"], pin["release_id"] if pin else None}
+    releases = published.where(F.col("release_id").isin([one for one in shown if one])).collect()
+    named = {version for row in releases for version in row["model_versions"].values()}
+    records = (
+        ctx.read("training.models").where(F.col("purpose") == "record").select("version", "train_cutoff").collect()
+    )
+    last = max((row["train_cutoff"] for row in records), default=None)
+    limit = day - timedelta(days=kept_days(table("training.models"), ctx) or 0)
+    models = [r for r in records if r["train_cutoff"] == last or r["train_cutoff"] >= limit or r["version"] in named]
+    return Needed(
+        day,
+        tuple(sorted(row["release_id"] for row in releases)),
+        tuple(sorted(row["version"] for row in models)),
+        tuple(sorted({row["as_of"] for row in releases} | {row["train_cutoff"] for row in models})),
+    )
+
+
+def kept_days(found: Table, ctx: JobContext) -> int | None:
+    """A table's retention; what a release is measured by is kept until its horizon has passed."""
+    measured = found.layer == "results" or found.name == "features.user_history"
+    if found.retention_days is None or not measured:
+        return found.retention_days
+    return max(found.retention_days, ctx.shop.evaluation.horizon_days + _SLACK_DAYS)
+
+
+def expired(found: Table, days: int | None, needed: Needed) -> Column | None:
+    """Which rows are past retention and needed by nothing; None where the table keeps all."""
+    if days is None:
+        return None
+    limit = needed.newest - timedelta(days=days)
+    columns = set(found.column_names)
+    if "release_id" in columns and found.layer == "results":
+        day = F.substring("release_id", 1, 10).cast("date")
+        return (day < F.lit(limit)) & ~F.col("release_id").isin(list(needed.releases))
+    if found.name == "training.models":
+        return (F.col("train_cutoff") < F.lit(limit)) & ~F.col("version").isin(list(needed.models))
+    if "cutoff" in columns:
+        # Candidates serve one night; features and vocabularies belong to the release and the models made from them.
+        kept = needed.cutoffs if found.layer in ("features", "training") else ()
+        return (F.col("cutoff") < F.lit(limit)) & ~F.col("cutoff").isin(list(kept))
+    day = F.col("day") if "day" in columns else F.col("window_end")
+    return day < F.lit(limit)

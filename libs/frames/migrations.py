@@ -1,0 +1,44 @@
+"""What turns a table of one schema version into the next: pure functions, one a step.
+
+A change of a table's columns raises its `schema_version` in libs.tables and adds the step from the version before here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from libs.job import UserError
+from libs.tables import Table
+
+Migration = Callable[[DataFrame], DataFrame]
+
+
+def added(column: str, type: str, value: object = None) -> Migration:
+    """A step that adds a column, the same value in every old row."""
+    return lambda rows: rows.withColumn(column, F.lit(value).cast(type))
+
+
+# (table, version it comes from) -> what gives the next version's columns.
+MIGRATIONS: dict[tuple[str, int], Migration] = {}
+
+
+def migrated(rows: DataFrame, table: Table, found: int) -> DataFrame:
+    """Rows of schema version `found` with the present columns.
+
+    Raises:
+        UserError: the rows are of a newer version, or a step is missing.
+    """
+    if found > table.schema_version:
+        raise UserError(
+            f"{table.name} is of schema version {found}, this code knows {table.schema_version}: a warehouse does not"
+            " go back; run the newer release of reasonrec"
+        )
+    for version in range(found, table.schema_version):
+        step = MIGRATIONS.get((table.name, version))
+        if step is None:
+            raise UserError(f"{table.name}: nothing leads from schema version {version} to {version + 1}")
+        rows = step(rows)
+    return rows

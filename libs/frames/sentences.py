@@ -1,0 +1,133 @@
+"""Sentences of recommended rows, written on the workers from the facts that hold for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from libs.explain.contributions import faithfulness
+from libs.explain.evidence_types import Fact, K
+from libs.explain.grounding import check
+from libs.explain.templates import read_templates
+from libs.explain.terms import Terms, in_language
+from libs.explain.writer import NothingToSay, Recommendation, TemplateWriter
+from libs.text.aspects import load_lexicon
+
+_FACT = "evidence_id:string,type:string,slots:map<string,string>,support:bigint,contribution:double,role:string"
+WRITTEN = """release_id string, user_id string, product_id string, language string, sentence string,
+evidence_ids array<string>, generator string, grounded boolean, grounding string, contribution double,
+faithfulness double"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """people: fewest other people a sentence may speak of. facts: most facts a sentence cites."""
+
+    people: int = K
+    facts: int = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to write; small, and read on the driver: workers see no conf folder."""
+
+    texts: Mapping[str, str]
+    terms: Mapping[str, Terms]
+    limits: Limits
+
+
+def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limits) -> DataFrame:
+    """Columns WRITTEN: a sentence a language of each of the rows of `with_facts`.
+
+    Args:
+        root: the conf folder.
+
+    Raises:
+        KeyError: a language has no templates.
+    """
+    named = list(languages)
+    job = Job(texts(root, named), {name: terms(root, name) for name in named}, limits)
+    return rows.mapInPandas(partial(write, job), WRITTEN)
+
+
+def with_facts(lists: DataFrame, titles: DataFrame, evidence: DataFrame, links: DataFrame) -> DataFrame:
+    """release_id, user_id, product_id, title, score, facts: one row a recommended product.
+
+    Args:
+        lists: results.recommendations. titles: features.product_profile of their days.
+        evidence, links: results.evidence and results.recommendation_evidence of their releases.
+    """
+    of_row = ["release_id", "user_id", "product_id"]
+    fact = F.struct("evidence_id", "type", "slots", "support", "contribution", "role")
+    known = evidence.select("release_id", "evidence_id", "type", "slots", "support")
+    found = links.select(*of_row, "evidence_id", "contribution", "role").join(known, ["release_id", "evidence_id"])
+    facts = found.groupBy(*of_row).agg(F.collect_list(fact).alias("facts"))
+    named = titles.select(F.col("cutoff").alias("as_of"), "product_id", "title")
+    rows = lists.join(F.broadcast(named), ["as_of", "product_id"], "inner").join(facts, of_row, "left")
+    none = F.array().cast(f"array<struct<{_FACT}>>")
+    return rows.select(*of_row, "title", "score", F.coalesce("facts", none).alias("facts"))
+
+
+def texts(root: Path, languages: Iterable[str]) -> dict[str, str]:
+    """Templates of the languages.
+
+    Raises:
+        KeyError: a language has none.
+    """
+    found = read_templates(root / "templates")
+    return {language: found[language] for language in languages}
+
+
+def terms(root: Path, language: str) -> Terms:
+    """The language's words for aspects and segments; English reads segments' names as they are."""
+    words = root / "terms" / f"{language}.yaml"
+    own = yaml.safe_load(words.read_text(encoding="utf-8")) if words.exists() else None
+    return Terms(load_lexicon(language, root / "aspects" / f"{language}.yaml").labels, own)
+
+
+def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Sentences of each row in each language, batch by batch; templates are compiled once a worker."""
+    writer = TemplateWriter(job.texts, k=job.limits.people, max_facts=job.limits.facts)
+    for batch in batches:
+        rows = []
+        for release, user, product, title, score, found in batch.itertuples(index=False):
+            facts = [_fact(row) for row in found]
+            for language, own in job.terms.items():
+                told = [fact for fact in (in_language(fact, own) for fact in facts) if fact]
+                rec = Recommendation(user, product, title, told)
+                rows.append((release, user, product, language, *sentence(writer, rec, language, score)))
+        yield pd.DataFrame(rows, columns=[column.split()[0] for column in WRITTEN.split(",")])
+
+
+def _fact(row: Mapping[str, Any]) -> Fact:
+    return Fact(row["evidence_id"], row["type"], dict(row["slots"]), row["support"], row["contribution"], row["role"])
+
+
+def sentence(writer: TemplateWriter, rec: Recommendation, language: str, score: float) -> tuple[object, ...]:
+    """sentence, evidence_ids, generator, grounded, grounding, contribution, faithfulness.
+
+    A sentence that fails the check is replaced: by other wordings, then by one that cites the strongest fact alone.
+    """
+    try:
+        draft = writer.write(rec, language)
+    except NothingToSay as error:
+        return "", [], "none", False, str(error), 0.0, 0.0
+    verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
+    alone = rec._replace(facts=draft.facts[:1])
+    for plainer, choice in [(rec, 0), (rec, 1), (alone, 0), (alone, 1)]:
+        if verdict.grounded:
+            break
+        draft = writer.compose(plainer, language, choice)
+        verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
+    moved = sum(fact.contribution for fact in draft.facts if fact.role == "reason")
+    told = None if verdict.grounded else "; ".join(verdict.reasons)
+    share = faithfulness(draft.facts, score)
+    return draft.sentence, list(draft.evidence_ids), draft.generator, verdict.grounded, told, min(moved, score), share

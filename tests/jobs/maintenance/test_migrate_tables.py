@@ -1,0 +1,69 @@
+"""A stored warehouse, whose results.pins are of schema version 1, is taken on to a version 2 with one more column."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.walk import require_versions
+from libs.frames import migrations
+from libs.job import UserError
+from libs.spark import delta
+from libs.tables import TABLES, table
+from libs.tables.table import Column
+from tests.conftest import Warehouse
+
+STORED = Path(__file__).resolve().parents[2] / "data" / "warehouse_v1"
+PINS = "results.pins"
+KEPT = [("tiny", 1, "2020-02-01-01", "odd prices"), ("tiny", 2, None, "mended")]
+
+
+@pytest.fixture
+def old(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """The stored warehouse, and code that knows a version 2 of its table."""
+    shutil.copytree(STORED, warehouse.folder)
+    columns = (*table(PINS).columns, Column("pinned_by", "string", "who"))
+    monkeypatch.setitem(TABLES, PINS, replace(table(PINS), columns=columns, schema_version=2))
+    return warehouse
+
+
+def test_an_older_table_is_refused_and_the_job_named(old: Warehouse) -> None:
+    with pytest.raises(
+        delta.SchemaVersionError, match=r"results\.pins .* 1, .* needs 2: run maintenance\.migrate_tables"
+    ):
+        require_versions(old.spark, old.conf, (old.context("publish.export").entry,))
+    with pytest.raises(delta.SchemaVersionError):
+        old.read(PINS)
+
+
+def test_migrated_rows_are_the_old_ones_with_the_step_taken(old: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = migrations.added("pinned_by", "string", "an operator")
+    monkeypatch.setitem(migrations.MIGRATIONS, (PINS, 1), step)
+    for _ in range(2):  # a second run has nothing to do
+        old.run("maintenance.migrate_tables")
+    assert old.rows(PINS, "shop", "seq", "release_id", "reason", "pinned_by") == [(*row, "an operator") for row in KEPT]
+    assert delta.schema_version(old.spark, delta.uri(old.conf.env.warehouse, table(PINS))) == 2
+    assert delta.version(old.spark, old.conf.env.warehouse, table(PINS)) == 1
+
+
+def test_without_a_step_nothing_is_changed(old: Warehouse) -> None:
+    with pytest.raises(UserError, match=r"results\.pins: nothing leads from schema version 1 to 2"):
+        old.run("maintenance.migrate_tables")
+
+
+def test_a_newer_table_is_refused_by_older_code(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLES, PINS, replace(table(PINS), schema_version=3))
+    delta.write_empty(warehouse.spark, warehouse.conf.env.warehouse, table(PINS))
+    monkeypatch.undo()
+    with pytest.raises(delta.SchemaVersionError, match="does not go back"):
+        warehouse.read(PINS)
+    with pytest.raises(UserError, match="does not go back"):
+        warehouse.run("maintenance.migrate_tables")
+
+
+def test_each_raised_schema_version_has_its_steps() -> None:
+    wanted = {(t.name, version) for t in TABLES.values() for version in range(1, t.schema_version)}
+    assert wanted == set(migrations.MIGRATIONS)

@@ -1,0 +1,44 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from libs.conf import ConfError, load
+from libs.secrets import keys, required
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def env(tmp_path, monkeypatch):
+    """env("dev") or env("prod") over a warehouse of the test's own, with no key in the environment."""
+    for name in ("REASONREC_KEY", "REASONREC_KEY_OLD", "REASONREC_SUPPRESSION_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda name: load(ROOT / "conf", name, None).env.model_copy(update={"warehouse": (tmp_path / "wh").as_uri()})
+
+
+def test_a_laptop_makes_two_keys_of_its_own_and_keeps_them(env, tmp_path):
+    first = keys(env("dev"))
+    assert set(first) == {"pseudonym_key", "suppression_key"}
+    assert first["pseudonym_key"] != first["suppression_key"]
+    assert keys(env("dev")) == first
+    files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert files == {"wh.key": 0o600, "wh.suppression.key": 0o600}
+
+
+def test_elsewhere_the_pseudonym_key_must_be_set_and_the_others_when_they_are_needed(env, monkeypatch):
+    with pytest.raises(ConfError, match="REASONREC_KEY is not set"):
+        keys(env("prod"))
+    monkeypatch.setenv("REASONREC_KEY", "A" * 64)
+    found = keys(env("prod"))
+    assert found == {"pseudonym_key": "a" * 64}
+    with pytest.raises(ConfError, match="REASONREC_SUPPRESSION_KEY is not set"):
+        required(found, "suppression_key")
+
+
+def test_a_malformed_key_is_named_and_not_shown(env, monkeypatch):
+    monkeypatch.setenv("REASONREC_KEY", "a" * 64)
+    monkeypatch.setenv("REASONREC_KEY_OLD", "canary")
+    with pytest.raises(ConfError, match="REASONREC_KEY_OLD") as refused:
+        keys(env("prod"))
+    assert "canary" not in str(refused.value)
