@@ -88,8 +88,8 @@ def _day(text: str, option: str, zone: str) -> date:
     """A day, or an instant (a scheduler's data interval) as the shop's business day."""
     if "T" in text:
         try:
-            return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).date()
-        except ValueError:
+            return parse_day(str(datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).date()), option)
+        except (ValueError, OverflowError):
             pass
     return parse_day(text, option)
 

@@ -130,7 +130,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 spark.catalog.clearCache()
                 record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
                 done.append(_job_run(run, ctx, record))
-                raised += raise_alarms(run, ctx.alarms)
+                raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
     finally:
         for name, happened in (("quality.job_runs", done), ("quality.alarms", raised)):
             if happened:

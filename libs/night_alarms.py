@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from libs.alarms import Alarm, late_release, send
+from libs.conf import Conf
 from libs.job import GateError, Run, UserError
 
 
@@ -28,13 +29,12 @@ def of_release(run: Run, now: datetime) -> list[Alarm]:
     return [*found, late] if late else found
 
 
-def raise_alarms(run: Run, alarms: Sequence[Alarm]) -> list[tuple[object, ...]]:
+def raise_alarms(conf: Conf, run_id: str, as_of: date, alarms: Sequence[Alarm]) -> list[tuple[object, ...]]:
     """Sends the alarms; gives their rows of quality.alarms."""
-    assert run.conf.shop is not None
-    as_of = run.window.as_of
-    send(alarms, run.conf.env.alarms, {"shop": run.conf.shop.name, "run_id": run.run_id, "as_of": str(as_of)})
-    shop, now = run.conf.shop.name, datetime.now(UTC)
-    return [(shop, run.run_id, as_of, one.kind, one.subject, one.message, one.action, now) for one in alarms]
+    assert conf.shop is not None
+    shop, now = conf.shop.name, datetime.now(UTC)
+    send(alarms, conf.env.alarms, {"shop": shop, "run_id": run_id, "as_of": str(as_of)})
+    return [(shop, run_id, as_of, one.kind, one.subject, one.message, one.action, now) for one in alarms]
 
 
 def without_secrets(text: str, secrets: Mapping[str, str]) -> str:
