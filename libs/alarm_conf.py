@@ -23,8 +23,8 @@ class EmailConf(_Strict):
 class AlarmsConf(_Strict):
     """Where alarms go beside quality.alarms: a webhook, e-mail, both or neither.
 
-    A webhook whose address is itself a secret is named by REASONREC_WEBHOOK of the environment instead; a bearer token
-    is REASONREC_WEBHOOK_TOKEN. Each way is tried `attempts` times, each time for `timeout_s` seconds.
+    A webhook whose address is itself a secret is named by REASONREC_ALARM_WEBHOOK of the environment instead; a bearer
+    token is REASONREC_ALARM_WEBHOOK_TOKEN. Each way is tried `attempts` times, each time for `timeout_s` seconds.
     """
 
     webhook: str | None = Field(default=None, pattern="^https?://[^/]")

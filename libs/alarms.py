@@ -25,7 +25,11 @@ from urllib3.util import Retry
 from libs.alarm_conf import AlarmsConf, EmailConf
 from libs.conf import ShopConf
 
-WEBHOOK, WEBHOOK_TOKEN, SMTP_PASSWORD = "REASONREC_WEBHOOK", "REASONREC_WEBHOOK_TOKEN", "REASONREC_SMTP_PASSWORD"
+WEBHOOK, WEBHOOK_TOKEN, SMTP_PASSWORD = (
+    "REASONREC_ALARM_WEBHOOK",
+    "REASONREC_ALARM_WEBHOOK_TOKEN",
+    "REASONREC_SMTP_PASSWORD",
+)
 
 Kind = Literal[
     "missing_day",

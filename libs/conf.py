@@ -180,8 +180,11 @@ def conf_root(option: Path | None = None) -> Path:
     beside = Path(__file__).resolve().parent.parent / "conf"
     found = option or (Path(os.environ["REASONREC_CONF"]) if "REASONREC_CONF" in os.environ else None)
     for root in [found] if found else [Path.cwd() / "conf", beside]:
-        if (root / "base.yaml").is_file():
-            return root
+        try:
+            if (root / "base.yaml").is_file():
+                return root
+        except OSError:  # no name of a folder at all
+            continue
     raise ConfError(f"no conf folder at {found or Path.cwd() / 'conf'}: name it by --conf or REASONREC_CONF")
 
 
@@ -205,7 +208,7 @@ def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, 
             params[job] = values or {}
     for job, values in (overrides or {}).items():
         params[job] = {**params.get(job, {}), **values}
-    shop_conf = load_shop(root, shop) if shop else None
+    shop_conf = load_shop(root, shop) if shop is not None else None
     if shop_conf and overrides:
         shop_conf = shop_conf.model_copy(
             update={"params": {job: {**own, **overrides.get(job, {})} for job, own in shop_conf.params.items()}}

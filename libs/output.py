@@ -63,7 +63,7 @@ def check_output(output: Path | None, warehouse: str) -> None:
     if output is None:
         return
     told, place = repr(str(output)), urlparse(warehouse)
-    if ":" in output.parts[0] or ".." in output.parts or not str(output).isprintable():
+    if ":" in str(output).split("/")[0] or ".." in output.parts or not str(output).isprintable():
         raise ConfError(f"--output {told}: write a plain path, without `..` and without a scheme")
     try:
         taken, folder = output.is_symlink() or output.exists(), output.parent.resolve()

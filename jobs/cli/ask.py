@@ -42,7 +42,7 @@ def tables(
         typer.echo(tables_markdown(), nl=False)
     elif name in VIEWS:
         typer.echo(f"{name}: {VIEWS[name].about}\n{VIEWS[name].sql}")
-    elif name:
+    elif name is not None:
         try:
             found = table(name)
         except UnknownTableError as error:

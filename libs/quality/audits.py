@@ -100,9 +100,10 @@ def not_below_last(now: Backtest | None, last: Backtest | None, limits: Limits) 
     squares of theirs; that many users are in both makes it wider than need be, never narrower.
     """
     check = "NDCG@10 of the back-test is not below the last release's"
-    if now is None or last is None:
-        return Audited(check, True, now.value if now else None, None, "nothing to compare: no back-test of tonight's models"
-                       if now is None else "nothing to compare: no earlier release with other models")  # fmt: skip
+    if now is None:
+        return Audited(check, True, None, None, "nothing to compare: no back-test of tonight's models")
+    if last is None:
+        return Audited(check, True, now.value, None, "nothing to compare: no earlier release with other models")
     fall, noise = last.value - now.value, hypot(last.high - last.low, now.high - now.low) / 2
     limit = last.value * (1 - limits.max_quality_drop)
     told = f"{now.value:.4f} after {last.value:.4f}, noise {noise:.4f}, {min(now.users, last.users)} users"

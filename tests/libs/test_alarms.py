@@ -55,7 +55,7 @@ def listener():
 
 def test_a_webhook_gets_all_alarms_in_one_post_with_what_to_do_and_the_token(listener, monkeypatch):
     server, url = listener(204)
-    monkeypatch.setenv("REASONREC_WEBHOOK_TOKEN", "t0ken")
+    monkeypatch.setenv("REASONREC_ALARM_WEBHOOK_TOKEN", "t0ken")
     send(ALARMS, AlarmsConf(webhook=url), ABOUT)
     [(path, headers, body)] = server.got
     assert (path, headers["Authorization"]) == ("/hook/s3cret-path", "Bearer t0ken")
@@ -70,7 +70,7 @@ def test_a_webhook_gets_all_alarms_in_one_post_with_what_to_do_and_the_token(lis
 
 def test_the_environment_names_a_webhook_whose_address_is_a_secret(listener, monkeypatch):
     server, url = listener(200)
-    monkeypatch.setenv("REASONREC_WEBHOOK", url)
+    monkeypatch.setenv("REASONREC_ALARM_WEBHOOK", url)
     send(ALARMS, AlarmsConf(webhook="http://127.0.0.1:9/conf"), ABOUT)
     assert len(server.got) == 1
 
