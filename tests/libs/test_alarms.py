@@ -6,15 +6,17 @@ import socket
 import threading
 from datetime import UTC, date, datetime, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import get_args
 
 import pytest
 
 from libs.alarm_conf import AlarmsConf
-from libs.alarms import ACTIONS, Alarm, due_day, late_release, missing_release, send
-from libs.conf import ShopConf
-from libs.job import GateError, UserError
-from libs.night_alarms import of_failure, without_secrets
-from tests.conftest import SHOP
+from libs.alarms import ACTIONS, Alarm, Kind, due_day, late_release, missing_release, send
+from libs.conf import Conf, ShopConf, load
+from libs.job import GateError, Run, UserError
+from libs.night_alarms import of_failure, of_release, without_secrets
+from libs.window import Window
+from tests.conftest import ROOT, SHOP
 
 ABOUT = {"shop": "tiny", "run_id": "r1", "as_of": "2020-02-01"}
 ALARMS = [
@@ -195,5 +197,18 @@ def test_the_text_of_a_foreign_error_is_not_told_and_that_of_ours_is():
     assert without_secrets("key abc of abc", {"key": "abc"}) == "key *** of ***"
 
 
-def test_the_gravest_alarm_says_what_to_do():
+@pytest.mark.parametrize(
+    "stale, hour, kinds", [(False, 5, []), (True, 5, ["stale_models"]), (True, 7, ["stale_models", "late_release"])]
+)
+def test_a_release_with_old_models_or_after_its_time_raises_its_alarms(stale, hour, kinds):
+    conf = Conf(ROOT / "conf", load(ROOT / "conf", "test", None).env, SIX, {})
+    window, trained = Window(date(2020, 6, 30), TODAY), date(2020, 6, 22)
+    run = Run("r1", conf, window, (TODAY,), trained, (), "2020-07-01-01", 1, "0", stale=stale)
+    found = of_release(run, datetime(2020, 7, 1, hour - 1, 30, tzinfo=UTC))
+    assert [alarm.kind for alarm in found] == kinds
+    assert not stale or "models of 2020-06-22 are used, 9 days old; from 28 days on" in found[0].message
+
+
+def test_every_alarm_says_what_to_do():
+    assert set(ACTIONS) == set(get_args(Kind))
     assert all(action.endswith(".") for action in ACTIONS.values())
