@@ -1,20 +1,27 @@
-"""No secret of the environment is found in a file, log line, setting or error of a whole night."""
+"""No secret of the environment is found in a file, log line, setting or error of a night.
+
+Of the session's nights the key is known; one night's ingest, where the key is used, runs with one that cannot be mistaken.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 import yaml
 
 from jobs.run import main
 
-from .conftest import MONDAY, TUESDAY, Nights
+from .conftest import MONDAY, TUESDAY
 
-TOKEN, PASSWORD = "t0ken-canary-4711", "passw0rd-canary-4711"
+KEY, TOKEN, PASSWORD = hashlib.sha256(b"canary").hexdigest(), "t0ken-canary-4711", "passw0rd-canary-4711"
+NIGHTS_KEY = ("0" * 64).encode()  # of the session's nights
 
 
 def forms(secret: str) -> list[bytes]:
@@ -26,21 +33,36 @@ def forms(secret: str) -> list[bytes]:
     return found
 
 
-SECRETS = [form for secret in (Nights.KEY, TOKEN, PASSWORD) for form in forms(secret)]
+SECRETS = [NIGHTS_KEY, *(form for secret in (KEY, TOKEN, PASSWORD) for form in forms(secret))]
+
+
+def content(path: Path) -> bytes:
+    """A file's bytes; of Parquet its values too, since compression may hide them."""
+    found = path.read_bytes()
+    if found[:4] == b"PAR1":
+        values, sink = pyarrow.parquet.read_table(path, partitioning=None), pyarrow.BufferOutputStream()
+        with pyarrow.ipc.new_stream(sink, values.schema) as stream:
+            stream.write_table(values)
+        found += sink.getvalue().to_pybytes()
+    return found
 
 
 def files_with(folder: Path, needles: list[bytes]) -> list[str]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return sorted(str(p.relative_to(folder)) for p in files if any(n in p.read_bytes() for n in needles))
+    found = []
+    for path in (one for one in folder.rglob("*") if one.is_file()):
+        told = content(path)
+        if any(needle in told for needle in needles):
+            found.append(str(path.relative_to(folder)))
+    return sorted(found)
 
 
 @pytest.fixture
 def failing(forwards, tmp_path, monkeypatch):
-    """The corner with a file that is not there, alarms to a webhook and a mail server that are not there either."""
+    """The corner, and a shop whose file is not there; alarms go to a webhook and a mail server that are not there."""
     shutil.copytree(forwards.root, tmp_path / "conf")
     shop = yaml.safe_load((tmp_path / "conf" / "shops" / "corner.yaml").read_text())
     shop["sources"]["reviews"]["path"] = "gone.jsonl"
-    (tmp_path / "conf" / "shops" / "corner.yaml").write_text(yaml.safe_dump(shop))
+    (tmp_path / "conf" / "shops" / "failing.yaml").write_text(yaml.safe_dump(shop))
     env = yaml.safe_load((tmp_path / "conf" / "test.yaml").read_text())
     mail = {"host": "127.0.0.1", "port": 9, "user": "night", "sender": "a@shop", "to": ["b@shop"]}
     env["alarms"] = {"webhook": "http://127.0.0.1:9/hook", "email": mail, "timeout_s": 1, "attempts": 1}
@@ -48,7 +70,7 @@ def failing(forwards, tmp_path, monkeypatch):
     for name, value in {
         "REASONREC_CONF": str(tmp_path / "conf"),
         "REASONREC_WAREHOUSE": str(tmp_path / "warehouse"),
-        "REASONREC_KEY": Nights.KEY,
+        "REASONREC_KEY": KEY,
         "REASONREC_ALARM_WEBHOOK_TOKEN": TOKEN,
         "REASONREC_SMTP_PASSWORD": PASSWORD,
     }.items():
@@ -58,10 +80,13 @@ def failing(forwards, tmp_path, monkeypatch):
 
 def test_no_file_log_line_setting_or_error_holds_a_secret(spark, forwards, failing, capfd):
     window = ("--start", MONDAY, "--end", TUESDAY)
-    with pytest.raises(SystemExit) as stopped:
-        main(["run", "ingest", "--shop", "corner", "--env", "test", *window])
-    assert stopped.value.code == 2
+    main(["run", "ingest", "--shop", "corner", "--env", "test", *window])
+    for command in (["run", "ingest", *window], ["why", "--user", "u", "--product", "p"]):
+        with pytest.raises(SystemExit) as stopped:
+            main([*command, "--shop", "failing", "--env", "test"])
+        assert stopped.value.code == 2
     told = capfd.readouterr()
+    assert "wrote silver.reviews" in told.err  # with the key
     assert "gone.jsonl" in told.err  # the error itself
     assert "alarms were not told by webhook" in told.err
 
@@ -78,6 +103,8 @@ def test_no_file_log_line_setting_or_error_holds_a_secret(spark, forwards, faili
 def test_the_scan_finds_what_is_there(forwards, tmp_path):
     assert any(name.endswith(".db") for name in files_with(forwards.warehouse.parent, [b"two_tower"]))
     assert any("_delta_log" in name for name in files_with(forwards.warehouse.parent, [b"corner"]))
+    words = files_with(forwards.warehouse, [b"album"])  # of reviews, in Parquet
+    assert any("silver/reviews" in name for name in words)
     for number, form in enumerate(SECRETS):
         (tmp_path / str(number)).write_bytes(b"before " + form + b" after")
     assert len(files_with(tmp_path, SECRETS)) == len(SECRETS)
@@ -97,7 +124,7 @@ def test_each_job_of_a_night_tells_what_it_used_and_the_failed_one_is_there_too(
     assert alarms == []  # nothing was wrong
 
     with pytest.raises(SystemExit):
-        main(["run", "ingest", "--shop", "corner", "--env", "test", "--start", MONDAY, "--end", TUESDAY])
+        main(["run", "ingest", "--shop", "failing", "--env", "test", "--start", MONDAY, "--end", TUESDAY])
     capfd.readouterr()
     failed = "SELECT job, status, cpu_seconds > 0, error LIKE '%gone.jsonl%' FROM quality.job_runs"
     assert ask((failing / "warehouse").as_uri(), failed).fetchall() == [("ingest.bronze", "failed", True, True)]
