@@ -75,6 +75,9 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     ingest.silver_gate: Holds silver against conf/expectations; a failed gate stops the run.
         reads  silver.* silver.events quality.ingest_counts
         writes quality.gate_results
+    monitoring.table_health (large): Holds each day's delivery against the days before it; raises alarms.
+        reads  silver.* quality.ingest_counts quality.table_health
+        writes quality.table_health
     """),
     "features": _jobs("""
     products.product_days (large): Adds up what happened to each product, day by day.
@@ -181,12 +184,14 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         writes results.explanations
     """),
     "publish": _jobs("""
-    evaluation.audit: Holds tonight's results against conf/expectations; a failed gate publishes nothing.
+    evaluation.audit: Holds tonight's results against limits and conf/expectations; a failed check publishes nothing.
         reads  results.recommendations results.explanations results.evidence results.recommendation_evidence
-               candidates.candidate_pool quality.metrics
-        writes quality.gate_results
+               candidates.candidate_pool features.user_history features.product_profile training.models
+               results.releases quality.metrics quality.table_health quality.audits
+        writes quality.gate_results quality.audits
     publish.release: Publishes by one row.
         reads  results.recommendations results.explanations results.releases training.models quality.gate_results
+               quality.audits
         writes results.releases
     evaluation.realised: Scores the lists that were really published, once their horizon has passed.
         reads  results.recommendations results.releases silver.events features.user_history quality.metrics

@@ -32,7 +32,12 @@ def main(arguments: list[str] | None = None) -> None:
     if given and (given[0] in ("daily", *catalog.GROUPS) or "." in given[0]):
         given = ["run", *given]  # spark-submit jobs/run.py JOB ...
     try:
-        app(given, standalone_mode=False)
+        " ".join(given).encode()
+    except UnicodeEncodeError:
+        typer.echo("reasonrec: an argument is not UTF-8; write it anew", err=True)
+        sys.exit(2)
+    try:
+        status = app(given, standalone_mode=False)
     except (ConfError, WindowError, UserError, AskError, catalog.UnknownJobError) as error:
         typer.echo(f"reasonrec: {error}", err=True)
         sys.exit(getattr(error, "status", 2))
@@ -43,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
             typer.echo(f"reasonrec: {error.format_message()}", err=True)
             sys.exit(2)
         raise
+    if isinstance(status, int) and status:  # of a command that ended by typer.Exit
+        sys.exit(status)
 
 
 @app.command()
@@ -94,8 +101,8 @@ def _day(text: str, option: str, zone: str) -> date:
     """A day, or an instant (a scheduler's data interval) as the shop's business day."""
     if "T" in text:
         try:
-            return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).date()
-        except ValueError:
+            return parse_day(str(datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).date()), option)
+        except (ValueError, OverflowError):
             pass
     return parse_day(text, option)
 

@@ -17,8 +17,10 @@ from pyspark.sql import functions as F
 from jobs.catalog import Entry, select
 from libs.conf import Conf
 from libs.job import JobContext, Run, UserError
+from libs.night_alarms import of_failure, of_release, raise_alarms, without_secrets
 from libs.spark import delta
 from libs.tables import table
+from libs.usage import JobMeter
 from libs.window import Window, fold_cutoffs, train_cutoff
 
 # The last training job: where its record model is, a training was whole.
@@ -120,20 +122,23 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
     model and the release says `stale`. Any other failure stops the walk.
     """
     log = logging.getLogger("reasonrec")
-    run, done, skipping = plan.run, [], False
+    run, done, raised, skipping = plan.run, [], [], False
     try:
         for number, job in enumerate(plan.entries, 1):
             if skipping and job.cadence == "training_day":
                 continue
-            started = time.monotonic()
+            started, meter = time.monotonic(), JobMeter(spark)
             ctx = JobContext(spark, run, job, secrets)
             record: dict[str, Any] = {"status": "done", "error": None, "started_at": datetime.now(UTC)}
             try:
                 module = importlib.import_module(f"jobs.{job.name}")
                 log.info("[%d/%d] %s", number, len(plan.entries), job.name, extra={"run": run.run_id})
                 module.run(ctx)
+                if job.name == "publish.release":
+                    ctx.alarms += of_release(run, datetime.now(UTC))
             except Exception as error:
-                record |= {"status": "failed", "error": one_line(error)}
+                record |= {"status": "failed", "error": without_secrets(one_line(error), secrets)}
+                ctx.alarms.append(of_failure(job.name, error))
                 fallback = _fallback(spark, run, job)
                 if fallback is None or isinstance(error, UserError):
                     raise
@@ -141,11 +146,14 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 run, skipping = fallback, True
             finally:
                 spark.catalog.clearCache()
-                record["seconds"] = round(time.monotonic() - started, 3)
+                record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
                 done.append(_job_run(run, ctx, record))
+                raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
     finally:
-        rows = spark.createDataFrame(done, table("quality.job_runs").ddl)
-        delta.write(spark, run.conf.env.warehouse, table("quality.job_runs"), rows, _shop(run))
+        for name, happened in (("quality.job_runs", done), ("quality.alarms", raised)):
+            if happened:
+                rows = spark.createDataFrame(happened, table(name).ddl).coalesce(1)
+                delta.write(spark, run.conf.env.warehouse, table(name), rows, _shop(run))
     return run
 
 
@@ -203,6 +211,7 @@ def _job_run(run: Run, ctx: JobContext, record: dict[str, Any]) -> Row:
         "versions_read": ctx.versions_read,
         "versions_written": ctx.versions_written,
         "rows_written": ctx.rows_written,
+        "bytes_written": ctx.bytes_written,
         "code_version": run.code_version,
     } | record
     return Row(**{name: values[name] for name in table("quality.job_runs").column_names})

@@ -64,7 +64,10 @@ def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
         kinds = {statement.type for statement in connection.extract_statements(sql)}
     except duckdb.Error as error:
         raise AskError(_one_line(error)) from None
-    if kinds - {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
+    except TypeError:  # what is no text in UTF-8
+        raise AskError("not a question: its bytes are not UTF-8") from None
+    # EXPLAIN is none: EXPLAIN ANALYZE runs what it explains, a COPY into the warehouse too.
+    if kinds - {duckdb.StatementType.SELECT}:
         raise AskError("not a question: only SELECT is answered here")
     # A name inside a string costs a registration, no more; DuckDB's own finder refuses a `?`.
     words = set(re.findall(r"\w+(?:\.\w+)?", sql.replace('"', "")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from libs.alarm_conf import AlarmsConf
 from libs.tables import CONTRACT
 
 
@@ -93,6 +95,8 @@ class ShopConf(_Strict):
     action: Literal["purchase", "review", "play", "view"] = "purchase"
     repurchasable: bool = True
     closed_weekdays: tuple[int, ...] = ()
+    closed_days: tuple[date, ...] = ()
+    publish_by: time | None = None
     partition: Literal["month", "year"] = "month"
     max_quarantine_share: float = Field(default=0.01, ge=0, le=1)
     blocklist: tuple[str, ...] = ()
@@ -109,11 +113,22 @@ class ShopConf(_Strict):
             raise ValueError(f"unknown time zone {zone!r}; write it as in Europe/London") from None
         return zone
 
+    @field_validator("publish_by", mode="before")
+    @classmethod
+    def _clock(cls, told: Any) -> Any:
+        if isinstance(told, int):  # YAML reads 10:30 as a number of base 60
+            raise ValueError("write it in quotes, as '06:00'")
+        return told
+
     @model_validator(mode="after")
     def _tells_events(self) -> ShopConf:
         if not {source.kind for source in self.sources.values()} & {"transactions", "reviews", "interactions"}:
             raise ValueError("sources: at least one of transactions, reviews, interactions is needed")
         return self
+
+    def is_open(self, day: date) -> bool:
+        """Whether the shop trades on a business day."""
+        return day.weekday() not in self.closed_weekdays and day not in self.closed_days
 
     def kinds(self) -> set[str]:
         return {source.kind for source in self.sources.values()}
@@ -139,6 +154,7 @@ class EnvConf(_Strict):
     train_every_days: int = Field(default=7, ge=1)
     max_model_age_days: int = Field(default=28, ge=1)
     log_format: Literal["text", "json"] = "text"
+    alarms: AlarmsConf = AlarmsConf()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,8 +180,11 @@ def conf_root(option: Path | None = None) -> Path:
     beside = Path(__file__).resolve().parent.parent / "conf"
     found = option or (Path(os.environ["REASONREC_CONF"]) if "REASONREC_CONF" in os.environ else None)
     for root in [found] if found else [Path.cwd() / "conf", beside]:
-        if (root / "base.yaml").is_file():
-            return root
+        try:
+            if (root / "base.yaml").is_file():
+                return root
+        except OSError:  # no name of a folder at all
+            continue
     raise ConfError(f"no conf folder at {found or Path.cwd() / 'conf'}: name it by --conf or REASONREC_CONF")
 
 
@@ -175,7 +194,7 @@ def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, 
     if env not in known:
         raise ConfError(f"unknown environment {env!r}: {root} has {', '.join(known)}")
     merged = {**_read(root / "base.yaml"), **_read(root / f"{env}.yaml"), "env": env}
-    for nested in ("spark", "horovod"):
+    for nested in ("spark", "horovod", "alarms"):
         merged[nested] = {**_read(root / "base.yaml").get(nested, {}), **_read(root / f"{env}.yaml").get(nested, {})}
     if "REASONREC_WAREHOUSE" in os.environ:
         merged["warehouse"] = os.environ["REASONREC_WAREHOUSE"]
@@ -189,7 +208,7 @@ def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, 
             params[job] = values or {}
     for job, values in (overrides or {}).items():
         params[job] = {**params.get(job, {}), **values}
-    shop_conf = load_shop(root, shop) if shop else None
+    shop_conf = load_shop(root, shop) if shop is not None else None
     if shop_conf and overrides:
         shop_conf = shop_conf.model_copy(
             update={"params": {job: {**own, **overrides.get(job, {})} for job, own in shop_conf.params.items()}}

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from libs.alarms import Alarm
 from libs.conf import Conf, ShopConf, typed_params
 from libs.spark import delta
 from libs.tables import Table, table
@@ -79,6 +80,8 @@ class JobContext:
     versions_read: dict[str, int] = field(default_factory=dict)
     versions_written: dict[str, int] = field(default_factory=dict)
     rows_written: dict[str, int] = field(default_factory=dict)
+    bytes_written: int = 0
+    alarms: list[Alarm] = field(default_factory=list)
 
     @property
     def shop(self) -> ShopConf:
@@ -129,7 +132,8 @@ class JobContext:
         delta.write(self.spark, warehouse, found, frame, self.shop.name, window, self.run.cutoffs)
         version = delta.version(self.spark, warehouse, found)
         self.versions_written[name] = version if version is not None else -1
-        rows = delta.rows_written(self.spark, warehouse, found)
+        rows, added = delta.written(self.spark, warehouse, found)
+        self.bytes_written += added or 0
         if rows is not None:
             self.rows_written[name] = rows
         self.log.info("wrote %s: %s rows", name, rows if rows is not None else "?")

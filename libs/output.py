@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import pyarrow as pa
 import pyarrow.csv
@@ -42,13 +43,39 @@ def render(answer: pa.Table, form: str, output: Path | None = None) -> str:
     if form == "parquet":
         if output is None:
             raise ConfError("--format parquet needs --output FILE")
-        pa.parquet.write_table(answer, output)
+        with output.open("xb") as file:
+            pa.parquet.write_table(answer, file)
         return f"{output}: {answer.num_rows} rows\n"
     text = {"table": _table, "csv": _csv, "json": _json}[form](answer)
     if output is None:
         return text
-    output.write_text(text, encoding="utf-8")
+    with output.open("x", encoding="utf-8") as file:
+        file.write(text)
     return f"{output}: {answer.num_rows} rows\n"
+
+
+def check_output(output: Path | None, warehouse: str) -> None:
+    """Holds a file that is to be written against what must not be: a table's folder, a link, what is there already.
+
+    Raises:
+        ConfError: it is not a new file in a folder that is there.
+    """
+    if output is None:
+        return
+    told, place = repr(str(output)), urlparse(warehouse)
+    if ":" in str(output).split("/")[0] or ".." in output.parts or not str(output).isprintable():
+        raise ConfError(f"--output {told}: write a plain path, without `..` and without a scheme")
+    try:
+        taken, folder = output.is_symlink() or output.exists(), output.parent.resolve()
+        there = folder.is_dir()
+    except (OSError, ValueError):
+        raise ConfError(f"--output {told}: not a file's name") from None
+    if taken:
+        raise ConfError(f"--output {told}: is there already; name a new file")
+    if not there:
+        raise ConfError(f"--output {told}: its folder is not there")
+    if place.scheme == "file" and folder.is_relative_to(Path(place.path).resolve()):
+        raise ConfError(f"--output {told}: lies in the warehouse; tables are written by jobs alone")
 
 
 def render_why(found: Why) -> str:

@@ -61,10 +61,56 @@ def _children_cpu() -> float:
 
 def _sample(peak: list[float], stop: threading.Event) -> None:
     while not stop.wait(2):
-        total = 0
-        for process in psutil.Process().children(recursive=True):
+        peak[0] = max(peak[0], _pss(psutil.Process().children(recursive=True)) / 2**30)
+
+
+class TreeMeter:
+    """CPU time and greatest memory, from the start to `stop`, of this process's tree.
+
+    Under spark-submit the JVM is this process's parent, and counts; started from Python it is a child.
+    """
+
+    def __init__(self) -> None:
+        own = psutil.Process()
+        parent = own.parent()
+        self._root = parent if parent is not None and parent.name() == "java" else own
+        self._cpu, self._peak, self._stop = self._cpu_now(), 0, threading.Event()
+        self._sampler = threading.Thread(target=self._watch, daemon=True)
+        self._sampler.start()
+
+    def stop(self) -> tuple[float, int]:
+        """(seconds of user and system time, bytes of proportional set size at their greatest, sampled every 2 s)."""
+        self._stop.set()
+        self._sampler.join()
+        return max(0.0, self._cpu_now() - self._cpu), self._peak
+
+    def _watch(self) -> None:
+        while True:
+            self._peak = max(self._peak, _pss(self._tree()))
+            if self._stop.is_set():
+                return
+            self._stop.wait(2)
+
+    def _tree(self) -> list[psutil.Process]:
+        return [self._root, *self._root.children(recursive=True)]
+
+    def _cpu_now(self) -> float:
+        """Of those that live, with the time of children that ended before."""
+        total = 0.0
+        for process in self._tree():
             try:
-                total += process.memory_full_info().pss
+                times = process.cpu_times()
             except psutil.Error:
                 continue
-        peak[0] = max(peak[0], total / 2**30)
+            total += times.user + times.system + times.children_user + times.children_system
+        return total
+
+
+def _pss(processes: list[psutil.Process]) -> int:
+    total = 0
+    for process in processes:
+        try:
+            total += process.memory_full_info().pss
+        except psutil.Error:
+            continue
+    return total

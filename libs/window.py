@@ -53,13 +53,17 @@ def start_of(day: date, timezone: str) -> datetime:
 def parse_day(text: str, option: str) -> date:
     """Reads YYYY-MM-DD; raises WindowError that names the option."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise WindowError(f"{option}: {text!r} is not a day; write it as YYYY-MM-DD, e.g. 2014-06-30") from None
+    if not _FIRST_TRAINING_DAY.year <= day.year <= _LAST_YEAR:
+        raise WindowError(f"{option}: {text!r} lies before {_FIRST_TRAINING_DAY.year} or after {_LAST_YEAR}")
+    return day
 
 
 # 1970-01-05, a Monday.
 _FIRST_TRAINING_DAY = date(1970, 1, 5)
+_LAST_YEAR = 2099
 
 
 def train_cutoff(as_of: date, every_days: int) -> date:

@@ -42,7 +42,7 @@ def tables(
         typer.echo(tables_markdown(), nl=False)
     elif name in VIEWS:
         typer.echo(f"{name}: {VIEWS[name].about}\n{VIEWS[name].sql}")
-    elif name:
+    elif name is not None:
         try:
             found = table(name)
         except UnknownTableError as error:
@@ -70,9 +70,10 @@ def sql(
 
     Example: reasonrec sql "SELECT sentence FROM recommendations_with_reasons WHERE language = 'en' LIMIT 5"
     """
-    from libs.output import render
+    from libs.output import check_output, render
 
     chosen = load(conf, env)
+    check_output(output, chosen.env.warehouse)
     if engine == "duckdb":
         from libs.ask import ask
 
@@ -122,12 +123,24 @@ def flow() -> None:
 
 
 @app.command()
-def status(env: EnvOption = "dev", conf: ConfOption = None) -> None:
+def status(
+    env: EnvOption = "dev",
+    check: Annotated[
+        bool, typer.Option("--check", help="Alarm and exit 3 where a shop's release is missing after its publish_by.")
+    ] = False,
+    conf: ConfOption = None,
+) -> None:
     """Shows the last run of each shop, what is published, and how old its models are.
 
     Example: reasonrec status
     """
     from libs.output import STATUS
+
+    if check:
+        from jobs.cli.check import check_published
+
+        check_published(configuration.conf_root(conf), env)
+        return
 
     for title, query in STATUS.items():
         typer.echo(title)

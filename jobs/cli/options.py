@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,8 +29,24 @@ def load(root: Path | None, env: str, shop: str | None = None, settings: list[st
         if not (equals and dot):
             raise ConfError(f"--set {setting}: write it as JOB.KEY=VALUE, e.g. candidates.als.rank=32")
         catalog.entry(job)
-        overrides.setdefault(job, {})[key] = yaml.safe_load(value)
-    return configuration.load(configuration.conf_root(root), env, shop, overrides)
+        try:
+            overrides.setdefault(job, {})[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            raise ConfError(f"--set {name}: its value cannot be read as YAML; put text into quotes") from None
+    chosen = configuration.load(configuration.conf_root(root), env, shop, overrides)
+    for job in overrides:
+        check_params(chosen, job)
+    return chosen
+
+
+def check_params(chosen: Conf, job: str) -> None:
+    """Raises ConfError where a job's parameters are none of its own, before anything is started."""
+    kind = getattr(importlib.import_module(f"jobs.{job}"), "Params", None)
+    values = chosen.job_params(job)
+    if kind is not None:
+        configuration.typed_params(kind, values, f"params of {job}")
+    elif values:
+        raise ConfError(f"params of {job}: unknown parameter {min(values)!r}; it takes none")
 
 
 def show(chosen: Conf, query: str, parameters: list[Any] | None = None, form: str = "table") -> None:

@@ -1,108 +1,146 @@
-"""Holds tonight's results against conf/expectations and the checks below, before anything is published.
+"""Holds tonight's results against limits and conf/expectations, before anything is published.
 
-One row of quality.gate_results (gate `results`) is one check. A failed one of severity `stop` ends the run with exit
-status 3, once all rows are written; yesterday's release stays current.
+One row of quality.audits is one check of the release (libs.quality.audits); the expectations' results are in
+quality.gate_results. A failed check of severity `stop` ends the run with exit status 3, once all rows are written;
+yesterday's release stays current.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import reduce
+from collections import Counter
+from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from libs.job import JobContext
-from libs.quality.gates import GateResult, hold, run_expectations
+from libs.frames.releases import faults
+from libs.job import GateError, JobContext
+from libs.quality import audits
+from libs.quality.audits import GINI, Audited, Backtest
+from libs.quality.audits import Limits as Params
+from libs.quality.gates import hold, run_expectations
+from libs.tables import table
 
-_ROW = ["surface", "context", "user_id", "product_id"]
 _GATED = ("results.recommendations", "results.explanations", "results.evidence")
-_MOVED = "cited facts that did not move the score"
-_MIN_TEST_USERS = 200
-
-
-@dataclass(frozen=True)
-class Params:
-    """min_user_share: share of the users with candidates who must have a list."""
-
-    min_user_share: float = 0.95
+_EVENTS = [f"silver.{kind}" for kind in ("transactions", "reviews", "interactions")]
 
 
 def run(ctx: JobContext) -> None:
     tables = {name: of_release(ctx, name).cache() for name in (*_GATED, "results.recommendation_evidence")}
-    expected = [r for name in _GATED for r in run_expectations(tables[name], name, ctx.run.conf.root)]
-    own = [
-        *broken_rows(ctx, tables),
-        users_with_list(ctx, tables["results.recommendations"], ctx.params(Params).min_user_share),
-        not_below_popular(ctx),
-    ]
-    hold(ctx, "results", [*own, *expected])
+    lists, limits, last = tables["results.recommendations"], ctx.params(Params), last_release(ctx)
+    found = [*broken_rows(ctx, tables), *quality(ctx, last, limits), *deliveries(ctx, limits),
+             *users(ctx, lists, last, limits), evenness(ctx, lists, last, limits)]  # fmt: skip
+    store(ctx, found)
+    try:
+        hold(ctx, "results", [r for name in _GATED for r in run_expectations(tables[name], name, ctx.run.conf.root)])
+    finally:  # the audit's own words come first where both failed
+        refuse(ctx, found)
 
 
 def of_release(ctx: JobContext, name: str) -> DataFrame:
     return ctx.read(name).where(F.col("release_id") == ctx.run.release_id)
 
 
-def broken_rows(ctx: JobContext, tables: dict[str, DataFrame]) -> list[GateResult]:
-    """Each check is a DataFrame of the rows that break it; all are counted in one job."""
-    rows = tables["results.recommendations"].select(*_ROW)
-    sentences, links = tables["results.explanations"], tables["results.recommendation_evidence"]
-    facts = tables["results.evidence"].select("evidence_id", F.lit(True).alias("stored"))
-    wanted = rows.withColumn("language", F.explode(F.array(*[F.lit(one) for one in ctx.shop.languages])))
-    # A sentence that cites nothing keeps its row, with no fact to be found.
-    cited = sentences.select(*_ROW, "language", F.explode_outer("evidence_ids").alias("evidence_id"))
-    breaking = {
-        ("results.explanations", "each recommended row has a sentence in each language"): wanted.join(
-            sentences, [*_ROW, "language"], "left_anti"
-        ),
-        ("results.explanations", "each sentence belongs to a recommended row"): sentences.join(rows, _ROW, "left_anti"),
-        ("results.explanations", "each sentence is grounded"): sentences.where(~F.col("grounded")),
-        ("results.explanations", "each sentence cites facts, and all of them are stored"): cited.join(
-            facts, "evidence_id", "left"
-        ).where(F.col("stored").isNull()),
-        ("results.recommendation_evidence", "each fact belongs to a recommended row"): links.join(
-            rows, _ROW, "left_anti"
-        ),
-        ("results.recommendation_evidence", "each fact is stored"): links.join(facts, "evidence_id", "left_anti"),
-        ("results.explanations", _MOVED): sentences.where(~(F.coalesce("contribution", F.lit(0.0)) > 0)),
-        ("results.explanations", "sentences"): sentences,
-    }
-    counted = [
-        frame.agg(F.count("*").alias("rows")).select(F.lit(table).alias("table"), F.lit(check).alias("check"), "rows")
-        for (table, check), frame in breaking.items()
-    ]
-    found = {(r["table"], r["check"]): r["rows"] for r in reduce(DataFrame.unionByName, counted).collect()}
-    unmoved, sentences_told = (
-        found.pop(("results.explanations", _MOVED)),
-        found.pop(("results.explanations", "sentences")),
-    )
-    moved = 1 - unmoved / sentences_told if sentences_told else 0.0
-    ctx.log.info("cited facts moved the score in %.1f%% of %d sentences", 100 * moved, sentences_told)
+def last_release(ctx: JobContext) -> Row | None:
+    """The newest published release of an earlier day."""
+    earlier = ctx.read("results.releases").where((F.col("status") == "published") & (F.col("as_of") < F.lit(ctx.as_of)))
+    return earlier.orderBy(F.desc("as_of"), F.desc("attempt")).first()
+
+
+def broken_rows(ctx: JobContext, tables: dict[str, DataFrame]) -> list[Audited]:
+    """Grounding and whole releases: no row may break one of these."""
+    found, told = faults(tables, ctx.shop.languages), tables["results.explanations"]
+    moved = told.agg(F.avg((F.coalesce("contribution", F.lit(0.0)) > 0).cast("int"))).first()
+    ctx.log.info("cited facts moved the score in %.1f%% of the sentences", 100 * ((moved and moved[0]) or 0.0))
+    return [audits.none_broken(check, count) for check, count in found.items()]
+
+
+def quality(ctx: JobContext, last: Row | None, limits: Params) -> list[Audited]:
+    """The back-test of the models in use: beside the popular list, and beside the last release's models."""
+    now = ctx.run.train_cutoff
+    before = trained(ctx, last["model_versions"]) if last else None
     return [
-        GateResult(table, check, count == 0, f"{count} rows do not", "0 rows", "stop")
-        for (table, check), count in found.items()
+        audits.at_least_popular(backtest(ctx, now, "ndcg_minus_popular")),
+        audits.not_below_last(backtest(ctx, now), backtest(ctx, before) if before and before != now else None, limits),
     ]
 
 
-def users_with_list(ctx: JobContext, recommendations: DataFrame, min_share: float) -> GateResult:
-    pool = ctx.read_cutoffs("candidates.candidate_pool", (ctx.as_of,))
-    counts = [frame.agg(F.count_distinct("user_id").alias("n")) for frame in (recommendations, pool)]
-    listed, all_users = (row["n"] for row in counts[0].unionAll(counts[1]).collect())
-    passed = listed > 0 and listed >= min_share * all_users
-    return GateResult("results.recommendations", "users with candidates have a list", passed,
-                      f"{listed} of {all_users}", f"at least {min_share:.0%}", "stop")  # fmt: skip
+def trained(ctx: JobContext, versions: dict[str, str]) -> date | None:
+    """The training day of a release's models, by its last one."""
+    models = ctx.read("training.models").where(F.col("model") == "fusion")
+    row = models.where(F.col("version") == F.lit(versions.get("fusion"))).first()
+    return row["train_cutoff"] if row else None
 
 
-def not_below_popular(ctx: JobContext) -> GateResult:
-    """The back-test of the models in use, over all its windows; below 200 users it only warns."""
-    same = {"kind": "backtest", "target": ctx.shop.evaluation.gate, "list": "final", "metric": "ndcg_minus_popular"}
-    metrics = ctx.read("quality.metrics").where(F.col("test_end") == F.lit(ctx.run.train_cutoff))
+def backtest(ctx: JobContext, trained: date, metric: str = "ndcg") -> Backtest | None:
+    """The figure of the final list over all windows before a training day, for the target that gates."""
+    same = {"kind": "backtest", "target": ctx.shop.evaluation.gate, "list": "final", "metric": metric, "k": 10}
+    metrics = ctx.read("quality.metrics").where(F.col("test_end") == F.lit(trained))
     for column, value in same.items():
         metrics = metrics.where(F.col(column) == value)
-    row = metrics.orderBy("test_start").first()
-    check = f"NDCG@10 of the final list is not below popular ({ctx.shop.evaluation.gate})"
-    if row is None:
-        return GateResult("quality.metrics", check, False, "no user to test on", "better or at least", "warn")
-    severity = "stop" if row["users"] >= _MIN_TEST_USERS else "warn"
-    told = f"{row['verdict']}: {row['value']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}], {row['users']} users"
-    return GateResult("quality.metrics", check, row["verdict"] != "worse", told, "better or at least", severity)
+    row = metrics.where(F.col("value").isNotNull()).orderBy("test_start").first()
+    return Backtest(*(row[name] for name in ("value", "low", "high", "users", "verdict"))) if row else None
+
+
+def deliveries(ctx: JobContext, limits: Params) -> list[Audited]:
+    """Events of each day of a year, by the daily figures of silver: neither old nor too few nor too many."""
+    day, events = F.col("day"), Counter[date]()
+    figures = ctx.read("quality.table_health").where((F.col("metric") == "rows") & F.col("table").isin(_EVENTS))
+    for row in figures.where((day < F.lit(ctx.as_of)) & (day >= F.lit(ctx.as_of - timedelta(days=365)))).collect():
+        events[row["day"]] += int(row["value"])
+    told = dict(events)
+    return [check(told, ctx.as_of, ctx.shop.is_open, limits) for check in (audits.fresh, audits.usual_volume)]
+
+
+def users(ctx: JobContext, lists: DataFrame, last: Row | None, limits: Params) -> list[Audited]:
+    """Who has a list, how many rows, and whether the less active half of the users has as many as the other."""
+    rows = lists.groupBy("user_id").agg(F.count("*").alias("rows"))
+    events = ctx.read_cutoffs("features.user_history", (ctx.as_of,)).select("user_id", F.size("events").alias("events"))
+    pool = ctx.read_cutoffs("candidates.candidate_pool", (ctx.as_of,)).select("user_id").distinct()
+    known = pool.join(rows, "user_id", "left").join(events, "user_id", "left").fillna(0, ["rows", "events"]).cache()
+    total = known.agg(F.count("*").alias("users"), F.count_if(F.col("rows") > 0).alias("listed"),
+                      F.sum("rows").alias("rows"), F.median("events").alias("middle")).first()  # fmt: skip
+    assert total is not None
+    less = F.col("events") <= F.lit(total["middle"])
+    halves = known.agg(F.avg(F.when(less, F.col("rows"))), F.avg(F.when(~less, F.col("rows")))).first()
+    assert halves is not None
+    listed, all_rows = total["listed"], total["rows"] or 0
+    return [
+        audits.users_listed(listed, total["users"], limits),
+        audits.not_fewer("users with a list", listed, last and last["users"], limits.max_user_drop),
+        audits.not_fewer("rows", all_rows, last and last["recommendations"], limits.max_row_drop),
+        audits.activity_ratio(halves[0], halves[1], limits),
+    ]
+
+
+def evenness(ctx: JobContext, lists: DataFrame, last: Row | None, limits: Params) -> Audited:
+    """How often products are shown, as counts of counts: they come to the driver, and there are few of them."""
+    times = lists.groupBy("product_id").agg(F.count("*").alias("times"))
+    shown = {
+        row["times"]: row["products"] for row in times.groupBy("times").agg(F.count("*").alias("products")).collect()
+    }
+    products = ctx.read_cutoffs("features.product_profile", (ctx.as_of,)).count()
+    of_last = F.col("release_id") == F.lit(last["release_id"] if last else None)
+    before = ctx.read("quality.audits").where(of_last & (F.col("check") == GINI)).first()
+    return audits.exposure(shown, products, before and before["observed"], limits)
+
+
+def store(ctx: JobContext, found: list[Audited]) -> None:
+    names = table("quality.audits").column_names
+    about = {"shop": ctx.shop.name, "release_id": ctx.run.release_id, "run_id": ctx.run.run_id, "as_of": ctx.as_of}
+    figures = [
+        {n: v if v is None else float(v) for n, v in vars(one).items() if n in ("observed", "limit")} for one in found
+    ]
+    rows = [tuple((about | vars(o) | f)[name] for name in names) for o, f in zip(found, figures, strict=True)]
+    ctx.write("quality.audits", ctx.spark.createDataFrame(rows, table("quality.audits").ddl).coalesce(1))
+
+
+def refuse(ctx: JobContext, found: list[Audited]) -> None:
+    """Warns of what warns; raises GateError where a check that counts has failed."""
+    failed = [one for one in found if not one.passed]
+    for one in failed:
+        ctx.log.warning("audit: %s: %s (%s)", one.check, one.told, one.severity)
+    stops = [one for one in failed if one.severity == "stop"]
+    if stops:
+        more = f" (and {len(stops) - 1} more, see quality.audits)" if len(stops) > 1 else ""
+        raise GateError(f"audit failed, nothing is published: {stops[0].check}: {stops[0].told}{more}")

@@ -43,7 +43,7 @@ def bring_in_source(ctx: JobContext, name: str) -> DataFrame | None:
     shop, source = ctx.shop, ctx.shop.sources[name]
     root = ctx.run.conf.root.resolve()
     where = f"{root.name}/shops/{shop.name}.yaml: sources.{name}"
-    raw = read_source(ctx.spark, root.parent, where, source, ctx.window, shop.closed_weekdays)
+    raw = read_source(ctx.spark, root.parent, where, source, ctx.window, shop.is_open)
     if raw is None:
         ctx.log.info("%s: closed on all days of the window", name)
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote, urlparse
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,6 +27,7 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
+    check_folder(params.folder, ctx.run.conf.env.warehouse)
     current = (
         view(ctx.spark, ctx.run.conf.env.warehouse, "current_release").where(F.col("shop") == ctx.shop.name).first()
     )
@@ -38,6 +40,14 @@ def run(ctx: JobContext) -> None:
     folder = f"{params.folder or ctx.run.conf.env.warehouse + '/exports'}/{ctx.shop.name}/{current['release_id']}"
     rows.coalesce(1).write.mode("overwrite").format(params.format).save(folder)
     ctx.log.info("exported %s to %s", current["release_id"], folder)
+
+
+def check_folder(folder: str, warehouse: str) -> None:
+    """Raises UserError for a folder among the tables: an export replaces what it finds in its own."""
+    path, root = unquote(urlparse(folder).path).rstrip("/"), urlparse(warehouse).path.rstrip("/")
+    exports = f"{root}/exports"
+    if ".." in path.split("/") or (f"{path}/".startswith(f"{root}/") and not f"{path}/".startswith(f"{exports}/")):
+        raise UserError(f"publish.export.folder {folder!r}: lies among the tables; name a folder outside {warehouse}")
 
 
 def shop_ids(ctx: JobContext) -> DataFrame:

@@ -31,13 +31,17 @@ def run(ctx: JobContext) -> None:
 
 
 def refuse_failed(ctx: JobContext) -> None:
-    """Raises GateError when a gate of the day failed: also for an operator who runs this job by hand."""
+    """Raises GateError when a gate or the release's audit failed: also for an operator who runs this job by hand."""
     gates = ctx.read("quality.gate_results").where((F.col("cutoff") == F.lit(ctx.as_of)) & ~F.col("passed"))
     failed = gates.where(F.col("severity") == "stop").orderBy("gate", "table", "check").first()
     if failed:
         raise GateError(
             f"not published: {failed['gate']} gate, {failed['table']}: {failed['check']} ({failed['observed']})"
         )
+    audits = ctx.read("quality.audits").where((F.col("release_id") == ctx.run.release_id) & ~F.col("passed"))
+    stopped = audits.where(F.col("severity") == "stop").orderBy("check").first()
+    if stopped:
+        raise GateError(f"not published: audit of {ctx.run.release_id}: {stopped['check']} ({stopped['told']})")
 
 
 def release(ctx: JobContext, counts: Row, languages: list[str]) -> tuple[object, ...]:

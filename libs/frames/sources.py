@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from libs.window import Window
 # Beside the source's own columns: the row as delivered, the same where it cannot be read, the {date} of its file.
 ROW, BROKEN, DELIVERED = "__row", "__broken", "__delivered"
 
+IsOpen = Callable[[date], bool]
 _BY_LINE = ("csv", "jsonl")
 _FILE = re.compile(r"reading file (\S+?)\.?\s|for file:? ?(?:FileStatus\{path=)?([^\s;]+)")
 _CAUSE = re.compile(r"Caused by: [\w.$]+: (.+)")
@@ -31,7 +32,7 @@ _SOME_DAY = "0000-00-00"
 
 
 def read_source(
-    spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, closed: tuple[int, ...]
+    spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, is_open: IsOpen
 ) -> DataFrame | None:
     """The source's columns with ROW, BROKEN and DELIVERED; None when the shop was closed on all of the window's days.
 
@@ -40,14 +41,14 @@ def read_source(
     Args:
         root: the project's root, to which a path without a scheme is relative.
         where: file and key of the mapping, for messages.
-        closed: weekdays (Monday is 0) whose delivery may be absent.
+        is_open: whether the shop trades on a day; the delivery of a day on which it does not may be absent.
 
     Raises:
         UserError: a file is missing, broken, empty, or not what the mapping says.
     """
     if source.daily and source.format == "delta":
         raise UserError(f"{where}.path: a Delta table is one table: take {{date}} out, or name the format of the files")
-    paths = _paths(spark, root, where, source, window, closed)
+    paths = _paths(spark, root, where, source, window, is_open)
     if not paths:
         return None
     with readable(spark):
@@ -119,7 +120,7 @@ def _spoken(path: str) -> str:
 
 
 def _paths(
-    spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, closed: tuple[int, ...]
+    spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, is_open: IsOpen
 ) -> list[str]:
     full = uri(root, source.path)
     if not source.daily:
@@ -132,8 +133,10 @@ def _paths(
         path = full.replace("{date}", day.isoformat())
         if _files(spark, path):
             paths.append(path)
-        elif day.weekday() not in closed:
-            raise UserError(f"{where}.path: no file at {path}; deliver the day, or list its weekday in closed_weekdays")
+        elif is_open(day):
+            raise UserError(
+                f"{where}.path: no file at {path}; deliver the day, or list it in closed_weekdays or closed_days"
+            )
         day += timedelta(days=1)
     return paths
 

@@ -13,7 +13,7 @@ from libs.spark import delta
 from libs.tables import TABLES, Table
 
 # What happened, not data: two equal runs differ here.
-_HAPPENED = {"quality.job_runs"}
+_HAPPENED = {"quality.job_runs", "quality.audits", "quality.alarms"}
 
 
 @dataclass(frozen=True)

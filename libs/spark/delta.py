@@ -175,13 +175,15 @@ def _merge(spark: SparkSession, path: str, table: Table, frame: DataFrame) -> No
     target.merge(frame.alias("new"), on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
 
 
-def rows_written(spark: SparkSession, warehouse: str, table: Table) -> int | None:
-    """Rows of the newest commit, from the log."""
+def written(spark: SparkSession, warehouse: str, table: Table) -> tuple[int | None, int | None]:
+    """Rows and bytes of the newest commit, from the log; None where it does not tell."""
     if not exists(spark, warehouse, table):
-        return None
+        return None, None
     row = DeltaTable.forPath(spark, uri(warehouse, table)).history(1).select("operationMetrics").first()
     metrics = row["operationMetrics"] if row else None
-    return int(metrics["numOutputRows"]) if metrics and "numOutputRows" in metrics else None
+    told = [(metrics or {}).get(name) for name in ("numOutputRows", "numOutputBytes", "numTargetBytesAdded")]
+    rows, added, merged = (None if one is None else int(one) for one in told)
+    return rows, merged if added is None else added
 
 
 def live_files(frame: DataFrame) -> list[str]:

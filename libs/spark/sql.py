@@ -5,17 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
 
+from libs.ask import AskError
 from libs.spark import delta
 from libs.tables import TABLES, VIEWS
 
 
 def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
-    """Answers a question in Spark SQL; registers the tables and views that the text names."""
-    register(
-        spark, warehouse, [name for name in (*TABLES, *VIEWS) if re.search(rf"(?<![\w.]){re.escape(name)}\b", sql)]
-    )
+    """Answers one SELECT in Spark SQL; registers the tables and views that the text names.
+
+    Raises:
+        AskError: it is another statement, or calls Java.
+    """
+    try:
+        # As a subquery only a SELECT can be read. It is parsed so, not run so.
+        spark._jsparkSession.sessionState().sqlParser().parsePlan(f"SELECT * FROM (\n{sql}\n)")  # noqa: S608  (never run)
+    except ParseException as error:
+        told = str(error).strip().splitlines() or [""]
+        raise AskError(f"not a question, only SELECT is answered here: {told[0]}") from None
+    if re.search(r"\b(reflect|try_reflect|java_method)\b", sql, re.IGNORECASE):
+        raise AskError("a question may not call Java: reflect and java_method are not answered here")
+    named = [name for name in (*TABLES, *VIEWS) if re.search(rf"(?<![\w.]){re.escape(name)}\b", sql)]
+    register(spark, warehouse, named)
     return spark.sql(sql)
 
 

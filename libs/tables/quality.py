@@ -107,10 +107,64 @@ QUALITY = (
         versions_read | map<string,bigint>! | Delta version of each table read
         versions_written | map<string,bigint>! | and written
         rows_written | map<string,bigint>! | where the writer knows
+        bytes_read | bigint | input of the job's Spark tasks
+        bytes_written | bigint | of the data files added, where the writer knows
+        cpu_seconds | double | user and system time of the driver's process tree (in local mode all there is)
+        peak_memory_bytes | bigint | greatest sum of proportional set sizes of that tree, sampled every two seconds
         code_version | string! | version of reasonrec""",
         "shop run_id job",
         "run",
         retention_days=400,
         volatile=("run_id", "started_at", "seconds"),
+        schema_version=2,
+    ),
+    define(
+        "quality.table_health",
+        "A figure of one day's rows of a silver table, and what it was held against.",
+        f"""{SHOP}
+        period | string! | month or year of `day`, the partition
+        day | date! | business day of the delivery
+        table | string! | the table looked at
+        column | string! | the column; empty for figures of the table as a whole
+        metric | string! | rows, rows_in, quarantined_share, duplicate_share, newest_lag_hours, content, null_share, median
+        value | double! | the figure
+        expected | double | what the days before it let expect, where the figure stands out
+        finding | string | the alarm's kind where the figure stands out; null for the rest""",
+        "shop day table column metric",
+        "window",
+        partitioned_by=("shop", "period"),
+        # What stands out depends on which days were there when it was judged.
+        volatile=("expected", "finding"),
+    ),
+    define(
+        "quality.audits",
+        "A check of a release before it is published; a failed one of severity stop publishes nothing.",
+        f"""{SHOP}
+        release_id | string! | the attempt
+        run_id | string! | the command that checked it last
+        as_of | date! | day the lists are for
+        check | string! | see docs/operate.md, "Audit checks and limits"
+        observed | double | what was found; null where there is nothing to measure
+        limit | double | what it was held against; null where there is nothing to hold it against
+        passed | boolean! | whether it holds
+        severity | string! | stop, or warn
+        told | string! | the same in words""",
+        "shop release_id check",
+        "merge",
+        volatile=("release_id", "run_id"),
+    ),
+    define(
+        "quality.alarms",
+        "Something an operator should know, and what to do about it.",
+        f"""{SHOP}
+        run_id | string! | the command that raised it
+        as_of | date! | day the lists are for
+        kind | string! | see docs/operate.md, "Alarms and what to do"
+        subject | string! | the table, job or release it is about
+        message | string! | what was found; no user ids, no secrets
+        action | string! | what to do
+        raised_at | timestamp! | wall clock""",
+        "shop run_id kind subject raised_at",
+        "run",
     ),
 )

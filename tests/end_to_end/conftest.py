@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -37,11 +39,19 @@ class Nights:
 
     def __init__(self, spark, conf_root: Path, warehouse: Path) -> None:
         self.spark, self.root, self.warehouse = spark, conf_root, warehouse
+        self.told = io.StringIO()  # every log line of its nights
 
     def run(self, end: str, start: str = "1998-01-01", train: bool = False, job: str = "daily") -> Run:
         conf = load(self.root, "test", "corner")
         window = Window(date.fromisoformat(start), date.fromisoformat(end))
-        return walk(self.spark, make_plan(self.spark, self.conf(conf), job, window, train), {"pseudonym_key": "0" * 64})
+        handler = logging.StreamHandler(self.told)
+        logging.getLogger().addHandler(handler)
+        logging.getLogger("reasonrec").propagate = True
+        try:
+            plan = make_plan(self.spark, self.conf(conf), job, window, train)
+            return walk(self.spark, plan, {"pseudonym_key": "0" * 64})
+        finally:
+            logging.getLogger().removeHandler(handler)
 
     def conf(self, loaded=None):
         loaded = loaded or load(self.root, "test", "corner")

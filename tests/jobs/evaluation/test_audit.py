@@ -3,10 +3,22 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from pyspark.sql import functions as F
 
 from jobs.evaluation import audit
 from libs.job import GateError
-from tests.jobs.evaluation.rows import candidate, fact, link, recommendation, sentence
+from libs.quality.audits import GINI, Backtest
+from tests.jobs.evaluation.rows import (
+    candidate,
+    fact,
+    fusion_model,
+    history,
+    link,
+    profile,
+    recommendation,
+    release,
+    sentence,
+)
 
 DAY = "2020-02-01"
 TABLES = ("results.recommendations", "results.explanations", "results.evidence", "results.recommendation_evidence")
@@ -54,13 +66,23 @@ def test_each_planted_fault_is_counted_by_its_own_check_and_a_good_release_has_n
 
     assert broken(shop, f"{DAY}-01") == {}
     assert broken(shop, f"{DAY}-02") == {
-        "each recommended row has a sentence in each language": "1 rows do not",
-        "each sentence cites facts, and all of them are stored": "2 rows do not",
-        "each sentence is grounded": "3 rows do not",
-        "each fact belongs to a recommended row": "4 rows do not",
-        "each sentence belongs to a recommended row": "5 rows do not",
-        "each fact is stored": "6 rows do not",
+        "each recommended row has a sentence in each language": 1,
+        "each sentence cites facts, and all of them are stored": 2,
+        "each sentence is grounded": 3,
+        "each fact belongs to a recommended row": 4,
+        "each sentence belongs to a recommended row": 5,
+        "each fact is stored": 6,
     }
+
+
+def audits(warehouse, release_id):
+    rows = warehouse.read("quality.audits").where(F.col("release_id") == release_id).collect()
+    return {row["check"]: row for row in rows}
+
+
+def profile_and_history(warehouse, *users):
+    warehouse.seed("features.product_profile", [profile(DAY, product) for product in ("p1", "p2")])
+    warehouse.seed("features.user_history", [history(DAY, user) for user in users])
 
 
 def test_a_failed_check_stops_the_release_by_name_after_its_row_is_written_and_a_good_one_passes(shop):
@@ -68,30 +90,35 @@ def test_a_failed_check_stops_the_release_by_name_after_its_row_is_written_and_a
     bad["results.explanations"][0]["grounded"] = False
     seed(shop, bad, fine)
     shop.seed("candidates.candidate_pool", [candidate(DAY, "u", "p1", popular=1.0)])
+    profile_and_history(shop, "u")
 
-    with pytest.raises(GateError, match="each sentence is grounded") as stopped:
+    with pytest.raises(
+        GateError, match="audit failed, nothing is published: each sentence is grounded: 1 rows"
+    ) as stopped:
         shop.run("evaluation.audit", release_id=f"{DAY}-01")
     assert stopped.value.status == 3
-    row = shop.read("quality.gate_results").where("check = 'each sentence is grounded'").first()
-    assert (row["gate"], str(row["cutoff"]), row["passed"], row["severity"]) == ("results", DAY, False, "stop")
+    row = audits(shop, f"{DAY}-01")["each sentence is grounded"]
+    assert (str(row["as_of"]), row["observed"], row["limit"], row["passed"], row["severity"]) == (
+        DAY,
+        1.0,
+        0.0,
+        False,
+        "stop",
+    )
+    with pytest.raises(GateError, match="not published"):
+        shop.run("publish.release", release_id=f"{DAY}-01", end=DAY)
 
-    shop.run("evaluation.audit", release_id=f"{DAY}-02")  # the same checks of the day, replaced
-    rows = shop.read("quality.gate_results").collect()
-    # No window could be tested on: said, but no reason to stop.
-    assert [(r["table"], r["severity"]) for r in rows if not r["passed"]] == [("quality.metrics", "warn")]
-    assert any("unique" in r["check"] for r in rows if r["table"] == "results.recommendations")  # of conf/expectations
-
-
-def test_too_few_users_with_a_list_stop_the_release(shop):
-    seed(shop, good(f"{DAY}-01"))
-    shop.seed("candidates.candidate_pool", [candidate(DAY, u, "p1", popular=1.0) for u in ("u", "v")])
-    shop.seed("candidates.candidate_pool", [candidate("2020-01-01", "w", "p1", popular=1.0)])
-    ctx = shop.context("evaluation.audit")
-    lists = audit.of_release(ctx, "results.recommendations")
-    half = audit.users_with_list(ctx, lists, 0.95)
-    assert (half.passed, half.observed, half.severity) == (False, "1 of 2", "stop")
-    assert audit.users_with_list(ctx, lists, 0.5).passed
-    assert not audit.users_with_list(ctx, lists.where("false"), 0.0).passed
+    for _ in range(2):  # the same release again: the same rows
+        shop.run("evaluation.audit", release_id=f"{DAY}-02")
+    assert shop.read("quality.audits").count() == 2 * len(audits(shop, f"{DAY}-02"))
+    # No window could be tested on, and no delivery is known: said, but no reason to stop.
+    failed = {check: row["severity"] for check, row in audits(shop, f"{DAY}-02").items() if not row["passed"]}
+    assert failed == {
+        "NDCG@10 of the final list is not below popular": "warn",
+        "the newest event is of the last open day": "warn",
+    }
+    gates = shop.read("quality.gate_results").collect()
+    assert any("unique" in row["check"] for row in gates)  # of conf/expectations
 
 
 def difference(end, users, word, start="2020-01-01", **other):
@@ -103,9 +130,9 @@ def difference(end, users, word, start="2020-01-01", **other):
         "list": "final",
         "metric": "ndcg_minus_popular",
         "k": 10,
-        "value": 0.0,
-        "low": -0.1,
-        "high": 0.1,
+        "value": 0.3,
+        "low": 0.2,
+        "high": 0.4,
         "users": users,
         "verdict": word,
         "kind": "backtest",
@@ -113,27 +140,90 @@ def difference(end, users, word, start="2020-01-01", **other):
     return row | other
 
 
-def test_a_final_list_worse_than_popular_stops_from_200_test_users_on_and_warns_below(shop):
-    worse, few, equal = "2020-02-03", "2020-02-10", "2020-02-17"
+def test_the_back_test_looked_at_is_that_of_all_windows_of_the_models_in_use(shop):
+    day, none = date(2020, 2, 3), date(2020, 2, 10)
     shop.seed(
         "quality.metrics",
         [
-            difference(worse, 200, "worse"),
-            difference(worse, 900, "better", start="2020-01-20"),  # the last of the windows alone
-            difference(worse, 900, "better", target="first"),
-            difference(worse, 900, "better", list="als"),
-            difference(few, 199, "worse"),
-            difference(equal, 900, "at least"),
+            difference("2020-02-03", 200, "worse"),
+            difference("2020-02-03", 900, "better", start="2020-01-20"),  # the last of the windows alone
+            difference("2020-02-03", 900, "better", target="first"),
+            difference("2020-02-03", 900, "better", list="als"),
+            difference("2020-02-03", 200, None, metric="ndcg", value=0.25),
+            difference("2020-02-03", 200, None, metric="ndcg", value=0.5, k=5),
+            difference("2020-02-10", 0, None, metric="ndcg", value=None),
         ],
     )
-    found = [
-        audit.not_below_popular(shop.context("evaluation.audit", end=day, train_cutoff=day))
-        for day in (worse, few, equal, DAY)
+    ctx = shop.context("evaluation.audit")
+    assert audit.backtest(ctx, day, "ndcg_minus_popular") == Backtest(0.3, 0.2, 0.4, 200, "worse")
+    assert audit.backtest(ctx, day) == Backtest(0.25, 0.2, 0.4, 200)
+    assert audit.backtest(ctx, none) is None
+
+
+def test_tonight_is_held_against_the_newest_release_of_an_earlier_day_and_its_models(shop):
+    """Yesterday's second attempt had two users, and models better than tonight's by more than margin and noise."""
+    second = release("2020-01-31-02", attempt=2) | {"users": 2, "recommendations": 4}
+    shop.seed(
+        "results.releases",
+        [
+            release("2020-01-31-01"),
+            second | {"model_versions": {"fusion": "fusion-2020-01-06-record"}},
+            release("2020-02-02-01"),  # a later day: tonight is a backfill
+        ],
+    )
+    shop.seed("training.models", [fusion_model("2020-01-06", "record")])
+    shop.seed(
+        "quality.metrics",
+        [
+            difference("2020-01-06", 300, None, metric="ndcg", value=0.5, low=0.45, high=0.55),
+            difference(DAY, 300, None, metric="ndcg", value=0.25, low=0.2, high=0.3),
+        ],
+    )
+    shop.seed("quality.audits", [gini_row("2020-01-31-02", 0.0), gini_row("2020-01-31-01", 0.9)])
+    shop.seed("candidates.candidate_pool", [candidate(DAY, u, "p1", popular=1.0) for u in ("u", "v", "w")])
+    shop.seed("candidates.candidate_pool", [candidate("2020-01-01", "x", "p1", popular=1.0)])
+    busy = history(DAY, "w") | {
+        "events": [{"step": 1, "event_day": date(2020, 1, 1), "product_id": "p1", "kind": "review"}]
+    }
+    shop.seed("features.user_history", [history(DAY, "u"), busy])
+    shop.seed("features.product_profile", [profile(DAY, product) for product in ("p1", "p2", "p3", "p4")])
+    shop.seed(
+        "results.recommendations", [recommendation(f"{DAY}-01", *row) for row in (("u", 1, "p1"), ("w", 1, "p1"))]
+    )
+    ctx, limits = shop.context("evaluation.audit"), audit.Params()
+
+    last = audit.last_release(ctx)
+    assert last["release_id"] == "2020-01-31-02"
+    _, fall = audit.quality(ctx, last, limits)
+    assert (fall.passed, fall.observed, fall.limit, fall.severity) == (False, 0.25, 0.45, "stop")
+    lists = audit.of_release(ctx, "results.recommendations")
+    told = [(one.passed, one.told) for one in audit.users(ctx, lists, last, limits)]
+    assert told == [
+        (False, "2 of 3"),
+        (True, "2 after 2"),
+        (False, "2 after 4"),
+        (False, "0.50 rows a user of the less active half, 1.00 of the more active"),
     ]
-    assert [(r.passed, r.severity) for r in found] == [
-        (False, "stop"),
-        (False, "warn"),
-        (True, "stop"),
-        (False, "warn"),
-    ]
-    assert found[0].observed == "worse: +0.0000 [-0.1000, +0.1000], 200 users"
+    # One of four products takes all: 1 - 1/4.
+    even = audit.evenness(ctx, lists, last, limits)
+    assert (even.passed, even.observed, even.limit) == (False, 0.75, 0.05)
+
+
+def gini_row(release_id, observed):
+    return {"release_id": release_id, "run_id": "r", "as_of": date.fromisoformat(release_id[:10]), "check": GINI,
+            "observed": observed, "limit": 1.0, "passed": True, "severity": "stop", "told": ""}  # fmt: skip
+
+
+def test_events_of_all_kinds_are_counted_by_day_from_the_daily_figures(shop):
+    figure = {"column": "", "metric": "rows"}
+    shop.seed(
+        "quality.table_health",
+        [
+            figure | {"day": date(2020, 1, day), "table": f"silver.{kind}", "value": value}
+            for day in range(1, 31)
+            for kind, value in (("transactions", 300.0), ("reviews", 100.0), ("queries", 999.0))
+        ],
+    )
+    fresh, volume = audit.deliveries(shop.context("evaluation.audit"), audit.Params())
+    assert (fresh.passed, fresh.told) == (False, "newest event 2020-01-30, 1 open days since")
+    assert (volume.passed, volume.observed, volume.limit) == (True, 400.0, 400.0)

@@ -103,9 +103,9 @@ def test_day_that_was_not_delivered_is_named_unless_the_shop_is_closed(
     shop = make_warehouse(sources={"orders": source}, closed_weekdays=[5])
     assert refused(shop, start="2020-01-03", end="2020-01-07") == (
         f"{WHERE}.path: no file at file://{tmp_path}/2020-01-05/orders.csv;"
-        " deliver the day, or list its weekday in closed_weekdays"
+        " deliver the day, or list it in closed_weekdays or closed_days"
     )
-    shop = make_warehouse(sources={"orders": source}, closed_weekdays=[5, 6])
+    shop = make_warehouse(sources={"orders": source}, closed_weekdays=[5], closed_days=["2020-01-05"])
     for job in ("ingest.bronze", "ingest.silver"):
         shop.run(job, start="2020-01-03", end="2020-01-07")
     # The day is the delivery's; what happened on Sunday became known as Monday began.

@@ -74,6 +74,18 @@ def test_nothing_is_published_without_rows_or_after_a_failed_gate(warehouse):
     warehouse.seed("quality.gate_results", [gate | {"passed": False, "observed": "3 rows are not", "severity": "stop"}])
     with pytest.raises(GateError, match="grounded"):
         publish(warehouse, "2020-02-01-01")
+    seed_list(warehouse, "2020-02-02-01")
+    audit = {
+        "run_id": "r",
+        "as_of": date(2020, 2, 2),
+        "check": "rows",
+        "passed": False,
+        "severity": "stop",
+        "told": "few",
+    }
+    warehouse.seed("quality.audits", [audit | {"release_id": "2020-02-02-01"}])
+    with pytest.raises(GateError, match=r"not published: audit of 2020-02-02-01: rows \(few\)"):
+        publish(warehouse, "2020-02-02-01")
     assert current(warehouse) == []
 
 

@@ -30,7 +30,7 @@ def source(path: str, form: str, **other: object) -> SourceConf:
 
 
 def read(spark: SparkSession, root: Path, conf: SourceConf) -> list[tuple[str, str]]:
-    frame = read_source(spark, root, "conf/shops/x.yaml: sources.s", conf, WINDOW, ())
+    frame = read_source(spark, root, "conf/shops/x.yaml: sources.s", conf, WINDOW, lambda _: True)
     assert frame is not None and {ROW, BROKEN, DELIVERED} < set(frame.columns)
     return sorted((row.id, row.name) for row in frame.where(f"{BROKEN} is null").select("id", "name").collect())
 
@@ -90,7 +90,7 @@ def test_each_days_rows_carry_the_date_of_their_file(spark: SparkSession, tmp_pa
         (tmp_path / f"new {day}").mkdir()
         (tmp_path / f"new {day}" / f"{day}.csv").write_text(f"id,name\n{day},x\n")
     conf = source("new {date}/{date}.csv", "csv")
-    frame = read_source(spark, tmp_path, "w", conf, WINDOW, ())
+    frame = read_source(spark, tmp_path, "w", conf, WINDOW, lambda _: True)
     assert frame is not None
     found = sorted((row.id, str(row[DELIVERED])) for row in frame.collect())
     assert found == [("2020-01-01", "2020-01-01"), ("2020-01-02", "2020-01-02")]
@@ -100,7 +100,7 @@ def test_files_of_one_source_with_other_columns_are_refused(spark: SparkSession,
     (tmp_path / "1.csv").write_text("id,name\na,x\n")
     (tmp_path / "2.csv").write_text("name,id\nx,b\n")
     with pytest.raises(UserError) as caught:
-        read_source(spark, tmp_path, "w", source("*.csv", "csv"), WINDOW, ())
+        read_source(spark, tmp_path, "w", source("*.csv", "csv"), WINDOW, lambda _: True)
     assert str(caught.value) == f"w: file://{tmp_path}/2.csv has the columns name, id, other files id, name"
 
 
@@ -108,7 +108,7 @@ def test_what_is_no_delta_table_is_refused_in_one_line(spark: SparkSession, tmp_
     (tmp_path / "table").mkdir()
     (tmp_path / "table" / "1.csv").write_text("id\n1\n")
     with pytest.raises(UserError) as caught:
-        read_source(spark, tmp_path, "w", source("table", "delta"), WINDOW, ())
+        read_source(spark, tmp_path, "w", source("table", "delta"), WINDOW, lambda _: True)
     assert str(caught.value).startswith(f"w: cannot read file://{tmp_path}/table as delta: ")
     assert "\n" not in str(caught.value)
 

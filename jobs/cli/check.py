@@ -1,0 +1,59 @@
+"""`reasonrec status --check`: for the case that nothing ran at all, and so nothing could raise an alarm."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from libs import conf as configuration
+from libs.alarms import Alarm, missing_release
+from libs.ask import ask
+from libs.conf import Conf, ConfError
+
+_NEWEST = "SELECT max(as_of) FROM results.releases WHERE shop = ? AND status = 'published'"
+_TOLD = "SELECT count(*) FROM quality.alarms WHERE shop = ? AND kind = ? AND subject = ?"
+
+
+def check_published(root: Path, env: str) -> None:
+    """Raises an alarm, once a day, for each shop whose release is missing after its publish_by; then exits 3.
+
+    Raises:
+        ConfError: no shop sets publish_by.
+    """
+    confs = [configuration.load(root, env, shop) for shop in configuration.shops(root)]
+    timed = [conf for conf in confs if conf.shop and conf.shop.publish_by]
+    if not timed:
+        raise ConfError(f"no shop of {root / 'shops'} sets publish_by: there is nothing to check")
+    missing = [check_shop(conf) for conf in timed]
+    if any(missing):
+        raise typer.Exit(3)
+
+
+def check_shop(conf: Conf) -> bool:
+    """Whether the shop's release is missing; tells so, and raises the alarm where that was not done before."""
+    assert conf.shop is not None
+    (newest,) = ask(conf.env.warehouse, _NEWEST, [conf.shop.name]).fetchall()[0]
+    alarm = missing_release(conf.shop, newest, datetime.now(UTC))
+    if alarm is None:
+        typer.echo(f"{conf.shop.name}: published for {newest}")
+        return False
+    typer.echo(f"reasonrec: {conf.shop.name}: {alarm.message}", err=True)
+    (before,) = ask(conf.env.warehouse, _TOLD, [conf.shop.name, alarm.kind, alarm.subject]).fetchall()[0]
+    if not before:
+        raise_alarm(conf, alarm)
+    return True
+
+
+def raise_alarm(conf: Conf, alarm: Alarm) -> None:
+    """Sends the alarm first: Spark, which writes its row, may be what does not run tonight."""
+    from libs.night_alarms import raise_alarms
+    from libs.spark import delta
+    from libs.spark.session import build_session
+    from libs.tables import table
+
+    assert conf.shop is not None
+    rows = raise_alarms(conf, "status", datetime.fromisoformat(alarm.subject).date(), [alarm])
+    spark, alarms = build_session(conf.env), table("quality.alarms")
+    delta.write(spark, conf.env.warehouse, alarms, spark.createDataFrame(rows, alarms.ddl), conf.shop.name)
