@@ -18,6 +18,7 @@ from jobs.catalog import Entry, select
 from libs.conf import Conf
 from libs.job import JobContext, Run, UserError
 from libs.spark import delta
+from libs.spark.errors import root_cause
 from libs.tables import table
 from libs.window import Window, fold_cutoffs, train_cutoff
 
@@ -116,30 +117,43 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 module.run(ctx)
             except Exception as error:
                 record |= {"status": "failed", "error": one_line(error)}
-                fallback = _fallback(spark, run, job)
-                if fallback is None or isinstance(error, UserError):
+                if isinstance(error, UserError) or job.cadence != "training_day":
                     raise
+                fallback = _fallback(spark, run)
+                if fallback is None:
+                    log.error("%s failed", job.name, exc_info=error)
+                    raise UserError(
+                        f"{job.name} failed and {_shop(run)} has no models of the last {run.conf.env.max_model_age_days}"
+                        f" days: nothing is published; mend it, then rerun ({one_line(error)})"
+                    ) from error
                 log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
                 run, skipping = fallback, True
             finally:
                 spark.catalog.clearCache()
                 record["seconds"] = round(time.monotonic() - started, 3)
                 done.append(_job_run(run, ctx, record))
-    finally:
-        rows = spark.createDataFrame(done, table("quality.job_runs").ddl)
-        delta.write(spark, run.conf.env.warehouse, table("quality.job_runs"), rows, _shop(run))
+    except Exception:
+        try:
+            _record(spark, run, done)
+        except Exception as error:  # the disk that stopped the job may stop this too: what stopped the job is raised
+            log.error("quality.job_runs lacks this run: %s", one_line(error))
+        raise
+    _record(spark, run, done)
     return run
 
 
+def _record(spark: SparkSession, run: Run, done: list[Row]) -> None:
+    rows = spark.createDataFrame(done, table("quality.job_runs").ddl)
+    delta.write(spark, run.conf.env.warehouse, table("quality.job_runs"), rows, _shop(run))
+
+
 def one_line(error: BaseException) -> str:
-    """The first line of what went wrong, without a Java stack."""
-    text = str(error).strip() or type(error).__name__
-    return f"{type(error).__name__}: {text.splitlines()[0][:500]}"
+    """The first line of what went wrong at the root, without a Java stack."""
+    return f"{type(error).__name__}: {root_cause(error)}"
 
 
-def _fallback(spark: SparkSession, run: Run, job: Entry) -> Run | None:
-    if job.cadence != "training_day":
-        return None
+def _fallback(spark: SparkSession, run: Run) -> Run | None:
+    """The run with the newest earlier models, or None where they are too old."""
     limit = run.window.as_of - timedelta(days=run.conf.env.max_model_age_days)
     earlier = [day for day in _trained(spark, run.conf) if limit <= day < run.train_cutoff]
     if not earlier:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import random
+import re
+import time
 from collections.abc import Iterable
 from datetime import date
 
+from delta.exceptions import captured
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME
+from libs.spark.locks import BusyError, commit_lock
 from libs.tables import Table
 
 # Snapshot rows without a time, and rows whose time cannot be read, belong to every window: their source is read whole.
 TIMELESS = date(1970, 1, 1)
 
 
+# What Delta raises when another writer came first; in Python they have no base of their own.
+_CONFLICTS = (
+    captured.DeltaConcurrentModificationException,
+    captured.ConcurrentWriteException,
+    captured.MetadataChangedException,
+    captured.ProtocolChangedException,
+    captured.ConcurrentAppendException,
+    captured.ConcurrentDeleteReadException,
+    captured.ConcurrentDeleteDeleteException,
+    captured.ConcurrentTransactionException,
+)
+_TRIES = 6
+_RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2,6}")
+
+
 class SchemaError(ValueError):
     """A DataFrame that does not have exactly the table's columns."""
+
+
+class ConflictError(Exception):
+    """Another run wrote the same rows at the same time; one line that says what to do."""
 
 
 def uri(warehouse: str, table: Table) -> str:
@@ -54,25 +78,53 @@ def write(
     shop: str,
     window: tuple[date, date] | None = None,
     cutoffs: Iterable[date] = (),
+    release_id: str | None = None,
 ) -> None:
     """Writes what the table's scope replaces; checks the columns first.
 
+    Commits of runs at the same time come one after another: on a local disk by a lock, elsewhere by Delta's own check,
+    after which the write is tried again.
+
     Raises:
         SchemaError: `frame` lacks a column, has one too many, or one of another type.
+        ConflictError: other writers came first each time, or another run wrote the rows of this release.
     """
     frame = conform(frame, table)
     path = uri(warehouse, table)
+    where = None
+    if table.scope not in ("merge", "run"):
+        where = replaced(table, shop, window, cutoffs, release_id)
+    for left in reversed(range(_TRIES)):
+        try:
+            with commit_lock(path):
+                _commit(spark, path, table, frame, where)
+            return
+        except BusyError as error:
+            raise ConflictError(str(error)) from None
+        except _CONFLICTS:
+            if not left:
+                raise ConflictError(
+                    f"{table.name}: other runs wrote to it {_TRIES} times in a row meanwhile; run again when they are done"
+                ) from None
+            time.sleep(random.uniform(0.2, 1.0) * 2 ** (_TRIES - left - 1) / 2)  # noqa: S311  (only to part two writers)
+
+
+def _commit(spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None) -> None:
+    """One commit: rows merged by key, appended, or in the place of those that `where` names."""
     if table.scope == "merge":
         _merge(spark, path, table, frame)
         return
     writer = frame.write.format("delta").partitionBy(*table.partitioned_by)
-    if table.scope in ("release", "run"):
+    if where is None or not DeltaTable.isDeltaTable(spark, path):
         writer.mode("append").save(path)
         return
-    if not DeltaTable.isDeltaTable(spark, path):
-        writer.mode("append").save(path)
-        return
-    writer.mode("overwrite").option("replaceWhere", replaced(table, shop, window, cutoffs)).save(path)
+    if table.scope == "release" and not spark.read.format("delta").load(path).where(where).isEmpty():
+        raise ConflictError(
+            f"{table.name}: has rows of this attempt already, another run may be writing it; run the group again, which"
+            " makes a new attempt"
+        )
+    # A release replaces nothing; told so, Delta notices another writer of the same one.
+    writer.mode("overwrite").option("replaceWhere", where).save(path)
 
 
 def write_empty(spark: SparkSession, warehouse: str, table: Table) -> None:
@@ -103,8 +155,14 @@ def _family(kind: str) -> str:
     return kind.replace("bigint", "int")
 
 
-def replaced(table: Table, shop: str, window: tuple[date, date] | None, cutoffs: Iterable[date]) -> str:
-    """The predicate of what a rerun replaces. Its values are dates and a shop's checked name, never free text."""
+def replaced(
+    table: Table,
+    shop: str,
+    window: tuple[date, date] | None,
+    cutoffs: Iterable[date],
+    release_id: str | None = None,
+) -> str:
+    """The predicate of what a rerun replaces. Its values are dates, a shop's and a release's checked names."""
     if not SHOP_NAME.fullmatch(shop):
         raise ValueError(f"shop {shop!r} is not a shop's name")
     if table.scope == "window":
@@ -112,6 +170,10 @@ def replaced(table: Table, shop: str, window: tuple[date, date] | None, cutoffs:
             raise ValueError(f"{table.name}: a window is needed")
         start, end = window
         return f"shop = '{shop}' AND ((day >= '{start:%Y-%m-%d}' AND day < '{end:%Y-%m-%d}') OR day = '{TIMELESS}')"
+    if table.scope == "release":
+        if not _RELEASE_ID.fullmatch(release_id or ""):
+            raise ValueError(f"{table.name}: {release_id!r} is not a release's id")
+        return f"shop = '{shop}' AND release_id = '{release_id}'"
     days = ", ".join(f"'{day:%Y-%m-%d}'" for day in sorted(set(cutoffs)))
     if not days:
         raise ValueError(f"{table.name}: a cut-off is needed")
