@@ -36,7 +36,15 @@ def main(arguments: list[str] | None = None) -> None:
         given = ["run", *given]  # spark-submit jobs/run.py JOB ...
     try:
         app(given, standalone_mode=False)
-    except (ConfError, WindowError, UserError, AskError, ConflictError, ModelFileError, catalog.UnknownJobError) as error:
+    except (
+        ConfError,
+        WindowError,
+        UserError,
+        AskError,
+        ConflictError,
+        ModelFileError,
+        catalog.UnknownJobError,
+    ) as error:
         typer.echo(f"reasonrec: {error}", err=True)
         sys.exit(getattr(error, "status", 2))
     except typer.Exit as done:

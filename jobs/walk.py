@@ -122,9 +122,10 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 fallback = _fallback(spark, run)
                 if fallback is None:
                     log.error("%s failed", job.name, exc_info=error)
+                    limit = run.conf.env.max_model_age_days
                     raise UserError(
-                        f"{job.name} failed and {_shop(run)} has no models of the last {run.conf.env.max_model_age_days}"
-                        f" days: nothing is published; mend it, then rerun ({one_line(error)})"
+                        f"{job.name} failed and {_shop(run)} has no models of the last {limit} days: nothing is"
+                        f" published; mend it, then rerun ({one_line(error)})"
                     ) from error
                 log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
                 run, skipping = fallback, True

@@ -104,9 +104,10 @@ def write(
         except _CONFLICTS:
             if not left:
                 raise ConflictError(
-                    f"{table.name}: other runs wrote to it {_TRIES} times in a row meanwhile; run again when they are done"
+                    f"{table.name}: other runs wrote to it {_TRIES} times in a row; run again when they are done"
                 ) from None
-            time.sleep(random.uniform(0.2, 1.0) * 2 ** (_TRIES - left - 1) / 2)  # noqa: S311  (only to part two writers)
+            # At random, to part two writers; it doubles, to outlast a long commit.
+            time.sleep(random.uniform(0.1, 0.5) * 2 ** (_TRIES - left))  # noqa: S311
 
 
 def _commit(spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 # A file or table by its URI, or by a path of the driver's disk.
-_PLACE = re.compile(r"(?:file|s3a?|hdfs|abfss?|gs):/+[^\s,;:'\"()\[\]{}]+|(?<![\w/.])/(?:[^\s,;:'\"()\[\]{}/]+/)+[^\s,;:'\"()\[\]{}/]+")
+_PLACE = re.compile(
+    r"(?:file|s3a?|hdfs|abfss?|gs):/+[^\s,;:'\"()\[\]{}]+|(?<![\w/.])/(?:[^\s,;:'\"()\[\]{}/]+/)+[^\s,;:'\"()\[\]{}/]+"
+)
 _NAMED = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error|Failure): (.+)$", re.MULTILINE)
 # What an operator can mend: a disk, a right, a file.
 _STORAGE = re.compile(

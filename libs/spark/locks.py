@@ -52,5 +52,7 @@ def _wait(descriptor: int, uri: str, deadline: float) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise BusyError(f"{uri}: another process has been writing it for too long; end it, then rerun") from None
+                raise BusyError(
+                    f"{uri}: another process has been writing it for too long; end it, then rerun"
+                ) from None
             time.sleep(0.1)

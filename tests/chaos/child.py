@@ -47,7 +47,7 @@ class Child:
         }
         if arguments and arguments[0] == "run":
             arguments = (*arguments, "--shop", "corner", "--env", env)
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the child)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.child", *arguments],
             cwd=ROOT,

@@ -7,17 +7,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlparse
 
 from delta.tables import DeltaTable
+from pyspark import TaskContext
 
 from libs.conf import conf_root, load
+from libs.frames import cleaning
 from libs.spark import delta
 from libs.spark.session import build_session
 from libs.tables import Table
 from libs.tables import table as table_of
+from libs.text.clean import clean_text
 
 
 def die() -> NoReturn:
@@ -54,6 +58,38 @@ def kill_in_vacuum(table: str) -> None:
     known = len(data_files(path))
     _when(lambda: len(data_files(path)) < known, die)
     found.vacuum(0)
+
+
+def bad_workers(marks: str) -> None:
+    """Texts are cleaned by workers of which one raises, one is killed and one stands still, each once."""
+    cleaning.clean_text = partial(_badly_cleaned, marks)
+
+
+def _badly_cleaned(marks: str, text: str) -> str:
+    """On a worker. A mark is a file that only one task can make."""
+    context = TaskContext.get()
+    task = f"{context.stageId()} {context.partitionId()}"
+    if _mark(marks, "raised", task):
+        raise RuntimeError("a task that raises")
+    if _mark(marks, "killed", task):
+        os.kill(os.getpid(), signal.SIGKILL)
+    slow, again = Path(marks) / "slow", Path(marks) / "run again"
+    if _mark(marks, "slow", f"{task} {context.attemptNumber()}"):
+        while not again.exists():
+            time.sleep(0.1)
+        time.sleep(2)  # the copy is done first
+    elif slow.read_text().startswith(task) and slow.read_text() != f"{task} {context.attemptNumber()}":
+        _mark(marks, "run again", task)
+    return clean_text(text)
+
+
+def _mark(marks: str, name: str, told: str) -> bool:
+    try:
+        with (Path(marks) / name).open("x") as file:
+            file.write(told)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _opened(table: str) -> tuple[DeltaTable, Path]:

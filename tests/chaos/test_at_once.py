@@ -81,9 +81,7 @@ ROUNDS = 50
 
 
 @pytest.mark.fault("50 seeded rounds of two writers and a reader")
-def test_seeded_rounds_of_the_write_and_publish_protocol(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seeded_rounds_of_the_write_and_publish_protocol(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     play(warehouse, range(ROUNDS), monkeypatch)
 
 
@@ -152,9 +150,7 @@ def one_round(shop: Warehouse, seed: int) -> list[str]:
     return ends
 
 
-def write_and_publish(
-    shop: Warehouse, name: str, day: date, attempt: int, far: int, delays: list[float]
-) -> None:
+def write_and_publish(shop: Warehouse, name: str, day: date, attempt: int, far: int, delays: list[float]) -> None:
     """What a night does: a window's rows, a release's rows, the one row that publishes them."""
     release = f"{day}-{attempt:02d}"
     counted = day + timedelta(days=500 * far)
