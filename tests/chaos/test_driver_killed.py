@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import SparkSession
 
 from tests.chaos.conftest import MONDAY, NIGHT, TUESDAY, Shop
 from tests.chaos.faults import commits, data_files
@@ -69,6 +70,21 @@ def test_killed_while_a_release_is_made(shop: Shop, equal: Callable[[Shop], None
     assert shop.release() == f"{TUESDAY}-02"
     assert shop.rows("SELECT count(*) FROM results.releases") == [(2,)]
     equal(shop)
+
+
+@pytest.mark.fault("driver killed in the first load of all")
+@pytest.mark.short
+def test_killed_while_the_first_window_comes_in(spark: SparkSession, conf_root: Path, tmp_path: Path) -> None:
+    shop = Shop(spark, conf_root, tmp_path / "wh")
+    first = ("--start", "1998-01-01", "--end", MONDAY)
+    child = shop.child("run", "ingest", *first, fault="kill_staged:silver.reviews").wait()
+    assert child.killed, child.log
+    assert data_files(shop.warehouse / "silver" / "reviews")
+    assert shop.rows("SELECT count(*) FROM silver.reviews") == [(0,)]
+    shop.run(MONDAY, job="ingest")
+    [(rows, told)] = shop.rows("SELECT sum(rows_in), sum(silver) FROM quality.ingest_counts WHERE source = 'reviews'")
+    assert rows > 400
+    assert shop.rows("SELECT count(*), count(DISTINCT row_id) FROM silver.reviews") == [(told, told)]
 
 
 @pytest.mark.fault("driver killed with a model written and not recorded")

@@ -154,22 +154,6 @@ def accounted(shop: Warehouse, lines: dict[str, int]) -> None:
             assert shop.read(f"silver.{kind}").count() == found[name]["silver"]
 
 
-def check(spark: SparkSession, rows: list[Any], told: list[Any], parts: int, seed: int) -> None:
-    dice, folder = random.Random(seed), Path(tempfile.mkdtemp(prefix="reasonrec-poison-"))
-    try:
-        lines = with_raw([csv_line(row) for row in rows], dice)
-        words = with_raw([json_line(row) for row in told], dice)
-        once = brought_in(shop_of(spark, folder / "one"), folder / "one", lines, words, 1)
-        for given_lines in (lines, words):
-            dice.shuffle(given_lines)
-        assert brought_in(shop_of(spark, folder / "many"), folder / "many", lines, words, parts) == once
-    finally:
-        shutil.rmtree(folder)
-
-
-ONE = {"deadline": None, "derandomize": True, "database": None, "suppress_health_check": list(HealthCheck)}
-EXAMPLE = {"rows": many(st.one_of(orders, good_order)), "told": many(reviews), "parts": st.integers(2, 5),
-           "seed": st.integers(0, 2**32)}  # fmt: skip
 KINDS = (
     "null keys",
     "NaN and infinite prices",
@@ -180,20 +164,23 @@ KINDS = (
 
 
 @pytest.mark.fault(*KINDS)
-@settings(max_examples=8, **ONE)
-@given(**EXAMPLE)
+@settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=many(st.one_of(orders, good_order)), told=many(reviews), parts=st.integers(2, 5), seed=st.integers(0, 2**32)
+)
 def test_rows_in_are_rows_out_and_refused_in_any_order_and_partitions(
     spark: SparkSession, rows: list[Any], told: list[Any], parts: int, seed: int
 ) -> None:
-    check(spark, rows, told, parts, seed)
-
-
-@pytest.mark.fault("poison rows, one example")
-@pytest.mark.short
-@settings(max_examples=1, **ONE)
-@given(**EXAMPLE)
-def test_one_example_of_poison(spark: SparkSession, rows: list[Any], told: list[Any], parts: int, seed: int) -> None:
-    check(spark, rows, told, parts, seed)
+    dice, folder = random.Random(seed), Path(tempfile.mkdtemp(prefix="reasonrec-poison-"))
+    try:
+        lines = with_raw([csv_line(row) for row in rows], dice)
+        words = with_raw([json_line(row) for row in told], dice)
+        once = brought_in(shop_of(spark, folder / "one"), folder / "one", lines, words, 1)
+        for given_lines in (lines, words):
+            dice.shuffle(given_lines)
+        assert brought_in(shop_of(spark, folder / "many"), folder / "many", lines, words, parts) == once
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.mark.fault("a review of 10 MB", "an id of 1 MB")
