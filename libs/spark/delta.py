@@ -96,8 +96,8 @@ def write(
         where = replaced(table, shop, window, cutoffs, release_id)
     for left in reversed(range(_TRIES)):
         try:
-            with commit_lock(path):
-                _commit(spark, path, table, frame, where)
+            with commit_lock(path) as alone:
+                _commit(spark, path, table, frame, where, alone)
             return
         except BusyError as error:
             raise ConflictError(str(error)) from None
@@ -110,7 +110,7 @@ def write(
             time.sleep(random.uniform(0.1, 0.5) * 2 ** (_TRIES - left))  # noqa: S311
 
 
-def _commit(spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None) -> None:
+def _commit(spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None, alone: bool) -> None:
     """One commit: rows merged by key, appended, or in the place of those that `where` names."""
     if table.scope == "merge":
         _merge(spark, path, table, frame)
@@ -124,7 +124,10 @@ def _commit(spark: SparkSession, path: str, table: Table, frame: DataFrame, wher
             f"{table.name}: has rows of this attempt already, another run may be writing it; run the group again, which"
             " makes a new attempt"
         )
-    # A release replaces nothing; told so, Delta notices another writer of the same one.
+    if table.scope == "release" and alone:
+        writer.mode("append").save(path)
+        return
+    # A release replaces nothing; asked to, Delta notices another writer of the same one.
     writer.mode("overwrite").option("replaceWhere", where).save(path)
 
 

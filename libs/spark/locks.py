@@ -23,16 +23,16 @@ class BusyError(Exception):
 
 
 @contextmanager
-def commit_lock(uri: str, wait_s: float = WAIT_S) -> Iterator[None]:
+def commit_lock(uri: str, wait_s: float = WAIT_S) -> Iterator[bool]:
     """Holds the table at a `file:` URI against other threads and processes of this machine; any other is left alone.
 
-    The lock is a file in the temporary folder, which the system frees when the process ends, however it ends.
+    Gives whether it is held. The lock is a file in the temporary folder, which the system frees when the process ends, however it ends.
 
     Raises:
         BusyError: not free within `wait_s` seconds.
     """
     if not uri.startswith("file:"):
-        yield
+        yield False
         return
     folder = Path(tempfile.gettempdir()) / f"reasonrec-{os.getuid()}" / "locks"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -40,7 +40,7 @@ def commit_lock(uri: str, wait_s: float = WAIT_S) -> Iterator[None]:
     descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         _wait(descriptor, uri, time.monotonic() + wait_s)
-        yield
+        yield True
     finally:
         os.close(descriptor)
 

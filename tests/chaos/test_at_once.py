@@ -98,7 +98,7 @@ def play(shop: Warehouse, seeds: range, monkeypatch: pytest.MonkeyPatch) -> None
         for seed in seeds:
             with monkeypatch.context() as patch:
                 if seed % 2:
-                    patch.setattr(delta, "commit_lock", lambda path: nullcontext())
+                    patch.setattr(delta, "commit_lock", lambda path: nullcontext(False))
                 ends += one_round(shop, seed)
     assert len(seen) > len(seeds)
     assert set(ends) <= {"done", "conflict"}, ends
@@ -187,7 +187,7 @@ def write(shop: Warehouse, name: str, rows: list[dict[str, Any]], **where: Any) 
 def test_two_writers_that_both_create_the_table_lose_no_row(
     spark: SparkSession, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delta, "commit_lock", lambda path: nullcontext())
+    monkeypatch.setattr(delta, "commit_lock", lambda path: nullcontext(False))
     failed: list[BaseException] = []
 
     def create(day: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,11 @@ from jobs.training import two_tower
 from libs.job import UserError
 from libs.models.files import ModelFileError
 from tests.chaos.conftest import MONDAY, NEXT_MONDAY, ROOT, Shop
-from tests.chaos.ranks import harmed
+from tests.chaos.ranks import Harm, harmed
 
 # A step of these models takes a second at most; the first one, with TensorFlow's tracing, some ten.
 STALL_S, LIMIT_S = 60, 240
+MARK = "CHAOS_TRAINING"
 
 
 @pytest.fixture(scope="module")
@@ -26,47 +28,61 @@ def due(copies: Callable[[str], Shop]) -> Iterator[Shop]:
     shop = copies("due")
     for job in ("ingest", "features", "training.als", "training.two_tower_examples"):
         shop.run(NEXT_MONDAY, start=MONDAY, job=job)
+    shop.horovod = {"stall_timeout_s": STALL_S}
     yield shop
     shutil.rmtree(shop.warehouse.parent, ignore_errors=True)
 
 
 @pytest.fixture
-def fit(due: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[..., float]:
+def fit(due: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], float]:
     """Runs the training with a harmed rank; the seconds until it ended."""
 
-    def run(harm: str, **settings: object) -> float:
-        monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the ranks import this folder's `ranks`
-        monkeypatch.setattr(two_tower, "fit_and_store", harmed(harm))  # type: ignore[arg-type]
+    def run(harm: Harm) -> float:
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the ranks import tests.chaos.ranks
+        monkeypatch.setenv(MARK, str(os.getpid()))
+        monkeypatch.setattr(two_tower, "fit_and_store", harmed(harm))
         started = time.monotonic()
-        due.run(NEXT_MONDAY, start=MONDAY, job="training.two_tower", **settings)  # type: ignore[arg-type]
+        due.run(NEXT_MONDAY, start=MONDAY, job="training.two_tower")
         return time.monotonic() - started
 
-    due.horovod = {"stall_timeout_s": STALL_S}
     return run
 
 
-def ranks() -> list[psutil.Process]:
-    return [
-        p for p in psutil.process_iter(["cmdline"]) if "horovod.spark.task.gloo_exec_fn" in (p.info["cmdline"] or [])
-    ]
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """The product's log, which does not propagate once a command has configured it."""
+    logger = logging.getLogger("reasonrec")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def ranks() -> list[int]:
+    """Processes of ours that still run a rank."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(os.getpid()) and "gloo_exec_fn" in " ".join(process.cmdline()):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
 
 
 @pytest.mark.fault("a training rank killed", "a training rank hung", "a training rank returning NaN")
 @pytest.mark.parametrize("harm", ["killed", "hung", "nan"])
 def test_all_ranks_end_and_no_model_is_recorded(
-    due: Shop, fit: Callable[..., float], harm: str, caplog: pytest.LogCaptureFixture
+    due: Shop, fit: Callable[[str], float], harm: str, told: pytest.LogCaptureFixture
 ) -> None:
-    before = {rank.pid for rank in ranks()}
-    with caplog.at_level(logging.ERROR, "reasonrec"):
-        assert fit(harm) < LIMIT_S
-    assert f"training.two_tower failed, models of {MONDAY} are used" in caplog.text
-    assert {rank.pid for rank in ranks()} <= before
-    recorded = "SELECT count(*) FROM training.models WHERE model = 'two_tower' AND train_cutoff = ?::DATE"
-    assert due.rows(recorded.replace("?", f"'{NEXT_MONDAY}'")) == [(0,)]
+    assert fit(harm) < LIMIT_S
+    assert f"training.two_tower failed, models of {MONDAY} are used" in told.text
+    assert ranks() == []
+    recorded = f"SELECT count(*) FROM training.models WHERE model = 'two_tower' AND train_cutoff = DATE '{NEXT_MONDAY}'"
+    assert due.rows(recorded) == [(0,)]
 
 
 @pytest.mark.fault("training fails past max_model_age")
-def test_past_the_greatest_age_of_models_nothing_is_published(due: Shop, fit: Callable[..., float]) -> None:
+def test_past_the_greatest_age_of_models_nothing_is_published(due: Shop, fit: Callable[[str], float]) -> None:
     due.env = {"max_model_age_days": 5}
     try:
         with pytest.raises(UserError, match=r"training.two_tower failed .* no models of the last 5 days"):
