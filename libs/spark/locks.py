@@ -26,7 +26,8 @@ class BusyError(Exception):
 def commit_lock(uri: str, wait_s: float = WAIT_S) -> Iterator[bool]:
     """Holds the table at a `file:` URI against other threads and processes of this machine; any other is left alone.
 
-    Gives whether it is held. The lock is a file in the temporary folder, which the system frees when the process ends, however it ends.
+    Gives whether it is held. The lock is a file in the temporary folder, which the system frees when the process ends,
+    however it ends.
 
     Raises:
         BusyError: not free within `wait_s` seconds.
