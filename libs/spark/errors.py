@@ -14,7 +14,7 @@ _NAMED = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error|Failure): (.+)$
 # What an operator can mend: a disk, a right, a file.
 _STORAGE = re.compile(
     r"No space left on device|File too large|Disk quota exceeded|Read-only file system|Permission denied"
-    r"|Mkdirs failed|mkdir of|reading file|FAILED_READ_FILE|FileNotFoundException|does not exist|not a Parquet file"
+    r"|Mkdirs failed|mkdir of|reading file|FAILED_READ_FILE|FileNotFoundException|not a Parquet file"
     r"|Input/output error|DELTA_(?:LOG_FILE|TRUNCATED|STATE|FILE_NOT_FOUND|FAILED_READ|VERSIONS_NOT)\w*"
     r"|MALFORMED_RECORD|JsonParseException|JsonEOFException"
 )
@@ -30,7 +30,7 @@ def storage_fault(error: BaseException) -> str | None:
     places = places or [place for line in told for place in _PLACE.findall(line)]
     cause = re.sub(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error): ", "", at_fault[-1])
     named = f"{_spoken(places[0])}: " if places else ""
-    return f"{named}{' '.join(cause.split())[:300]}; nothing was published: mend it, then run again"
+    return f"{named}{' '.join(cause.split())[:300]}; mend it, then run again"
 
 
 def root_cause(error: BaseException) -> str:
