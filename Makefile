@@ -8,7 +8,7 @@ export PYTHONUNBUFFERED := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export SPARK_LOCAL_IP ?= 127.0.0.1
 
-.PHONY: help setup demo test lint wheel lock audit clean bench-online-retail bench-backtest
+.PHONY: help setup demo test lint wheel lock audit clean chaos bench-online-retail bench-backtest
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -21,6 +21,9 @@ demo: setup ## The nightly run on the sample shop, and what it says to three use
 
 test: setup ## The tests
 	@$(BIN)/pytest
+
+chaos: setup ## Faults that are really injected; says how many are survived
+	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos tests/libs/training/test_loop.py
 
 lint: setup ## Format, rules, types, who may import what
 	@$(BIN)/ruff format --check .

@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line. Exit status: 0 done, 1 a fault of ours, 2 something to mend, 3 a gate that failed."""
     from libs.ask import AskError
     from libs.job import UserError
+    from libs.models.files import ModelFileError
+    from libs.spark.delta import ConflictError
+    from libs.spark.errors import storage_fault
 
     given = sys.argv[1:] if arguments is None else arguments
     if given and (given[0] in ("daily", *catalog.GROUPS) or "." in given[0]):
@@ -38,7 +41,15 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     try:
         status = app(given, standalone_mode=False)
-    except (ConfError, WindowError, UserError, AskError, catalog.UnknownJobError) as error:
+    except (
+        ConfError,
+        WindowError,
+        UserError,
+        AskError,
+        ConflictError,
+        ModelFileError,
+        catalog.UnknownJobError,
+    ) as error:
         typer.echo(f"reasonrec: {error}", err=True)
         sys.exit(getattr(error, "status", 2))
     except typer.Exit as done:
@@ -47,7 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             typer.echo(f"reasonrec: {error.format_message()}", err=True)
             sys.exit(2)
-        raise
+        fault = storage_fault(error)
+        if fault is None:
+            raise
+        typer.echo(f"reasonrec: {fault}", err=True)
+        sys.exit(2)
     if isinstance(status, int) and status:  # of a command that ended by typer.Exit
         sys.exit(status)
 

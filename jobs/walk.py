@@ -19,6 +19,7 @@ from libs.conf import Conf
 from libs.job import JobContext, Run, UserError
 from libs.night_alarms import of_failure, of_release, raise_alarms, without_secrets
 from libs.spark import delta
+from libs.spark.errors import root_cause
 from libs.tables import table
 from libs.usage import JobMeter
 from libs.window import Window, fold_cutoffs, train_cutoff
@@ -112,7 +113,7 @@ def require_versions(spark: SparkSession, conf: Conf, entries: tuple[Entry, ...]
     names = {*_OWN, *(name for job in entries for name in (*job.reads, *job.writes))}
     for found in map(table, sorted(names)):
         if delta.exists(spark, conf.env.warehouse, found):
-            delta.require_version(spark, conf.env.warehouse, found)
+            delta.require_version(spark, delta.uri(conf.env.warehouse, found), found)
 
 
 def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
@@ -139,9 +140,16 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
             except Exception as error:
                 record |= {"status": "failed", "error": without_secrets(one_line(error), secrets)}
                 ctx.alarms.append(of_failure(job.name, error))
-                fallback = _fallback(spark, run, job)
-                if fallback is None or isinstance(error, UserError):
+                if isinstance(error, UserError) or job.cadence != "training_day":
                     raise
+                fallback = _fallback(spark, run)
+                if fallback is None:
+                    log.error("%s failed", job.name, exc_info=error)
+                    limit = run.conf.env.max_model_age_days
+                    raise UserError(
+                        f"{job.name} failed and {_shop(run)} has no models of the last {limit} days: nothing is"
+                        f" published; mend it, then rerun ({one_line(error)})"
+                    ) from error
                 log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
                 run, skipping = fallback, True
             finally:
@@ -149,23 +157,30 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
                 done.append(_job_run(run, ctx, record))
                 raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
-    finally:
-        for name, happened in (("quality.job_runs", done), ("quality.alarms", raised)):
-            if happened:
-                rows = spark.createDataFrame(happened, table(name).ddl).coalesce(1)
-                delta.write(spark, run.conf.env.warehouse, table(name), rows, _shop(run))
+    except Exception:
+        try:
+            _record(spark, run, done, raised)
+        except Exception as error:  # the disk that stopped the job may stop this too: what stopped the job is raised
+            log.error("quality.job_runs lacks this run: %s", one_line(error))
+        raise
+    _record(spark, run, done, raised)
     return run
 
 
+def _record(spark: SparkSession, run: Run, done: list[Row], raised: list[Row]) -> None:
+    for name, happened in (("quality.job_runs", done), ("quality.alarms", raised)):
+        if happened:
+            rows = spark.createDataFrame(happened, table(name).ddl).coalesce(1)
+            delta.write(spark, run.conf.env.warehouse, table(name), rows, _shop(run))
+
+
 def one_line(error: BaseException) -> str:
-    """The first line of what went wrong, without a Java stack."""
-    text = str(error).strip() or type(error).__name__
-    return f"{type(error).__name__}: {text.splitlines()[0][:500]}"
+    """The first line of what went wrong at the root, without a Java stack."""
+    return f"{type(error).__name__}: {root_cause(error)}"
 
 
-def _fallback(spark: SparkSession, run: Run, job: Entry) -> Run | None:
-    if job.cadence != "training_day":
-        return None
+def _fallback(spark: SparkSession, run: Run) -> Run | None:
+    """The run with the newest earlier models, or None where they are too old."""
     limit = run.window.as_of - timedelta(days=run.conf.env.max_model_age_days)
     earlier = [day for day in _trained(spark, run.conf) if limit <= day < run.train_cutoff]
     if not earlier:

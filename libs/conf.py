@@ -135,10 +135,14 @@ class ShopConf(_Strict):
 
 
 class HorovodConf(_Strict):
-    """How training ranks run. `gpu: one_per_rank` pins each rank to one GPU of its machine and needs an NCCL build."""
+    """How training ranks run. `gpu: one_per_rank` pins each rank to one GPU of its machine and needs an NCCL build.
+
+    `stall_timeout_s`: no step of a fit takes as long; when one does, all ranks are ended and no model is recorded.
+    """
 
     ranks: int = Field(default=2, ge=1)
     start_timeout_s: int = Field(default=120, ge=1)
+    stall_timeout_s: int = Field(default=600, ge=1)
     gpu: Literal["none", "one_per_rank"] = "none"
     mixed_precision: bool = False
     network_interface: str | None = None

@@ -129,7 +129,8 @@ class JobContext:
         found = self._allowed(name, self.entry.writes, "writes")
         warehouse = self.run.conf.env.warehouse
         window = (self.window.start, self.window.end)
-        delta.write(self.spark, warehouse, found, frame, self.shop.name, window, self.run.cutoffs)
+        release = self.run.release_id
+        delta.write(self.spark, warehouse, found, frame, self.shop.name, window, self.run.cutoffs, release)
         version = delta.version(self.spark, warehouse, found)
         self.versions_written[name] = version if version is not None else -1
         rows, added = delta.written(self.spark, warehouse, found)

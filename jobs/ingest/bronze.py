@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.frames.mapping import mapped
-from libs.frames.sources import BROKEN, DELIVERED, ROW, read_source, readable
+from libs.frames.sources import BROKEN, DELIVERED, ROW, read_source, readable, unchanged
 from libs.frames.suppression import suppressed_keys, without_suppressed
 from libs.frames.times import instant, local_day, period, plausible, timeless
 from libs.job import JobContext, constants
@@ -25,7 +25,8 @@ from libs.tables import CONTRACT, table
 
 def run(ctx: JobContext) -> None:
     brought = {kind: bring_in(ctx, kind) for kind in sorted(ctx.shop.kinds())}
-    with readable(ctx.spark):
+    files = sorted({file for frame in brought.values() for file in frame.inputFiles()})
+    with readable(ctx.spark), unchanged(ctx.spark, files):
         for kind, frame in brought.items():
             ctx.write(f"bronze.{kind}", frame)
 

@@ -112,7 +112,7 @@ def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dic
     interface = horovod_conf.network_interface or ("lo" if local else None)
     results = horovod.spark.run(
         fit_and_store,
-        args=(specs, uris),
+        args=(specs, uris, horovod_conf.stall_timeout_s),
         num_proc=horovod_conf.ranks,
         start_timeout=horovod_conf.start_timeout_s,
         use_gloo=True,

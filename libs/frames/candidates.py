@@ -61,7 +61,7 @@ def models_to_serve(ctx: JobContext, model: str) -> dict[date, Row]:
     """The row of training.models by which each cut-off that needs lists is served.
 
     A fold has its own model, or none where the shop is younger; tonight the newest model of record that saw nothing
-    of tonight or later.
+    of tonight or later, and is no newer than the run's: where a part of a training failed, none of it is used.
 
     Raises:
         UserError: a cut-off has no model, or too old a one.
@@ -76,7 +76,8 @@ def models_to_serve(ctx: JobContext, model: str) -> dict[date, Row]:
         usable = [
             row.asDict()
             for row in rows
-            if row["purpose"] == ("backtest" if fold else "record") and (not fold or row["train_cutoff"] == cutoff)
+            if row["purpose"] == ("backtest" if fold else "record")
+            and (row["train_cutoff"] == cutoff if fold else row["train_cutoff"] <= ctx.run.train_cutoff)
         ]
         try:
             chosen = choose_model(usable, cutoff, age, shop=ctx.shop.name, model=model)

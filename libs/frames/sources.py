@@ -108,6 +108,30 @@ def readable(spark: SparkSession) -> Iterator[None]:
         spark.sparkContext.setLogLevel("ERROR")
 
 
+@contextmanager
+def unchanged(spark: SparkSession, files: list[str]) -> Iterator[None]:
+    """Raises UserError when a file is another after than before: it was read in several passes, so it was read twofold.
+
+    What was written inside is not right then; a rerun replaces it.
+    """
+    before = {file: _size_and_time(spark, file) for file in files}
+    yield
+    for file, known in before.items():
+        if _size_and_time(spark, file) != known:
+            raise UserError(f"{_spoken(file)} changed while it was read; run again when its delivery is complete")
+
+
+def _size_and_time(spark: SparkSession, file: str) -> tuple[int, int] | None:
+    """None where it is gone."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(file))
+    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    if not system.exists(path):
+        return None
+    status = system.getFileStatus(path)
+    return status.getLen(), status.getModificationTime()
+
+
 def one_line(error: Exception) -> str:
     """What Spark says of a plan, without its codes and its drawing of the plan."""
     said = re.sub(r"^\s*\[[A-Z0-9_.]+\]\s*", "", str(error))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
+import re
+import time
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from delta.exceptions import captured
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME, ConfError
+from libs.spark.locks import BusyError, commit_lock
 from libs.tables import Table
 
 # Snapshot rows without a time, and rows whose time cannot be read, belong to every window: their source is read whole.
@@ -18,6 +23,19 @@ TIMELESS = date(1970, 1, 1)
 
 
 SCHEMA_VERSION = "reasonrec.schema_version"  # a property of every table
+# What Delta raises when another writer came first; in Python they have no base of their own.
+_CONFLICTS = (
+    captured.DeltaConcurrentModificationException,
+    captured.ConcurrentWriteException,
+    captured.MetadataChangedException,
+    captured.ProtocolChangedException,
+    captured.ConcurrentAppendException,
+    captured.ConcurrentDeleteReadException,
+    captured.ConcurrentDeleteDeleteException,
+    captured.ConcurrentTransactionException,
+)
+_TRIES = 6
+_RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2,6}")
 
 
 class SchemaError(ValueError):
@@ -26,6 +44,10 @@ class SchemaError(ValueError):
 
 class SchemaVersionError(ConfError):
     """A table that an older or a newer release of the code wrote; one line that says what to run."""
+
+
+class ConflictError(Exception):
+    """Another run wrote the same rows at the same time; one line that says what to do."""
 
 
 def uri(warehouse: str, table: Table) -> str:
@@ -40,7 +62,7 @@ def read(spark: SparkSession, warehouse: str, table: Table, version: int | None 
     """The table at a version, or an empty DataFrame of its schema where nothing was written yet."""
     if not exists(spark, warehouse, table):
         return spark.createDataFrame([], table.ddl)
-    require_version(spark, warehouse, table)
+    require_version(spark, uri(warehouse, table), table)
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
@@ -65,9 +87,9 @@ def schema_version(spark: SparkSession, path: str) -> int:
     return int(found.get()) if found.isDefined() else 1
 
 
-def require_version(spark: SparkSession, warehouse: str, table: Table) -> None:
+def require_version(spark: SparkSession, path: str, table: Table) -> None:
     """Raises SchemaVersionError unless the table, which must exist, has the columns this code knows."""
-    found = schema_version(spark, uri(warehouse, table))
+    found = schema_version(spark, path)
     if found < table.schema_version:
         raise SchemaVersionError(
             f"{table.name} is of schema version {found}, this code needs {table.schema_version}:"
@@ -104,26 +126,61 @@ def write(
     shop: str,
     window: tuple[date, date] | None = None,
     cutoffs: Iterable[date] = (),
+    release_id: str | None = None,
 ) -> None:
     """Writes what the table's scope replaces; checks the columns first.
 
+    Commits of runs at the same time come one after another: on a local disk by a lock, elsewhere by Delta's own check,
+    after which the write is tried again.
+
     Raises:
         SchemaError: `frame` lacks a column, has one too many, or one of another type.
+        ConflictError: other writers came first each time, or another run wrote the rows of this release.
     """
     frame = conform(frame, table)
     path = uri(warehouse, table)
+    where = None
+    if table.scope not in ("merge", "run"):
+        where = replaced(table, shop, window, cutoffs, release_id)
+    for left in reversed(range(_TRIES)):
+        try:
+            with commit_lock(path) as alone:
+                _commit(spark, path, table, frame, where, alone)
+            return
+        except BusyError as error:
+            raise ConflictError(str(error)) from None
+        except _CONFLICTS:
+            if not left:
+                raise ConflictError(
+                    f"{table.name}: other runs wrote to it {_TRIES} times in a row; run again when they are done"
+                ) from None
+            # At random, to part two writers; it doubles, to outlast a long commit.
+            time.sleep(random.uniform(0.1, 0.5) * 2 ** (_TRIES - left))  # noqa: S311
+
+
+def _commit(spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None, alone: bool) -> None:
+    """One commit: a new table, rows merged by key, appended, or in the place of those that `where` names."""
     if not DeltaTable.isDeltaTable(spark, path):
         create(frame, path, table)
         return
-    require_version(spark, warehouse, table)
+    require_version(spark, path, table)
     if table.scope == "merge":
         _merge(spark, path, table, frame)
         return
     writer = frame.write.format("delta").partitionBy(*table.partitioned_by)
-    if table.scope in ("release", "run"):
+    if where is None:
         writer.mode("append").save(path)
         return
-    writer.mode("overwrite").option("replaceWhere", replaced(table, shop, window, cutoffs)).save(path)
+    if table.scope == "release" and not spark.read.format("delta").load(path).where(where).isEmpty():
+        raise ConflictError(
+            f"{table.name}: has rows of this attempt already, another run may be writing it; run the group again, which"
+            " makes a new attempt"
+        )
+    if table.scope == "release" and alone:
+        writer.mode("append").save(path)
+        return
+    # A release replaces nothing; asked to, Delta notices another writer of the same one.
+    writer.mode("overwrite").option("replaceWhere", where).save(path)
 
 
 def write_empty(spark: SparkSession, warehouse: str, table: Table) -> None:
@@ -154,8 +211,14 @@ def _family(kind: str) -> str:
     return kind.replace("bigint", "int")
 
 
-def replaced(table: Table, shop: str, window: tuple[date, date] | None, cutoffs: Iterable[date]) -> str:
-    """The predicate of what a rerun replaces. Its values are dates and a shop's checked name, never free text."""
+def replaced(
+    table: Table,
+    shop: str,
+    window: tuple[date, date] | None,
+    cutoffs: Iterable[date],
+    release_id: str | None = None,
+) -> str:
+    """The predicate of what a rerun replaces. Its values are dates, a shop's and a release's checked names."""
     if not SHOP_NAME.fullmatch(shop):
         raise ValueError(f"shop {shop!r} is not a shop's name")
     if table.scope == "window":
@@ -163,6 +226,10 @@ def replaced(table: Table, shop: str, window: tuple[date, date] | None, cutoffs:
             raise ValueError(f"{table.name}: a window is needed")
         start, end = window
         return f"shop = '{shop}' AND ((day >= '{start:%Y-%m-%d}' AND day < '{end:%Y-%m-%d}') OR day = '{TIMELESS}')"
+    if table.scope == "release":
+        if not _RELEASE_ID.fullmatch(release_id or ""):
+            raise ValueError(f"{table.name}: {release_id!r} is not a release's id")
+        return f"shop = '{shop}' AND release_id = '{release_id}'"
     days = ", ".join(f"'{day:%Y-%m-%d}'" for day in sorted(set(cutoffs)))
     if not days:
         raise ValueError(f"{table.name}: a cut-off is needed")

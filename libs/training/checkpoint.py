@@ -1,10 +1,11 @@
-"""Checkpoints of a fit: one folder an epoch, complete or absent, the newest kept.
+"""Checkpoints of a fit: one folder an epoch, complete or absent, the two newest kept: one may come to harm.
 
 That of a finished fit stays, so that fits launched together and cut short do not all start again.
 """
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.models.files import Arrays, read_about, read_arrays, write_arrays
+from libs.models.files import Arrays, ModelFileError, read_about, read_arrays, write_arrays
 
+logger = logging.getLogger(__name__)
 _NAME = "state"
 _PART = "variables"
 
@@ -55,7 +57,7 @@ def _folder(output: Path) -> Path:
 
 
 def save_checkpoint(output: Path, checkpoint: Checkpoint) -> None:
-    """Write `output/checkpoints/epoch-NNNN` by a rename, then drop the older ones."""
+    """Write `output/checkpoints/epoch-NNNN` by a rename, then drop all but it and the one before."""
     folder = _folder(output)
     final, temporary = folder / f"epoch-{checkpoint.epoch:04d}", folder / f"tmp-{checkpoint.epoch:04d}"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -63,23 +65,23 @@ def save_checkpoint(output: Path, checkpoint: Checkpoint) -> None:
     write_arrays(temporary, _NAME, {_PART: checkpoint.state}, about)
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
-    for other in folder.glob("epoch-*"):
-        if other != final:
-            shutil.rmtree(other)
+    for other in sorted(folder.glob("epoch-*"))[:-2]:
+        shutil.rmtree(other)
 
 
 def load_latest(output: Path, expected: str) -> Checkpoint | None:
-    """The newest complete checkpoint, or None.
+    """The newest checkpoint whose bytes are those that were written, or None; a damaged one is warned of.
 
     Raises:
         CheckpointError: it was written with other parameters, ranks or data.
-        ModelFileError: it is damaged.
     """
-    found = sorted(_folder(output).glob("epoch-*"))
-    if not found:
-        return None
-    about = read_about(found[-1], _NAME)
-    if about["fingerprint"] != expected:
-        raise CheckpointError(f"{found[-1]}: written with other parameters, ranks or data; remove it to train afresh")
-    state = read_arrays(found[-1], _NAME, _PART)
-    return Checkpoint(about["epoch"], about["losses"], state, about["fingerprint"])
+    for folder in sorted(_folder(output).glob("epoch-*"), reverse=True):
+        try:
+            about, state = read_about(folder, _NAME), read_arrays(folder, _NAME, _PART)
+        except ModelFileError as error:
+            logger.warning("checkpoint is damaged, the one before it is used, or none: %s", error)
+            continue
+        if about["fingerprint"] != expected:
+            raise CheckpointError(f"{folder}: written with other parameters, ranks or data; remove it to train afresh")
+        return Checkpoint(about["epoch"], about["losses"], state, about["fingerprint"])
+    return None

@@ -9,7 +9,7 @@ from typing import Any
 from libs.training.spec import TrainSpec
 
 
-def fit_and_store(specs: Sequence[TrainSpec], uris: Sequence[str]) -> list[dict[str, Any]]:
+def fit_and_store(specs: Sequence[TrainSpec], uris: Sequence[str], stall_timeout_s: float) -> list[dict[str, Any]]:
     """Runs the fits on this rank; rank 0 copies each model to its URI.
 
     Returns:
@@ -18,7 +18,7 @@ def fit_and_store(specs: Sequence[TrainSpec], uris: Sequence[str]) -> list[dict[
     from libs.training.loop import train_many
     from libs.training.weights import save_folder
 
-    results = train_many(specs)
+    results = train_many(specs, stall_timeout_s)
     for result, uri in zip(results, uris, strict=True):
         if result["rank"] == 0:
             result["checksum"] = save_folder(Path(result["model"]), uri)

@@ -4,11 +4,13 @@ A task's model is a Keras model with `training_loss(batch, seed) -> scalar`. Ran
 step), so that a resumed run replays what an uninterrupted one would have done, bit for bit.
 """
 
+import faulthandler
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +57,14 @@ def train(spec: TrainSpec) -> dict[str, Any]:
     return train_many([spec])[0]
 
 
-def train_many(specs: Sequence[TrainSpec]) -> list[dict[str, Any]]:
+def train_many(specs: Sequence[TrainSpec], stall_timeout_s: float | None = None) -> list[dict[str, Any]]:
     """Run the fits one after another on this rank; every rank calls it with the same specs.
 
     Several fits share one start of TensorFlow, which costs more than a small fit.
+
+    Args:
+        stall_timeout_s: end this process when a step, or what lies between two, takes longer. A rank that hangs holds
+            the others in an all-reduce, so that at least one of them ends, upon which the launcher ends all.
 
     Returns:
         For each spec: `rank`, `ranks`, `rows` (of all ranks in one pass), `steps` an epoch, `losses` (mean of all
@@ -72,18 +78,31 @@ def train_many(specs: Sequence[TrainSpec]) -> list[dict[str, Any]]:
     """
     if not specs:
         return []
-    start_runtime(specs[0].params)
+    moved = _watchdog(stall_timeout_s)
     results = []
-    for spec in specs:
-        results.append(_Fit(spec).run())
-        keras.utils.clear_session(free_memory=True)  # a traced step holds its whole fit, in a cycle
+    try:
+        start_runtime(specs[0].params)
+        for spec in specs:
+            results.append(_Fit(spec, moved).run())
+            keras.utils.clear_session(free_memory=True)  # a traced step holds its whole fit, in a cycle
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     return results
 
 
+def _watchdog(timeout_s: float | None) -> Callable[[], None]:
+    """Starts the clock; what it gives starts it afresh. It is C code: a rank that holds Python's lock ends too."""
+    if timeout_s is None:
+        return lambda: None
+    moved = partial(faulthandler.dump_traceback_later, timeout_s, exit=True)
+    moved()
+    return moved
+
+
 class _Fit:
-    def __init__(self, spec: TrainSpec) -> None:
+    def __init__(self, spec: TrainSpec, moved: Callable[[], None] = lambda: None) -> None:
         params = spec.params
-        self.spec, self.params = spec, params
+        self.spec, self.params, self.moved = spec, params, moved
         facts = inspect_files(spec.files)
         if spec.expected_rows not in (None, facts.rows):
             raise TrainingDataError(f"the files hold {facts.rows} rows, the table has {spec.expected_rows}")
@@ -155,6 +174,7 @@ class _Fit:
         total, waited, rank = 0.0, 0.0, hvd.rank()
         clock = time.perf_counter()
         for index, batch in enumerate(self.batches.epoch(epoch)):
+            self.moved()
             waited += time.perf_counter() - clock
             number = epoch * self.steps + index
             loss, norm = self.step(batch, tf.constant([self.params.seed + 7919 * rank, 2 * number], tf.int32))

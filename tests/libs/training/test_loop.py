@@ -65,9 +65,27 @@ def test_a_half_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
     assert train(_spec(tmp_path, "cut"))["weights_sha256"] == whole["weights_sha256"]
 
 
-def test_only_the_newest_checkpoint_is_kept(tmp_path: Path) -> None:
+def test_the_two_newest_checkpoints_are_kept(tmp_path: Path) -> None:
     train(_spec(tmp_path))
-    assert [path.name for path in (tmp_path / "fit" / "checkpoints").iterdir()] == ["epoch-0004"]
+    kept = sorted(path.name for path in (tmp_path / "fit" / "checkpoints").iterdir())
+    assert kept == ["epoch-0003", "epoch-0004"]
+
+
+@pytest.mark.fault("a training checkpoint truncated", "a training checkpoint swapped")
+@pytest.mark.short
+@pytest.mark.parametrize("harm", ["truncated", "swapped"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(
+    tmp_path: Path, harm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = train(_spec(tmp_path, "whole"))
+    train(_spec(tmp_path, "cut", stop_after_epoch=3))
+    kept = tmp_path / "cut" / "checkpoints"
+    newest, before = (kept / name / "variables.safetensors" for name in ("epoch-0003", "epoch-0002"))
+    newest.write_bytes(newest.read_bytes()[:-100] if harm == "truncated" else before.read_bytes())
+    resumed = train(_spec(tmp_path, "cut"))
+    assert f"{newest}: checksum differs" in caplog.text
+    assert resumed["losses"] == whole["losses"]
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
 
 
 @pytest.mark.parametrize("change", ["params", "catalogue", "rows"])

@@ -1,0 +1,174 @@
+"""Faults that are really injected, on a shop of 24 products: in this process where nothing dies, else in a child.
+
+A test names the faults it injects by `@pytest.mark.fault(...)`; `make chaos` runs them all and counts those survived.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from delta.tables import DeltaTable
+from pyspark.sql import functions as F
+
+from libs.ask import ask
+from libs.spark import delta
+from libs.spark.checksum import Checksum, checksums, compare
+from libs.tables import table
+from tests.chaos.child import Child
+from tests.end_to_end.conftest import MONDAY, PARAMS, ROOT, SAMPLE, TUESDAY, Nights, lines
+
+WEDNESDAY, NEXT_MONDAY = "2014-01-08", "2014-01-13"
+# One passing night's window: it brings Monday in, and is for Tuesday.
+NIGHT = ("--start", MONDAY, "--end", TUESDAY)
+KEY = "0" * 64
+_survived: dict[str, bool] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    for name in dict(report.user_properties).get("faults", ()):
+        _survived[name] = _survived.get(name, True) and report.passed
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    named = item.get_closest_marker("fault")
+    if named:
+        item.user_properties.append(("faults", named.args))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.option.markexpr == "fault" and _survived:
+        for name in (name for name, survived in _survived.items() if not survived):
+            print(f"not survived: {name}")
+        print(f"figure: faults={len(_survived)} survived={sum(_survived.values())}")
+
+
+class Shop(Nights):
+    """Nights of the shop in a warehouse that a test may spoil; `env` and `horovod` are settings over conf's."""
+
+    env: dict[str, object] = {}  # noqa: RUF012  (replaced, never changed)
+    horovod: dict[str, object] = {}  # noqa: RUF012
+
+    def conf(self, loaded=None):
+        found = super().conf(loaded)
+        horovod = found.env.horovod.model_copy(update=self.horovod)
+        return replace(found, env=found.env.model_copy(update={**self.env, "horovod": horovod}))
+
+    def child(self, *arguments: str, fault: str = "", **options: object) -> Child:
+        """`reasonrec ARGUMENTS` in a process of its own, with a fault of tests.chaos.faults."""
+        return Child(self.root, self.warehouse, arguments, fault, **options)  # type: ignore[arg-type]
+
+    def checksums(self) -> list[Checksum]:
+        return checksums(self.spark, self.uri, "corner")
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        return ask(self.uri, sql).fetchall()
+
+    def forget(self) -> None:
+        """Makes the session read every Delta log anew, as a new process does."""
+        self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+    def own_weights(self) -> None:
+        """Makes this copy's rows of training.models name the weights of this copy."""
+        folder = F.regexp_replace("weights_uri", "^.*/models/", f"{self.uri}/models/")
+        path = delta.uri(self.uri, table("training.models"))
+        DeltaTable.forPath(self.spark, path).update(set={"weights_uri": folder})
+
+    def vacuum(self, name: str) -> None:
+        """Removes every file that the newest version does not have, however young."""
+        check = "spark.databricks.delta.retentionDurationCheck.enabled"
+        self.spark.conf.set(check, "false")
+        DeltaTable.forPath(self.spark, delta.uri(self.uri, table(name))).vacuum(0)
+        self.spark.conf.unset(check)
+
+    def optimize(self, name: str) -> None:
+        DeltaTable.forPath(self.spark, delta.uri(self.uri, table(name))).optimize().executeCompaction()
+
+    def release(self) -> str:
+        """The release that readers see, after a look that it is whole: its own rows, all of them, each with words."""
+        [(release, rows, languages)] = self.rows("SELECT release_id, recommendations, languages FROM current_release")
+        seen = self.rows("SELECT DISTINCT release_id FROM current_recommendations")
+        assert seen == [(release,)]
+        assert self.rows("SELECT count(*) FROM current_recommendations") == [(rows,)]
+        told = self.rows("SELECT count(*), count(DISTINCT (user_id, product_id)) FROM current_explanations")
+        assert told == [(rows * len(languages), rows)]
+        return str(release)
+
+
+@pytest.fixture(scope="session")
+def conf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conf whose shop `corner` is every 16th product of the sample, with reviews on each of the days looked at."""
+    folder = tmp_path_factory.mktemp("chaos-conf")
+    shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("shops"))
+    products = lines(SAMPLE / "products.jsonl.gz")[::16]
+    ids = sorted(str(product["asin"]) for product in products)
+    reviews = [review for review in lines(SAMPLE / "reviews.jsonl.gz") if review["asin"] in ids]
+    users = sorted({str(review["reviewerID"]) for review in reviews})
+    monday = 1388966400
+    for i in range(36):  # twelve a day, from Monday to Wednesday
+        reviews.append(
+            {"reviewerID": users[i] if i % 4 else f"new-{i}", "asin": ids[i % 24], "overall": float(1 + i % 5),
+             "summary": "Fine", "reviewText": "A fine record.", "unixReviewTime": monday + 86400 * (i // 12)}
+        )  # fmt: skip
+    for name, rows in (("products", products), ("reviews", reviews)):
+        with gzip.open(folder / f"{name}.jsonl.gz", "wt") as out:
+            out.writelines(json.dumps(row) + "\n" for row in rows)
+    shop = yaml.safe_load((ROOT / "conf" / "shops" / "music_store.yaml").read_text())
+    shop["sources"]["reviews"]["path"] = str(folder / "reviews.jsonl.gz")
+    shop["sources"]["catalogue"]["path"] = str(folder / "products.jsonl.gz")
+    shop["params"] = {**shop.get("params", {}), **PARAMS}
+    (folder / "conf" / "shops").mkdir()
+    (folder / "conf" / "shops" / "corner.yaml").write_text(yaml.safe_dump(shop))
+    return folder / "conf"
+
+
+@pytest.fixture(scope="session")
+def trained(spark, conf_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Monday's release with the models of that day: what every test begins with, never changed."""
+    shop = Shop(spark, conf_root, tmp_path_factory.mktemp("trained") / "wh")
+    shop.run(MONDAY)
+    return shop
+
+
+@pytest.fixture(scope="session")
+def copies(spark, conf_root: Path, trained: Shop, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Shop]:
+    def copied(name: str) -> Shop:
+        warehouse = tmp_path_factory.mktemp(name) / "wh"
+        shutil.copytree(trained.warehouse, warehouse)
+        return Shop(spark, conf_root, warehouse)
+
+    return copied
+
+
+@pytest.fixture
+def shop(request: pytest.FixtureRequest, copies: Callable[[str], Shop]) -> Iterator[Shop]:
+    """A copy of Monday's warehouse for this test alone."""
+    copy = copies("shop")
+    yield copy
+    shutil.rmtree(copy.warehouse.parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(copies: Callable[[str], Shop]) -> Shop:
+    """Tuesday's run with no fault; `.sums` are its checksums."""
+    shop = copies("undisturbed")
+    shop.run(TUESDAY, start=MONDAY)
+    shop.sums = shop.checksums()
+    return shop
+
+
+@pytest.fixture
+def equal(undisturbed: Shop) -> Callable[[Shop], None]:
+    """Fails unless every table is what the undisturbed run left."""
+
+    def check(shop: Shop) -> None:
+        differ, _ = compare(undisturbed.sums, shop.checksums())
+        assert differ == []
+
+    return check

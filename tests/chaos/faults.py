@@ -1,0 +1,147 @@
+"""What a child process does to itself: product functions wrapped from outside, then the worst at the right moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlparse
+
+from delta.tables import DeltaTable
+from pyspark import TaskContext
+
+from libs.conf import conf_root, load
+from libs.frames import cleaning
+from libs.spark import delta
+from libs.spark.session import build_session
+from libs.tables import Table
+from libs.tables import table as table_of
+from libs.text.clean import clean_text
+
+
+def die() -> NoReturn:
+    """The whole process group, JVM included, as when the machine loses power."""
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def kill_before(table: str) -> None:
+    """Dies as the table is about to be written."""
+    _around_write(table, before=lambda path: die())
+
+
+def kill_after(table: str) -> None:
+    """Dies when the table's commit is done, before the job does anything more."""
+    _around_write(table, after=lambda path: die())
+
+
+def kill_staged(table: str) -> None:
+    """Dies once a data file of the commit is on disk, before the commit is in the log."""
+    _around_write(table, before=lambda path: _when(has_new_file(path), die))
+
+
+def kill_in_optimize(table: str) -> None:
+    """Dies once OPTIMIZE has written a file, before its commit is in the log."""
+    found, path = _opened(table)
+    _when(has_new_file(path), die)
+    found.optimize().executeCompaction()
+
+
+def kill_in_vacuum(table: str) -> None:
+    """Dies once VACUUM has removed a file."""
+    found, path = _opened(table)
+    known = len(data_files(path))
+    _when(lambda: len(data_files(path)) < known, die)
+    found.vacuum(0)
+
+
+def bad_workers(marks: str) -> None:
+    """Texts are cleaned by workers of which one raises, one is killed and one stands still, each once."""
+    cleaning.clean_text = partial(_badly_cleaned, marks)
+
+
+def _badly_cleaned(marks: str, text: str) -> str:
+    """On a worker. A mark is a file that only one task can make."""
+    context = TaskContext.get()
+    task = f"{context.stageId()} {context.partitionId()}"
+    if _mark(marks, "raised", task):
+        raise RuntimeError("a task that raises")
+    if _mark(marks, "killed", task):
+        os.kill(os.getpid(), signal.SIGKILL)
+    slow, again = Path(marks) / "slow", Path(marks) / "run again"
+    if _mark(marks, "slow", f"{task} {context.attemptNumber()}"):
+        while not again.exists():
+            time.sleep(0.1)
+        time.sleep(2)  # the copy is done first
+    elif slow.read_text().startswith(task) and slow.read_text() != f"{task} {context.attemptNumber()}":
+        _mark(marks, "run again", task)
+    return clean_text(text)
+
+
+def _mark(marks: str, name: str, told: str) -> bool:
+    try:
+        with (Path(marks) / name).open("x") as file:
+            file.write(told)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _opened(table: str) -> tuple[DeltaTable, Path]:
+    env = load(conf_root(), "test", None).env
+    one = {"spark.databricks.delta.vacuum.parallelDelete.enabled": "false"}
+    check = {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}
+    spark = build_session(env.model_copy(update={"spark": env.spark | one | check}))
+    uri = delta.uri(env.warehouse, table_of(table))
+    return DeltaTable.forPath(spark, uri), Path(urlparse(uri).path)
+
+
+def _around_write(table: str, before: Any = lambda path: None, after: Any = lambda path: None) -> None:
+    real = delta.write
+
+    def write(spark: Any, warehouse: str, found: Table, *others: Any, **named: Any) -> None:
+        path = Path(urlparse(delta.uri(warehouse, found)).path)
+        if found.name == table:
+            before(path)
+        real(spark, warehouse, found, *others, **named)
+        if found.name == table:
+            after(path)
+
+    delta.write = write
+
+
+def data_files(path: Path) -> set[Path]:
+    return {file for file in path.rglob("*.parquet") if "_delta_log" not in file.parts}
+
+
+def has_new_file(path: Path) -> Callable[[], bool]:
+    """Whether the folder has a data file, with something in it, that it does not have now."""
+    known = data_files(path)
+    return lambda: any(_size(file) for file in data_files(path) - known)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # Hadoop writes under another name first
+        return 0
+
+
+def commits(path: Path) -> set[str]:
+    return {file.name for file in (path / "_delta_log").glob("*.json")}
+
+
+def _when(happened: Callable[[], bool], act: Callable[[], object]) -> None:
+    """Calls `act`, in a thread of its own, as soon as something has happened."""
+
+    def watch() -> None:
+        while not happened():
+            time.sleep(0.001)
+        act()
+
+    threading.Thread(target=watch, daemon=True).start()
