@@ -62,6 +62,8 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
     due, entries = train or missing, select(what)
     if len(entries) == 1:
         due = train or entries[0].cadence == "training_day"
+    elif what == "training":  # in a process of its own it may come twice before the weights are fitted
+        due = train or (missing and wanted not in _trained(spark, conf, "two_tower"))
     elif what in _AFTER_TRAINING:
         due = due and wanted in _trained(spark, conf, _AFTER_TRAINING[what])
     entries = tuple(e for e in entries if due or e.cadence != "training_day")
@@ -117,7 +119,9 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
             except Exception as error:
                 record |= {"status": "failed", "error": one_line(error)}
                 fallback = _fallback(spark, run, job)
-                if fallback is None or isinstance(error, UserError):
+                # A group that only trains has nothing to go on with: its process fails, and its scheduler knows.
+                only_trains = all(later.cadence == "training_day" for later in plan.entries[number:])
+                if fallback is None or only_trains or isinstance(error, UserError):
                     raise
                 log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
                 run, skipping = fallback, True
