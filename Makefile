@@ -46,8 +46,8 @@ airflow-test: airflow ## The DAGs' tests, in Airflow's environment
 airflow-demo: airflow ## The daily DAG for real on the sample shop (SHOP=tiny: in two minutes; COMPARE=no: not in one process too)
 	@PYTHONPATH=. $(BIN)/python samples/airflow_demo.py --shop $(or $(SHOP),music_store) $(if $(filter no,$(COMPARE)),--no-compare)
 
-airflow-up: airflow ## Airflow's web UI on http://localhost:8080 with the DAGs loaded
-	@airflow_dags/up.sh
+airflow-up: airflow ## Airflow's web UI on http://localhost:8080 (PORT=) with the DAGs loaded
+	@airflow_dags/airflow.sh up
 
 lock: ## Solve requirements/*.in again
 	@cd requirements && for name in jobs bundled_models uv horovod dev airflow; do \

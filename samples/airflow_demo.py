@@ -24,7 +24,7 @@ from libs.spark.session import build_session
 from tests import tiny_shop
 
 ROOT = Path(__file__).resolve().parents[1]
-AIRFLOW = str(ROOT / ".airflow-venv" / "bin" / "airflow")
+AIRFLOW = str(ROOT / "airflow_dags" / "airflow.sh")
 LISTS = """
 SELECT substr(user_id, 1, 8) AS user, rank, title, sentence FROM recommendations_with_reasons
 WHERE shop = ? AND language = 'en' AND rank <= 2 ORDER BY user_id, rank LIMIT 6"""
@@ -59,9 +59,6 @@ def run(night: Night, folder: Path, compared: bool) -> None:
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "airflow_dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({"conn_type": "spark", "host": "local[2]"}),
         "PYTHONPATH": str(ROOT),
         "REASONREC_CONF": str(night.conf),
         "REASONREC_ENV": night.env,
