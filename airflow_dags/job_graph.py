@@ -98,6 +98,7 @@ def shop_dag(name: str, shop: str, groups: list[str], cron: str, about: str) -> 
             "train": Param(False, type="boolean", description="Train even in a backfill, or again"),
         },
         default_args={
+            "owner": "reasonrec",
             "retries": settings["retries"],
             "retry_delay": timedelta(minutes=settings["retry_minutes"]),
             "retry_exponential_backoff": 2,
