@@ -180,12 +180,13 @@ def _published(group: str) -> list[str]:
 
 
 def task_doc(jobs: tuple[Entry, ...]) -> str:
-    """What each job of a group reads and writes, as a table in Markdown."""
-    rows = [
-        f"| `{job.name}` | {job.about} | {job.cadence} | {' '.join(job.reads)} | {' '.join(job.writes)} |"
+    """What each job of a group reads and writes, in Markdown; a list, for the UI shows it in a narrow window."""
+    return "\n\n".join(
+        f"`{job.name}` ({job.cadence}): {job.about}\n"
+        f"- reads {', '.join(job.reads) or 'no table'}\n"
+        f"- writes {', '.join(job.writes) or 'no table'}"
         for job in jobs
-    ]
-    return "\n".join(["| job | what it does | when | reads | writes |", "|---|---|---|---|---|", *rows])
+    )
 
 
 def _filled(value: Any) -> Any:

@@ -24,14 +24,21 @@ VARIANTS = [
 ]
 
 
-def test_every_command_is_the_stored_one(dags, next_interval, commands):
+def test_every_command_is_the_stored_one(dags, next_interval, commands, monkeypatch):
     """A change is meant or a mistake: look at the difference, then store it by UPDATE_COMMANDS=1."""
+    from airflow_dags.job_graph import shop_dag
+
     pages = []
     for dag_id, last_start, last_end, params, note in (*RUNS, *VARIANTS):
         dag = dags[dag_id]
         started = commands(dag, next_interval(dag, last_end, last_start), **params)
         pages.append(f"# {dag_id} after [{last_start}, {last_end}): {note}")
         pages += [_page(words) for words in list(started.values())[: None if note in ("a night", "a week") else 1]]
+    monkeypatch.setenv("REASONREC_ENV", "prod")
+    on_a_cluster = shop_dag("on_a_cluster", "music_store", ["training"], "0 0 * * *", "")
+    pages.append("# the same night's training in prod")
+    night = next_interval(on_a_cluster, "2014-06-29", "2014-06-28")
+    pages.append(_page(commands(on_a_cluster, night)["training"]))
     found = "\n\n".join(pages) + "\n"
     if os.environ.get("UPDATE_COMMANDS"):
         STORED.write_text(found)
