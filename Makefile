@@ -8,7 +8,8 @@ export PYTHONUNBUFFERED := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export SPARK_LOCAL_IP ?= 127.0.0.1
 
-.PHONY: help setup demo test lint wheel lock audit clean chaos bench-online-retail bench-backtest
+.PHONY: airflow airflow-test airflow-demo airflow-up help setup demo test lint wheel lock audit clean chaos \
+	bench-online-retail bench-backtest bench-increment
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -40,8 +41,23 @@ bench-online-retail: setup ## The whole run on 541,909 rows: CPU, memory, exact 
 bench-backtest: setup ## Every source and the final list on both shops, with intervals
 	@$(BIN)/python tests/benchmarks/backtest.py
 
+airflow: setup ## Make .airflow-venv from its lock: the scheduler's environment, apart from the jobs'
+	@requirements/airflow.sh
+
+airflow-test: airflow ## The DAGs' tests, in Airflow's environment
+	@.airflow-venv/bin/pytest -c tests/airflow_dags/pytest.ini tests/airflow_dags
+
+airflow-demo: airflow ## The daily DAG for real on the sample shop (SHOP=tiny: in two minutes; COMPARE=no: not in one process too)
+	@PYTHONPATH=. $(BIN)/python samples/airflow_demo.py --shop $(or $(SHOP),music_store) $(if $(filter no,$(COMPARE)),--no-compare)
+
+airflow-up: airflow ## Airflow's web UI on http://localhost:8080 (PORT=) with the DAGs loaded
+	@airflow_dags/airflow.sh up
+
+bench-increment: setup ## One more day against a rebuild, online_retail grown to 5.4 million rows
+	@$(BIN)/python tests/benchmarks/increment.py
+
 lock: ## Solve requirements/*.in again
-	@cd requirements && for name in jobs bundled_models uv horovod dev; do \
+	@cd requirements && for name in jobs bundled_models uv horovod dev airflow; do \
 	  ../$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --python-platform linux --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links \
 	    $$(case $$name in dev) echo -c jobs.lock;; bundled_models|horovod) echo --no-deps;; esac) \

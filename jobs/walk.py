@@ -75,6 +75,8 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
     due, entries = train or missing, select(what)
     if len(entries) == 1:
         due = train or entries[0].cadence == "training_day"
+    elif what == "training":  # in a process of its own it may come twice before the weights are fitted
+        due = train or (missing and wanted not in _trained(spark, conf, "two_tower"))
     elif what in _AFTER_TRAINING:
         due = due and wanted in _trained(spark, conf, _AFTER_TRAINING[what])
     entries = tuple(e for e in entries if due or e.cadence != "training_day")
@@ -140,7 +142,9 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
             except Exception as error:
                 record |= {"status": "failed", "error": without_secrets(one_line(error), secrets)}
                 ctx.alarms.append(of_failure(job.name, error))
-                if isinstance(error, UserError) or job.cadence != "training_day":
+                # A group that only trains has nothing to go on with: its process fails, and its scheduler knows.
+                only_trains = all(later.cadence == "training_day" for later in plan.entries[number:])
+                if isinstance(error, UserError) or job.cadence != "training_day" or only_trains:
                     raise
                 fallback = _fallback(spark, run)
                 if fallback is None:

@@ -30,7 +30,7 @@ check_prerequisites() {
 check_prerequisites
 [ "${1:-}" = --check ] && { say "prerequisites: all there"; exit 0; }
 
-want=$(cat requirements/*.lock "$0" | sha256sum | cut -c1-16)
+want=$(cat requirements/{bundled_models,dev,horovod,jobs,uv}.lock "$0" | sha256sum | cut -c1-16)
 stamp=.venv/.reasonrec-$want
 [ -e "$stamp" ] && exit 0
 exec 9>"${TMPDIR:-/tmp}/reasonrec-setup-$(id -u).lock"; flock 9   # two set-ups at once would build Horovod twice

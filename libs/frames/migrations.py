@@ -21,8 +21,20 @@ def added(column: str, type: str, value: object = None) -> Migration:
     return lambda rows: rows.withColumn(column, F.lit(value).cast(type))
 
 
+def job_runs_with_cost(rows: DataFrame) -> DataFrame:
+    """What a job read, wrote and used; unknown of the jobs that ran before."""
+    for column, type in (
+        ("bytes_read", "bigint"),
+        ("bytes_written", "bigint"),
+        ("cpu_seconds", "double"),
+        ("peak_memory_bytes", "bigint"),
+    ):
+        rows = added(column, type)(rows)
+    return rows
+
+
 # (table, version it comes from) -> what gives the next version's columns.
-MIGRATIONS: dict[tuple[str, int], Migration] = {}
+MIGRATIONS: dict[tuple[str, int], Migration] = {("quality.job_runs", 1): job_runs_with_cost}
 
 
 def migrated(rows: DataFrame, table: Table, found: int) -> DataFrame:

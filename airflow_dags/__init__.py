@@ -1,0 +1,1 @@
+"""When jobs run. What they are, read and write is in jobs/catalog.py."""

@@ -1,0 +1,216 @@
+"""Turns groups of the catalog into a DAG: one spark-submit each, edges from what their jobs read and write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_dags.alarms import task_failed
+from jobs.catalog import GROUPS, Entry, select
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CLASSES = ("small", "large", "ranks")
+TRAINING_POOL = "gpu_training"
+# Exit statuses that a second try cannot change, and what they ask for (jobs/run.py).
+FINAL = {2: "something to mend", 3: "a gate failed and nothing was published"}
+
+
+class GroupOperator(SparkSubmitOperator):
+    """One group of jobs in one Spark application; not tried again when the job itself says that it would not help.
+
+    In client mode spark-submit ends with the job's own exit status; in cluster mode it does not, and all is retried.
+    """
+
+    def execute(self, context: Any) -> None:
+        # Arguments that were rendered to nothing are options not taken.
+        self.application_args = [argument for argument in self.application_args or [] if argument]
+        self._hook = self._get_hook()
+        try:
+            with contextlib.chdir(CHECKOUT):  # conf's relative paths start there
+                super().execute(context)
+        except AirflowException as error:
+            process = self._hook._submit_sp
+            status = process.returncode if process else None
+            if status in FINAL:
+                raise AirflowFailException(f"exit status {status}, {FINAL[status]}: {_last_word(error)}") from error
+            raise
+
+
+def _last_word(error: Exception) -> str:
+    """The job's own line about what is wrong, among the log's last lines."""
+    lines = [line.strip() for line in str(error).splitlines() if "reasonrec: " in line]
+    return lines[-1] if lines else "see the log"
+
+
+def conf_root() -> Path:
+    return Path(os.environ.get("REASONREC_CONF", CHECKOUT / "conf"))
+
+
+def shops() -> list[str]:
+    """The shops of conf/shops; REASONREC_SHOPS=a,b limits them."""
+    wanted = {name for name in os.environ.get("REASONREC_SHOPS", "").split(",") if name}
+    found = sorted(path.stem for path in (conf_root() / "shops").glob("*.yaml"))
+    return [shop for shop in found if not wanted or shop in wanted]
+
+
+def nightly_groups() -> list[str]:
+    """Groups that `reasonrec run daily` runs, in its order."""
+    nightly = set(select("daily"))
+    return [name for name, jobs in GROUPS.items() if nightly.issuperset(jobs)]
+
+
+def edges(groups: list[str]) -> list[tuple[str, str]]:
+    """(earlier group, later group) wherever a job of the later reads what a job of the earlier writes."""
+    written = {group: {table for job in GROUPS[group] for table in job.writes} for group in groups}
+    read = {group: {table for job in GROUPS[group] for table in job.reads} for group in groups}
+    return [(early, late) for i, early in enumerate(groups) for late in groups[i + 1 :] if written[early] & read[late]]
+
+
+def shop_dag(name: str, shop: str, groups: list[str], cron: str, about: str) -> DAG:
+    """A DAG of one shop: `groups` in the order of the catalog, at `cron` in the shop's time zone.
+
+    Where the DAG publishes, a training that fails for good does not hold up what comes after it: the processes fall
+    back to the models there are and mark the release stale.
+    """
+    zone = _read(conf_root() / "shops" / f"{shop}.yaml").get("timezone", "UTC")
+    settings = submit_settings()
+    with DAG(
+        dag_id=f"{name}_{shop}",
+        schedule=CronDataIntervalTimetable(cron, timezone=zone),
+        start_date=datetime(1990, 1, 1, tzinfo=ZoneInfo(zone)),  # before any shop's history: backfills may go there
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=True,
+        doc_md=about,
+        tags=["reasonrec", shop],
+        params={
+            "start": Param(None, type=["null", "string"], format="date", description="First day of one long window"),
+            "train": Param(False, type="boolean", description="Train even in a backfill, or again"),
+        },
+        default_args={
+            "owner": "reasonrec",
+            "retries": settings["retries"],
+            "retry_delay": timedelta(minutes=settings["retry_minutes"]),
+            "retry_exponential_backoff": 2,
+            "max_retry_delay": timedelta(minutes=settings["max_retry_minutes"]),
+            "on_failure_callback": task_failed,
+        },
+    ) as dag:
+        tasks = {group: _task(group, shop, settings) for group in groups}
+        publishes = any(_published(group) for group in groups)
+        after = {
+            group: _settled(tasks[group]) if publishes and _only_trains(group) else tasks[group] for group in groups
+        }
+        for early, late in edges(groups):
+            after[early] >> tasks[late]
+    return dag
+
+
+def submit_settings() -> dict[str, Any]:
+    """conf/airflow/base.yaml, with that of REASONREC_ENV over it."""
+    folder = conf_root() / "airflow"
+    own = folder / f"{os.environ.get('REASONREC_ENV', 'dev')}.yaml"
+    return _over(_read(folder / "base.yaml"), _read(own) if own.is_file() else {})
+
+
+def compute_class(jobs: tuple[Entry, ...]) -> str:
+    """The largest class among the jobs."""
+    return max((job.compute for job in jobs), key=CLASSES.index)
+
+
+def _task(group: str, shop: str, settings: dict[str, Any]) -> GroupOperator:
+    jobs = GROUPS[group]
+    size = compute_class(jobs)
+    submit = _over(settings["submit"]["every"], settings["submit"][size])
+    return GroupOperator(
+        task_id=group,
+        name=f"reasonrec {group} {shop}",
+        application=str(CHECKOUT / "jobs" / "run.py"),
+        application_args=[
+            group,
+            f"--shop={shop}",
+            "--start={{ params.start or data_interval_start | ts }}",
+            "--end={{ data_interval_end | ts }}",
+            f"--env={os.environ.get('REASONREC_ENV', 'dev')}",
+            f"--conf={conf_root()}",
+            "{{ '--train' if params.train else '' }}",
+        ],
+        execution_timeout=timedelta(minutes=settings["timeout_minutes"][size]),
+        # A shop's tasks run one at a time, whichever DAG they are of: two never write one window at once.
+        pool=TRAINING_POOL if size == "ranks" else f"shop_{shop}",
+        outlets=[Asset(name=f"{shop}/{table}", uri=f"x-reasonrec://{shop}/{table}") for table in _published(group)],
+        doc_md=task_doc(jobs),
+        **_filled(submit),
+    )
+
+
+def _settled(task: GroupOperator) -> EmptyOperator:
+    """Done when the task is, whatever became of it; what else its followers need, they still need."""
+    settled = EmptyOperator(
+        task_id=f"{task.task_id}_settled",
+        trigger_rule=TriggerRule.ALL_DONE,
+        execution_timeout=timedelta(minutes=1),
+        doc_md=f"Lets the night go on with the models there are when `{task.task_id}` has failed for good.",
+    )
+    task >> settled
+    return settled
+
+
+def _only_trains(group: str) -> bool:
+    return all(job.cadence == "training_day" for job in GROUPS[group])
+
+
+def _published(group: str) -> list[str]:
+    """Tables that readers see anew once the group is done: results it reads or writes, if it writes releases."""
+    jobs = GROUPS[group]
+    if not any("results.releases" in job.writes for job in jobs):
+        return []
+    tables = {table for job in jobs for table in (*job.reads, *job.writes)}
+    return sorted(table for table in tables if table.startswith("results."))
+
+
+def task_doc(jobs: tuple[Entry, ...]) -> str:
+    """What each job of a group reads and writes, in Markdown; a list, for the UI shows it in a narrow window."""
+    return "\n\n".join(
+        f"`{job.name}` ({job.cadence}): {job.about}\n"
+        f"- reads {', '.join(job.reads) or 'no table'}\n"
+        f"- writes {', '.join(job.writes) or 'no table'}"
+        for job in jobs
+    )
+
+
+def _filled(value: Any) -> Any:
+    """Strings with {checkout}, {cache} and {jars} filled in."""
+    if isinstance(value, dict):
+        return {key: _filled(each) for key, each in value.items()}
+    if not isinstance(value, str):
+        return value
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reasonrec"
+    jars = ":".join(str(jar) for jar in sorted((cache / "jars").glob("*.jar")))
+    for name, found in {"checkout": str(CHECKOUT), "cache": str(cache), "jars": jars}.items():
+        value = value.replace(f"{{{name}}}", found)
+    return value
+
+
+def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`own` over `base`, key by key at every depth; null takes a key away."""
+    merged = {**base}
+    for key, value in own.items():
+        merged[key] = (
+            _over(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
+        )
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}

@@ -1,0 +1,132 @@
+"""`make airflow-demo`: the daily DAG runs for real, through spark-submit, into a warehouse of its own, and publishes.
+
+The shop's first load is one window, as the DAG's parameter `start` asks for. It is compared with the same window in one
+process: the tables' checksums must agree, and what starting a JVM for each task costs is the ratio of CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import sqlite3
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from libs.ask import ask
+from libs.conf import load
+from libs.process_tree import Measured, measure
+from libs.spark.checksum import checksums, compare
+from libs.spark.session import build_session
+from tests import tiny_shop
+
+ROOT = Path(__file__).resolve().parents[1]
+AIRFLOW = str(ROOT / "airflow_dags" / "airflow.sh")
+LISTS = """
+SELECT substr(user_id, 1, 8) AS user, rank, title, sentence FROM recommendations_with_reasons
+WHERE shop = ? AND language = 'en' AND rank <= 2 ORDER BY user_id, rank LIMIT 6"""
+
+
+@dataclass(frozen=True)
+class Night:
+    """What runs: a shop of a conf, in an environment, for the window [start, end)."""
+
+    shop: str
+    conf: Path
+    env: str
+    start: str
+    end: str
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(allow_abbrev=False)
+    options.add_argument("--shop", choices=["music_store", "tiny"], default="music_store")
+    options.add_argument("--compare", action=argparse.BooleanOptionalAction, default=True)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="reasonrec-airflow-") as made:
+        folder = Path(made)
+        if chosen.shop == "tiny":
+            night = Night(tiny_shop.NAME, tiny_shop.write(folder), "test", "1998-01-01", "2014-01-06")
+            (night.conf / "airflow" / "test.yaml").write_text("retries: 0\n")  # a check fails at once
+        else:
+            night = Night("music_store", ROOT / "conf", "dev", "1998-01-01", "2014-06-30")
+        run(night, folder, chosen.compare)
+
+
+def run(night: Night, folder: Path, compared: bool) -> None:
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "PYTHONPATH": str(ROOT),
+        "REASONREC_CONF": str(night.conf),
+        "REASONREC_ENV": night.env,
+        "REASONREC_SHOPS": night.shop,
+        "REASONREC_WAREHOUSE": str(folder / "by_airflow"),
+        "REASONREC_KEY": secrets.token_hex(32),
+    }
+    _logged([AIRFLOW, "db", "migrate"], folder / "migrate.log", environment)
+    print(f"airflow dags test daily_recommendations_{night.shop}: log in {folder / 'dag.log'}")
+    conf = json.dumps({"start": night.start})
+    command = [AIRFLOW, "dags", "test", f"daily_recommendations_{night.shop}", night.end, "--conf", conf]
+    by_airflow = _logged(command, folder / "dag.log", environment)
+    tasks = _show(night, folder)
+
+    one_process, ratio = "not_measured", "not_measured"
+    if compared:
+        window = ["--start", night.start, "--end", night.end, "--env", night.env]
+        command = [sys.executable, str(ROOT / "jobs" / "run.py"), "daily", "--shop", night.shop, *window]
+        print(f"the same window in one process: log in {folder / 'one.log'}")
+        other = environment | {"REASONREC_WAREHOUSE": str(folder / "by_one_process")}
+        alone = _logged(command, folder / "one.log", other)
+        one_process, ratio = f"{alone.cpu_s:.0f}", f"{by_airflow.cpu_s / alone.cpu_s:.2f}"
+        _same(night, folder)
+    print(
+        f"figure: airflow_demo tasks={tasks} cpu_s={by_airflow.cpu_s:.0f} one_process_cpu_s={one_process} ratio={ratio}"
+    )
+
+
+def _logged(command: list[str], log: Path, environment: dict[str, str]) -> Measured:
+    """Runs a command with its output in a log; ends this program, showing the log's end, when it fails."""
+    with log.open("w") as out:
+        done = measure(command, stdout=out, stderr=out, env=environment, cwd=ROOT)
+    if done.status:
+        print("\n".join(log.read_text().splitlines()[-60:]), file=sys.stderr)
+        sys.exit(f"{' '.join(command)} ended with status {done.status}")
+    return done
+
+
+def _show(night: Night, folder: Path) -> int:
+    """Checks that every task succeeded and that one release is published, and shows its best rows; gives the tasks."""
+    with sqlite3.connect(folder / "airflow" / "airflow.db") as database:
+        states = dict(database.execute("SELECT task_id, state FROM task_instance"))
+    print("tasks: " + ", ".join(f"{task} {state}" for task, state in states.items()))
+    warehouse = (folder / "by_airflow").as_uri()
+    releases = ask(
+        warehouse, "SELECT release_id, users, recommendations FROM current_release WHERE shop = ?", [night.shop]
+    )
+    published = releases.fetchall()
+    if set(states.values()) != {"success"} or len(published) != 1:
+        sys.exit(f"no release was published: {published}")
+    release, users, rows = published[0]
+    print(f"release {release}: {users} users, {rows} recommendations")
+    for user, rank, title, sentence in ask(warehouse, LISTS, [night.shop]).fetchall():
+        print(f"  {user} {rank}. {title[:36]:36} {sentence}")
+    return len(states)
+
+
+def _same(night: Night, folder: Path) -> None:
+    """Ends this program when a table's checksum is not that of the one-process run."""
+    spark = build_session(load(night.conf, night.env, None).env, "reasonrec airflow demo")
+    both = [checksums(spark, (folder / name).as_uri(), night.shop) for name in ("by_airflow", "by_one_process")]
+    spark.stop()
+    differ, close = compare(*both)
+    if differ:
+        sys.exit(f"tables that differ from the one-process run: {', '.join(differ)}")
+    print(f"{len(both[0])} tables equal those of the one-process run ({len(close)} of them to 4 digits)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Groups in processes of their own: when training is due there, and what its failure does."""
+
+from datetime import date
+
+import pytest
+
+from jobs.catalog import select
+from jobs.training import als
+from jobs.walk import make_plan, walk
+from libs.window import Window
+
+WINDOW = Window(date(2020, 1, 13), date(2020, 1, 14))  # a Tuesday's lists use the models of Monday, the 13th
+
+
+def model(name, day):
+    return {
+        "model": name,
+        "version": f"{name}-{day}",
+        "purpose": "record",
+        "train_cutoff": date.fromisoformat(day),
+        "parameters": "{}",
+        "data_versions": {},
+        "code_version": "0",
+        "fitted": "{}",
+    }
+
+
+@pytest.fixture
+def older_models(warehouse):
+    warehouse.seed("training.models", [model("two_tower", "2020-01-06"), model("fusion", "2020-01-06")])
+    return warehouse
+
+
+def test_a_training_group_finds_the_models_that_came_first(spark, older_models):
+    def due():
+        return [job.name for job in make_plan(spark, older_models.conf, "training", WINDOW, train=False).entries]
+
+    assert due() == [job.name for job in select("training")]
+    older_models.seed("training.models", [model("two_tower", "2020-01-13")])  # fitted, and no weights yet
+    assert due() == []
+    assert make_plan(spark, older_models.conf, "training", WINDOW, train=True).entries == select("training")
+
+
+def test_a_training_group_that_fails_ends_its_process_and_the_next_group_uses_older_models(
+    spark, older_models, monkeypatch
+):
+    monkeypatch.setattr(als, "run", lambda ctx: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        walk(spark, make_plan(spark, older_models.conf, "training", WINDOW, train=False), {})
+    assert older_models.rows("quality.job_runs", "job", "status") == [("training.als", "failed")]
+
+    after = make_plan(spark, older_models.conf, "candidates", WINDOW, train=False).run
+    assert (after.train_cutoff, after.stale, after.folds) == (date(2020, 1, 6), True, ())
