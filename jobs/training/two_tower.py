@@ -21,7 +21,6 @@ from pyspark.sql import functions as F
 
 from libs import secrets
 from libs.frames.candidates import vocabularies
-from libs.frames.history import taking_kinds
 from libs.frames.models import model_row, version_of
 from libs.frames.two_tower_catalogue import catalogues
 from libs.job import JobContext, UserError
@@ -55,9 +54,9 @@ def run(ctx: JobContext) -> None:
     fits = (*ctx.run.folds, ctx.run.train_cutoff)
     examples = ctx.read_cutoffs("training.two_tower_examples", fits)
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", fits))
-    taken = ctx.read("silver.events").where(F.col("kind").isin(taking_kinds(ctx.shop.action)))
     horizon = ctx.shop.evaluation.horizon_days
-    sides = catalogues(ctx.read_cutoffs("features.product_profile", fits), examples, taken, products, horizon)
+    profiles, days = ctx.read_cutoffs("features.product_profile", fits), ctx.read("features.product_days")
+    sides = catalogues(profiles, examples, days, products, horizon)
     specs = [
         spec_of(ctx, params, cutoff, sides[cutoff], products[cutoff], examples) for cutoff in fits if cutoff in sides
     ]
