@@ -47,10 +47,12 @@ class Traces:
 def traces_of(users: DataFrame, found: list[DataFrame]) -> Traces:
     """Traces of users (user_id) whose rows are `found` (as_traces)."""
     rows = reduce(DataFrame.union, found).distinct().persist()
-    names = ("row_id", "order_id", "product_id")
-    only = [rows.where(F.col(name).isNotNull()).select(name).distinct().persist() for name in names]
+    row_id, order_id, product_id = (
+        rows.where(F.col(name).isNotNull()).select(name).distinct().persist()
+        for name in ("row_id", "order_id", "product_id")
+    )
     day = rows.where(F.col("day") != TIMELESS).agg(F.min("day").alias("day")).first()
-    return Traces(users, *only, day["day"] if day else None)
+    return Traces(users, row_id, order_id, product_id, day["day"] if day else None)
 
 
 def read_ids(file: str) -> list[str]:
