@@ -10,7 +10,6 @@ again. In the end no table has a history any more.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -70,15 +69,15 @@ def find(ctx: JobContext, ids: list[str]) -> Traces:
     for name in [*(f"silver.{name}" for name, kind in CONTRACT.items() if kind.users), "silver.events"]:
         if ctx.version(name) is not None:
             found.append(erasure.as_traces(ctx.read(name).join(F.broadcast(users), "user_id", "left_semi")))
-    rows = reduce(DataFrame.union, found).distinct().persist()
-    ctx.log.info("%d users stand in %d rows as delivered", len(ids), rows.select("row_id").distinct().count())
-    return Traces(users, rows)
+    traces = erasure.traces_of(users, found)
+    ctx.log.info("%d users stand in %d rows as delivered", len(ids), traces.row_id.count())
+    return traces
 
 
 def drop_models(ctx: JobContext, traces: Traces) -> None:
     """Drops the models fitted on a day of the users: from MLflow, then the record, then the weights."""
-    first, models = erasure.first_day(traces), ctx.read("training.models")
-    saw = models.where(F.col("train_cutoff") > F.lit(first)).select("version").persist()
+    models = ctx.read("training.models")
+    saw = models.where(F.col("train_cutoff") > F.lit(traces.first_day)).select("version").persist()
     gone = [row["version"] for row in saw.collect()]
     mirror = tracking_uri(ctx.run.conf.env)
     if gone and mirror:

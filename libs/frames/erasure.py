@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 from pathlib import Path
 
@@ -29,19 +30,29 @@ PSEUDONYMS = ("user_id", "friend_id")
 
 @dataclass(frozen=True)
 class Traces:
-    """What leads to everything that came from the users.
+    """What leads to everything that came from the users: distinct values, kept at hand for many joins.
 
     Attributes:
-        users: user_id, their pseudonyms.
-        rows: row_id, order_id, product_id, day of each row of theirs, bronze's own values.
+        user_id: their pseudonyms. row_id, order_id, product_id: of rows of theirs, bronze's own values.
+        first_day: the first business day on which something of theirs became known; None when there is none.
     """
 
-    users: DataFrame
-    rows: DataFrame
+    user_id: DataFrame
+    row_id: DataFrame
+    order_id: DataFrame
+    product_id: DataFrame
+    first_day: date | None
 
-    def only(self, column: str) -> DataFrame:
-        """One column's distinct values."""
-        return self.rows.where(F.col(column).isNotNull()).select(column).distinct()
+
+def traces_of(users: DataFrame, found: list[DataFrame]) -> Traces:
+    """Traces of users (user_id) whose rows are `found` (as_traces)."""
+    rows = reduce(DataFrame.union, found).distinct().persist()
+    row_id, order_id, product_id = (
+        rows.where(F.col(name).isNotNull()).select(name).distinct().persist()
+        for name in ("row_id", "order_id", "product_id")
+    )
+    day = rows.where(F.col("day") != TIMELESS).agg(F.min("day").alias("day")).first()
+    return Traces(users, row_id, order_id, product_id, day["day"] if day else None)
 
 
 def read_ids(file: str) -> list[str]:
@@ -100,21 +111,15 @@ def as_traces(rows: DataFrame) -> DataFrame:
     return rows.select(*text, "day")
 
 
-def first_day(traces: Traces) -> object | None:
-    """The first business day on which something of the users became known; None when there is none."""
-    row = traces.rows.where(F.col("day") != TIMELESS).agg(F.min("day").alias("day")).first()
-    return row["day"] if row else None
-
-
 def doomed(table: Table, traces: Traces) -> list[tuple[DataFrame, str]]:
     """(values, column): the rows of a table that have one of the values in the column go."""
     columns, found = set(table.column_names), []
     if table.layer != "bronze":
-        found += [(traces.users.toDF(column), column) for column in PSEUDONYMS if column in columns]
+        found += [(traces.user_id.toDF(column), column) for column in PSEUDONYMS if column in columns]
     if "row_id" in columns:
-        found.append((traces.only("row_id"), "row_id"))
+        found.append((traces.row_id, "row_id"))
     if "order_id" in columns and not columns & set(PSEUDONYMS):
-        found.append((traces.only("order_id"), "order_id"))
+        found.append((traces.order_id, "order_id"))
     return found
 
 
@@ -129,11 +134,11 @@ def unsayable(evidence: DataFrame, traces: Traces, k: int) -> DataFrame:
     A fact about k people of a product that the users took may have counted them: it goes, whether it did or not.
     """
     reviews = evidence.withColumn("row_id", F.explode(F.split(F.col("source_keys")["reviews"], ",")))
-    citing = reviews.join(F.broadcast(traces.only("row_id")), "row_id", "left_semi")
+    citing = reviews.join(F.broadcast(traces.row_id), "row_id", "left_semi")
     of_others = [type for type, spec in EVIDENCE_TYPES.items() if spec.people]
-    few = F.col("type").isin(of_others) & (F.col("support") - traces.users.count() < k)
-    thin = evidence.where(few).join(F.broadcast(traces.only("product_id")), "product_id", "left_semi")
-    own = evidence.join(F.broadcast(traces.users), "user_id", "left_semi")
+    few = F.col("type").isin(of_others) & (F.col("support") - traces.user_id.count() < k)
+    thin = evidence.where(few).join(F.broadcast(traces.product_id), "product_id", "left_semi")
+    own = evidence.join(F.broadcast(traces.user_id), "user_id", "left_semi")
     return reduce(DataFrame.union, [f.select("release_id", "evidence_id") for f in (citing, thin, own)]).distinct()
 
 
@@ -141,14 +146,14 @@ def citing(sentences: DataFrame, gone: DataFrame, traces: Traces) -> DataFrame:
     """release_id, user_id, product_id of other users' rows whose sentence cites a fact that is gone."""
     cited = sentences.withColumn("evidence_id", F.explode("evidence_ids"))
     cited = cited.join(F.broadcast(gone), ["release_id", "evidence_id"], "left_semi")
-    others = cited.join(F.broadcast(traces.users), "user_id", "left_anti")
+    others = cited.join(F.broadcast(traces.user_id), "user_id", "left_anti")
     return others.select("release_id", "user_id", "product_id").distinct()
 
 
 def without_reviews(profiles: DataFrame, traces: Traces) -> DataFrame:
     """Profiles of products whose aspects name a review of the users, without those reviews' ids."""
     ids = profiles.select("shop", "cutoff", "product_id", F.explode(F.flatten("aspects.review_ids")).alias("row_id"))
-    named = ids.join(F.broadcast(traces.only("row_id")), "row_id", "left_semi")
+    named = ids.join(F.broadcast(traces.row_id), "row_id", "left_semi")
     gone = named.groupBy("shop", "cutoff", "product_id").agg(F.collect_set("row_id").alias("gone"))
     kept = F.transform(
         "aspects", lambda a: a.withField("review_ids", F.array_except(a["review_ids"], F.coalesce("gone", F.array())))

@@ -36,11 +36,13 @@ def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
     _table(spark, warehouse, table).optimize().executeCompaction()
 
 
-def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int = SAFE_HOURS) -> None:
+def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int = SAFE_HOURS, logged: bool = True) -> None:
     """Deletes files that no version of the last `hours` needs, those of writers that died among them."""
     # Spark lists folders with 10,000 tasks unless told otherwise: half a minute for a table of ten files.
     slots = spark.sparkContext.defaultParallelism * 4
     settings = {"spark.sql.sources.parallelPartitionDiscovery.parallelism": str(slots)}
+    if not logged:
+        settings["spark.databricks.delta.vacuum.logging.enabled"] = "false"
     if hours < SAFE_HOURS:
         settings["spark.databricks.delta.retentionDurationCheck.enabled"] = "false"
     with _settings(spark, settings):
@@ -59,13 +61,12 @@ def delete_matching(
 
     A join, not a condition: the history then holds the columns' names and no value.
     """
-    wanted = rows.select(F.lit(shop).alias("shop"), *columns).distinct().persist()
+    wanted = rows.select(F.lit(shop).alias("shop"), *columns)
     found: int = delta.read(spark, warehouse, table).join(F.broadcast(wanted), ["shop", *columns], "left_semi").count()
     if found:
         condition = " AND ".join(f"old.{column} = new.{column}" for column in ("shop", *columns))
         merge = _table(spark, warehouse, table).alias("old").merge(wanted.alias("new"), condition)
         merge.whenMatchedDelete().execute()
-    wanted.unpersist()
     return found
 
 
@@ -93,7 +94,7 @@ def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
     Delta keeps its log for weeks; what it may drop then is dropped now: everything before a checkpoint. A reader that
     is still at an older version fails and has to ask again.
     """
-    vacuum(spark, warehouse, table, 0)
+    vacuum(spark, warehouse, table, 0, logged=False)
     path = delta.uri(warehouse, table)
     # The checkpoint's own entry stays: it must be one that names no file.
     marker = "ALTER TABLE IDENTIFIER(:path) SET TBLPROPERTIES ('reasonrec.history' = 'forgotten')"
@@ -107,7 +108,8 @@ def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
         number = status.getPath().getName()[:20]
         if number.isdigit() and int(number) < newest:
             files.delete(status.getPath(), False)
-    jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    # What the session remembers of the log lists the files that are gone.
+    jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, log.dataPath())
 
 
 def forget_all(spark: SparkSession, warehouse: str, log: Log) -> None:

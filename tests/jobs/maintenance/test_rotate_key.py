@@ -30,7 +30,8 @@ def seed(shop: Warehouse, key: str) -> None:
     edge = {"day": DAY, "event_day": DAY, "row_id": "1", "key_id": key_id(key), "user_id": ann, "friend_id": bob}
     shop.seed("silver.social_edges", [edge])
     shop.seed(
-        "silver.events", [event(ann, "lamp", "2020-01-05", row_id="e"), event(None, "lamp", "2020-01-05", row_id="g")]
+        "silver.events",
+        [event(ann, "lamp", "2020-01-05", row_id="e", basket_id="o1"), event(None, "mug", "2020-01-05")],
     )
     facts = [
         numbered("taste_brand", {"value": "X"}, {"dimension": "brand", "user_id": ann}, user_id=ann),
