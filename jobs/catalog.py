@@ -77,8 +77,17 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         writes quality.table_health
     """),
     "features": _jobs("""
+    products.product_days (large): Adds up what happened to each product, day by day.
+        reads  silver.events
+        writes features.product_days
+    products.basket_days (large): Puts the products of each basket together, day by day.
+        reads  silver.events
+        writes features.basket_days
+    products.review_aspects: Reads what each review mentions, once.
+        reads  silver.reviews
+        writes features.review_aspects
     products.product_text: Cleans each product's words.
-        reads  silver.products silver.events
+        reads  silver.products features.product_days
         writes features.product_text
     products.text_vectors: Embeds the texts that have no vector yet.
         reads  features.product_text features.text_vectors
@@ -87,10 +96,11 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         reads  silver.events
         writes features.user_history
     products.item_pairs (large): Counts which products follow which, and which come together.
-        reads  silver.events features.user_history
+        reads  features.basket_days features.user_history
         writes features.item_pairs
     products.product_profile (large): Puts together what is known of each product.
-        reads  silver.events silver.reviews silver.products features.product_text features.text_vectors
+        reads  silver.products features.product_days features.review_aspects features.product_text
+               features.text_vectors features.user_history
         writes features.product_profile
     users.user_rfm (large): Recency, frequency, money, rhythm and rating habits.
         reads  silver.events features.product_profile
@@ -116,18 +126,19 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         reads  features.user_history features.user_profile training.vocabulary
         writes training.two_tower_examples
     training.two_tower (training_day, ranks): Fits the two-tower network by Horovod, fed by petastorm.
-        reads  silver.events training.two_tower_examples training.vocabulary features.product_profile
+        reads  features.product_days training.two_tower_examples training.vocabulary features.product_profile
         writes training.models
     """),
     "candidates": _jobs("""
     candidates.popular: What most users took lately.
-        reads  silver.events features.user_history
+        reads  silver.events features.product_days features.user_history
         writes candidates.popular
     candidates.popular_in_category: What most users took lately in the categories a user likes.
-        reads  silver.events features.user_history features.product_profile features.user_taste
+        reads  silver.events features.product_days features.user_history features.product_profile
+               features.user_taste
         writes candidates.popular_in_category
     candidates.repeat: What a user comes back to.
-        reads  silver.events features.user_history
+        reads  silver.events features.product_days features.user_history
         writes candidates.repeat
     candidates.bought_together (large): What comes together with what a user has.
         reads  silver.events features.user_history features.item_pairs

@@ -61,12 +61,17 @@ def run(
     env: EnvOption = "dev",
     train: Annotated[bool, typer.Option("--train", help="Train even in a backfill, or again.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would run, read and write; run nothing.")] = False,
+    each_day: Annotated[bool, typer.Option("--each-day", help="A run for each day, oldest first: a backfill.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="JOB.KEY=VALUE", help="A parameter.")] = None,
     conf: ConfOption = None,
 ) -> None:
     """Runs tonight's jobs, a group of them or one, for a window of business days [start, end).
 
-    Example: reasonrec run daily --shop music_store --start 1998-01-01 --end 2014-06-30
+    Examples:
+        reasonrec run daily --shop music_store --start 1998-01-01 --end 2014-06-30
+        reasonrec run daily --shop music_store --start 2014-06-01 --end 2014-06-30 --each-day
+
+    A month is one window, with lists for its end; --each-day makes the lists of each of its days.
     """
     chosen = load(conf, env, shop, settings)
     assert chosen.shop is not None
@@ -82,13 +87,14 @@ def run(
     logs.configure(chosen.env.log_format)
     secrets = {"pseudonym_key": pseudonym_key(chosen.env)}
     spark = build_session(chosen.env, f"reasonrec {what} {shop}")
-    planned = make_plan(spark, chosen, what, window, train)
-    typer.echo(f"{what} of {shop} for {window.as_of}, release {planned.run.release_id}: {planned.why}", err=True)
-    if plan:
-        for job in planned.entries:
-            typer.echo(f"{job.name}\n  reads  {', '.join(job.reads)}\n  writes {', '.join(job.writes)}")
-        return
-    walk(spark, planned, secrets)
+    for one in window.days() if each_day else [window]:
+        planned = make_plan(spark, chosen, what, one, train)
+        typer.echo(f"{what} of {shop} for {one.as_of}, release {planned.run.release_id}: {planned.why}", err=True)
+        if plan:
+            for job in planned.entries:
+                typer.echo(f"{job.name}\n  reads  {', '.join(job.reads)}\n  writes {', '.join(job.writes)}")
+        else:
+            walk(spark, planned, secrets)
 
 
 def _day(text: str, option: str, zone: str) -> date:

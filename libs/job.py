@@ -119,6 +119,11 @@ class JobContext:
         """A table's rows as of the run's cut-offs, or those given."""
         return self.read(name).where(F.col("cutoff").isin(list(self.run.cutoffs if cutoffs is None else cutoffs)))
 
+    def read_window(self, name: str) -> DataFrame:
+        """A table's rows that became known in the run's window: a delivery's own rows, whatever lies before them."""
+        day = F.col("day")
+        return self.read(name).where((day >= self.window.start) & (day < self.window.end))
+
     def write(self, name: str, frame: DataFrame) -> None:
         """Writes the run's scope of a table (libs.tables.table.Scope); a rerun replaces the same rows."""
         found = self._allowed(name, self.entry.writes, "writes")

@@ -129,7 +129,7 @@ def _table(answer: pa.Table) -> str:
 def _csv(answer: pa.Table) -> str:
     flat = pa.table({name: _flat(answer[name]) for name in answer.column_names})
     sink = pa.BufferOutputStream()
-    pa.csv.write_csv(flat, sink)
+    pa.csv.write_csv(flat, sink, pa.csv.WriteOptions(quoting_style="needed"))
     return str(sink.getvalue().to_pybytes().decode())
 
 

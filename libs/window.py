@@ -34,6 +34,11 @@ class Window:
         """The day D that follows the window: a run knows only what was known strictly before D began."""
         return self.end
 
+    def days(self) -> list[Window]:
+        """Its business days as windows of one day, oldest first."""
+        starts = [self.start + timedelta(days=n) for n in range((self.end - self.start).days)]
+        return [Window(day, day + timedelta(days=1), self.timezone) for day in starts]
+
     @property
     def instants(self) -> tuple[datetime, datetime]:
         """The window's two ends in UTC."""

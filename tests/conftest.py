@@ -98,6 +98,12 @@ class Warehouse:
             delta.uri(self.conf.env.warehouse, found)
         )
 
+    def seed_events(self, rows: list[dict[str, object]], *sums: str) -> None:
+        """Appends rows to silver.events and runs the jobs that add them up day by day (products.product_days)."""
+        self.seed("silver.events", rows)
+        for job in sums or ("products.product_days",):
+            self.run(job, start="2019-01-01", end="2020-03-01")
+
     def read(self, name: str) -> DataFrame:
         return delta.read(self.spark, self.conf.env.warehouse, table(name))
 

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 
 from libs.frames.as_of import FIXED_POINT
 from libs.frames.candidates import popularity, ranked, users_to_serve
-from libs.frames.history import taking_kinds
 from libs.job import JobContext
 
 
@@ -26,8 +25,7 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    taken = ctx.read("silver.events").where(F.col("kind").isin(taking_kinds(ctx.shop.action)))
-    counts = popularity(taken, (ctx.as_of, *ctx.run.folds), params.half_life_days)
+    counts = popularity(ctx.read("features.product_days"), (ctx.as_of, *ctx.run.folds), params.half_life_days)
     everyone = counts.withColumns({"score": F.col("points") / FIXED_POINT, "user_id": F.lit("")}).drop("points")
     lists = ranked(everyone, params.size).drop("user_id")
     found = users_to_serve(ctx).select("cutoff", "user_id").join(F.broadcast(lists), "cutoff", "inner")

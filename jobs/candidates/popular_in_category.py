@@ -14,7 +14,6 @@ from pyspark.sql import functions as F
 
 from libs.frames.as_of import FIXED_POINT
 from libs.frames.candidates import popularity, ranked, users_to_serve
-from libs.frames.history import taking_kinds
 from libs.job import JobContext
 
 
@@ -28,8 +27,7 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params, cutoffs = ctx.params(Params), (ctx.as_of, *ctx.run.folds)
-    taken = ctx.read("silver.events").where(F.col("kind").isin(taking_kinds(ctx.shop.action)))
-    counts = popularity(taken, cutoffs, params.half_life_days)
+    counts = popularity(ctx.read("features.product_days"), cutoffs, params.half_life_days)
     best = best_of_category(counts, ctx.read_cutoffs("features.product_profile", cutoffs), params.size)
     tastes = ctx.read_cutoffs("features.user_taste", cutoffs).where(F.col("dimension") == "category")
     lists = ranked(drawn(tastes.join(users_to_serve(ctx), ["cutoff", "user_id"], "left_semi"), best), params.size)

@@ -62,8 +62,7 @@ def run(ctx: JobContext) -> None:
 def repeats(ctx: JobContext, params: Params) -> DataFrame:
     """The lists of all users to serve."""
     kinds = taking_kinds(ctx.shop.action)
-    events = ctx.read("silver.events").where(F.col("kind").isin(kinds))
-    recent = popularity(events, (ctx.as_of, *ctx.run.folds), params.recent_half_life_days)
+    recent = popularity(ctx.read("features.product_days"), (ctx.as_of, *ctx.run.folds), params.recent_half_life_days)
     shared = ctx.spark.sparkContext.broadcast(by_product(recent.toArrow()))
     lister = RepeatLister(shared, kinds, params, ctx.shop.evaluation.horizon_days)
     return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)

@@ -50,8 +50,7 @@ class Params:
 def run(ctx: JobContext) -> None:
     params, kinds = ctx.params(Params), taking_kinds(ctx.shop.action)
     history = ctx.read_cutoffs("features.user_history")
-    events = ctx.read("silver.events").where(F.col("kind").isin(kinds))
-    found = baskets(events, ctx.run.cutoffs, params.most_in_basket).persist()
+    found = baskets(ctx.read("features.basket_days"), ctx.run.cutoffs, params.most_in_basket).persist()
     shared = ctx.spark.sparkContext.broadcast(frequencies(history, found, kinds))
     count_steps = StepCounter(
         shared, kinds, params.half_life_days, params.step_decay, params.reverse, params.most_steps
@@ -66,24 +65,25 @@ def run(ctx: JobContext) -> None:
     ctx.write("features.item_pairs", pairs.withColumn("shop", F.lit(ctx.shop.name)))
 
 
-def baskets(events: DataFrame, cutoffs: Collection[date], most: int) -> DataFrame:
-    """One row a basket and cut-off: cutoff, age_days, products (distinct, the `most` of least hash)."""
-    basket = F.coalesce("basket_id", F.concat_ws("@", "user_id", F.col("event_time").cast("string")))
-    line = F.struct(F.xxhash64("product_id").alias("hash"), "product_id", "event_day", "day")
-    known = F.filter("lines", lambda e: (e["day"] < F.col("cutoff")) & (e["event_day"] < F.col("cutoff")))
-    pieces = F.array_distinct(F.transform("lines", lambda e: F.struct(e["hash"], e["product_id"])))
+def baskets(days: DataFrame, cutoffs: Collection[date], most: int) -> DataFrame:
+    """One row a basket and cut-off: cutoff, age_days, products (distinct, the `most` of least hash).
+
+    `days` are rows of features.basket_days: several where a basket's lines became known on several days.
+    """
+    known = F.filter("parts", lambda e: (e["day"] < F.col("cutoff")) & (e["event_day"] < F.col("cutoff")))
+    pieces = F.array_distinct(F.flatten(F.transform("parts", lambda e: e["products"])))
+    hashed = F.transform(pieces, lambda p: F.struct(F.xxhash64(p).alias("hash"), p.alias("product_id")))
     return (
         # Before the cut-offs multiply the rows.
-        events.where(F.coalesce("basket_id", "user_id").isNotNull())
-        .groupBy(basket.alias("basket"))
-        .agg(F.collect_set(line).alias("lines"))
+        days.groupBy("basket")
+        .agg(F.collect_list(F.struct("day", "event_day", "products")).alias("parts"))
         .withColumn("cutoff", F.explode(F.array(*[F.lit(day) for day in sorted(set(cutoffs))])))
-        .withColumn("lines", known)
-        .where(F.size("lines") > 0)
+        .withColumn("parts", known)
+        .where(F.size("parts") > 0)
         .select(
             "cutoff",
-            F.date_diff("cutoff", F.array_max(F.transform("lines", lambda e: e["event_day"]))).alias("age_days"),
-            F.transform(F.slice(F.sort_array(pieces), 1, most), lambda e: e["product_id"]).alias("products"),
+            F.date_diff("cutoff", F.array_max(F.transform("parts", lambda e: e["event_day"]))).alias("age_days"),
+            F.transform(F.slice(F.sort_array(hashed), 1, most), lambda e: e["product_id"]).alias("products"),
         )
     )
 

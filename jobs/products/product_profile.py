@@ -10,15 +10,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from libs.frames.as_of import as_of
 from libs.frames.aspects import aspects_of_products
 from libs.frames.history import taking_kinds
 from libs.frames.states import catalogue_tells, price_history, prices_known
 from libs.job import JobContext, constants
 from libs.tables import table
-from libs.text.aspects import load_lexicon
 from libs.text.encoder import encoder_id
 
 _KEY = ["cutoff", "product_id"]
@@ -42,45 +42,50 @@ class Params:
     quoted_reviews: int = 5
 
 
-def counted(events: DataFrame, cutoffs: Iterable[date], taking: Collection[str], recent_days: int) -> DataFrame:
+def counted(
+    days: DataFrame, history: DataFrame, cutoffs: Iterable[date], taking: Collection[str], recent_days: int
+) -> DataFrame:
     """Buyers, ratings and days of each product as of each cut-off.
 
-    A guest counts once a basket. Everything is first counted by product and person for all cut-offs beside each other,
-    so the rows are shuffled once, not once a cut-off.
+    A buyer is a user who owns it, or a guest's basket. Users come from their histories, guests from the daily sums.
+
+    Args:
+        days: features.product_days.
+        history: features.user_history at the cut-offs.
 
     Returns:
         cutoff, product_id, buyers, buyers_recent, ratings (bigint), stars (their sum, decimal), first_day, last_day.
     """
-    who = F.coalesce("user_id", F.concat(F.lit("basket:"), "basket_id"), F.concat(F.lit("row:"), "row_id"))
-    takes = F.col("kind").isin(*taking)
-    rated = (F.col("kind") == "review") & F.col("rating").isNotNull()
-
-    def as_known(cutoff: date):  # type: ignore[no-untyped-def]
-        known = (F.col("day") < F.lit(cutoff)) & (F.col("event_day") < F.lit(cutoff))
-        return F.struct(
-            F.lit(cutoff).alias("cutoff"),
-            F.min(F.when(known, F.col("event_day"))).alias("first_day"),
-            F.max(F.when(known, F.col("event_day"))).alias("last_day"),
-            F.max(F.when(known & takes, F.col("event_day"))).alias("taken"),
-            F.count(F.when(known & rated, 1)).alias("ratings"),
-            F.sum(F.when(known & rated, F.col("rating").cast("decimal(8,3)"))).alias("stars"),
+    since = F.date_sub("cutoff", recent_days)
+    happened, guests = F.when(F.col("events") > 0, F.col("event_day")), F.col("guests")
+    sums = (
+        as_of(days, cutoffs)
+        .groupBy(*_KEY)
+        .agg(
+            F.sum("ratings").alias("ratings"),
+            F.sum("stars").alias("stars"),
+            F.min(happened).alias("first_day"),
+            F.max(happened).alias("last_day"),
+            F.sum(guests).alias("guests"),
+            F.sum(F.when(F.col("event_day") >= since, guests).otherwise(0)).alias("guests_recent"),
         )
-
-    people = (
-        events.where(F.col("kind") != "return")
-        .groupBy("product_id", who.alias("who"))
-        .agg(F.array(*[as_known(cutoff) for cutoff in sorted(set(cutoffs))]).alias("known"))
-        .select("product_id", F.inline("known"))
-        .where(F.col("last_day").isNotNull())
     )
-    recent = F.col("taken") >= F.date_sub("cutoff", recent_days)
-    return people.groupBy(*_KEY).agg(
-        F.count("taken").alias("buyers"),
-        F.count(F.when(recent, 1)).alias("buyers_recent"),
-        F.sum("ratings").alias("ratings"),
-        F.sum("stars").alias("stars"),
-        F.min("first_day").alias("first_day"),
-        F.max("last_day").alias("last_day"),
+    lately = F.filter("events", lambda e: e["kind"].isin(*taking) & (e["event_day"] >= since))
+    lately = F.transform(lately, lambda e: e["product_id"])
+    owned = history.withColumn("lately", lately).select("cutoff", F.explode("owned").alias("product_id"), "lately")
+    owners = owned.groupBy(*_KEY).agg(
+        F.count("*").alias("owners"), F.count_if(F.array_contains("lately", F.col("product_id"))).alias("owners_recent")
+    )
+    zero = F.lit(0).cast("bigint")
+
+    def together(users: str, others: str) -> Column:
+        return F.coalesce(users, zero) + F.coalesce(others, zero)
+
+    return sums.join(owners, _KEY, "full").select(
+        *_KEY,
+        together("owners", "guests").alias("buyers"),
+        together("owners_recent", "guests_recent").alias("buyers_recent"),
+        *("ratings", "stars", "first_day", "last_day"),
     )
 
 
@@ -120,25 +125,18 @@ def with_vector(products: DataFrame, vectors: DataFrame, model_id: str) -> DataF
     return products.join(own, "text_hash", "left")
 
 
-def reviews_praise(ctx: JobContext, params: Params) -> DataFrame:
-    """The aspects of each product, by the lexicons that conf has."""
-    lexicons = {path.stem: load_lexicon(path.stem, path) for path in (ctx.run.conf.root / "aspects").glob("*.yaml")}
-    reviews, language = ctx.read("silver.reviews"), ctx.shop.text_language
-    return aspects_of_products(
-        reviews, ctx.run.cutoffs, lexicons, language, params.praising_from, params.quoted_reviews
-    )
-
-
 def run(ctx: JobContext) -> None:
-    params, cutoffs, events = ctx.params(Params), ctx.run.cutoffs, ctx.read("silver.events")
+    params, cutoffs, days = ctx.params(Params), ctx.run.cutoffs, ctx.read("features.product_days")
     if "reviews" not in ctx.shop.kinds():
         ctx.log.info("no source of reviews: no ratings and no aspects")
-    history = price_history(ctx.read("silver.products"), events, catalogue_tells(ctx.shop, "price"))
-    before = prices_known(history, cutoffs, params.price_days).withColumnRenamed("price", "price_before")
-    counts = counted(events, cutoffs, taking_kinds(ctx.shop.action), params.recent_days)
+    told = price_history(ctx.read("silver.products"), days, catalogue_tells(ctx.shop, "price"))
+    before = prices_known(told, cutoffs, params.price_days).withColumnRenamed("price", "price_before")
+    history = ctx.read_cutoffs("features.user_history")
+    counts = counted(days, history, cutoffs, taking_kinds(ctx.shop.action), params.recent_days)
     found = with_counts(with_price_band(ctx.read_cutoffs("features.product_text")), counts, params.prior_ratings)
     found = with_vector(found.join(before, _KEY, "left"), ctx.read("features.text_vectors"), encoder_id())
-    found = found.join(reviews_praise(ctx, params), _KEY, "left")
+    read = ctx.read("features.review_aspects")
+    found = found.join(aspects_of_products(read, cutoffs, params.praising_from, params.quoted_reviews), _KEY, "left")
     found = found.withColumn("aspects", F.coalesce("aspects", F.array())).withColumns(
         constants(ctx, recent_days=params.recent_days)
     )

@@ -40,9 +40,9 @@ class Params:
     text_chars: int = 300
 
 
-def rows_by_cutoff(products: DataFrame, events: DataFrame, cutoffs: Iterable[date]) -> DataFrame:
+def rows_by_cutoff(products: DataFrame, days: DataFrame, cutoffs: Iterable[date]) -> DataFrame:
     """Catalogue rows as of the cut-offs, and an empty one for every product that events know."""
-    seen = events.groupBy("product_id").agg(F.min(F.greatest("day", "event_day")).alias("day"))
+    seen = days.groupBy("product_id").agg(F.min(F.greatest("day", "event_day")).alias("day"))
     told = products.select(*_KEY, "day", "event_day", "known_at", "row_id")
     rows = told.unionByName(seen.withColumn("event_day", F.col("day")), allowMissingColumns=True)
     return as_of(rows.repartition("product_id"), cutoffs)
@@ -112,11 +112,11 @@ def words(
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    products, events = ctx.read("silver.products"), ctx.read("silver.events")
+    products, days = ctx.read("silver.products"), ctx.read("features.product_days")
     if "products" not in ctx.shop.kinds():
         ctx.log.info("no source of products: titles are product ids")
-    states = last_states(rows_by_cutoff(products, events, ctx.run.cutoffs), params.titles)
-    prices = prices_known(price_history(products, events, catalogue_tells(ctx.shop, "price")), ctx.run.cutoffs)
+    states = last_states(rows_by_cutoff(products, days, ctx.run.cutoffs), params.titles)
+    prices = prices_known(price_history(products, days, catalogue_tells(ctx.shop, "price")), ctx.run.cutoffs)
     words_of = with_words(states, ctx.shop.text_language, params.text_chars)
     found = words_of.join(prices, ["cutoff", "product_id"], "left")
     ctx.write("features.product_text", found.withColumns(constants(ctx)))

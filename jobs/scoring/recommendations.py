@@ -43,8 +43,9 @@ def models_of_record(ctx: JobContext) -> dict[str, dict[str, str]]:
         UserError: there is no fused model for the day, or it is older than conf allows.
     """
     day, limit = ctx.run.train_cutoff, ctx.run.conf.env.max_model_age_days
-    rows = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day)).collect()
-    models = {row["model"]: row.asDict() for row in rows}
+    rows = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day))
+    # Of two fits of a model on one day the greater version, as libs.training.models_of_record chooses.
+    models = {row["model"]: row.asDict() for row in sorted(rows.collect(), key=lambda row: row["version"])}
     if "fusion" not in models:
         raise UserError(f"no model of {ctx.shop.name} may be used as of {ctx.as_of}: run with --train")
     if (ctx.as_of - day).days > limit:

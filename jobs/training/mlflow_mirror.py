@@ -7,6 +7,7 @@ left out with a warning: it must not stop a night.
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from urllib.parse import urlparse
 
@@ -46,6 +47,8 @@ def mirror(uri: str, shop: str, model: Row, figures: list[Row]) -> bool:
     """Writes one model as a run named by its version; False where it is there already."""
     import mlflow
     from mlflow.tracking import MlflowClient
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells each table that it makes
 
     mlflow.set_tracking_uri(uri)
     client = MlflowClient(uri)

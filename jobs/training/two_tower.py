@@ -19,8 +19,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from libs import secrets
 from libs.frames.candidates import vocabularies
-from libs.frames.history import taking_kinds
 from libs.frames.models import model_row, version_of
 from libs.frames.two_tower_catalogue import catalogues
 from libs.job import JobContext, UserError
@@ -31,6 +31,9 @@ from libs.tables import table
 from libs.training.launch import fit_and_store
 from libs.training.spec import TrainParams, TrainSpec
 from libs.training.weights import model_uri
+
+# petastorm warns of its own pyarrow calls, a hundred lines a fit.
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore::FutureWarning"}
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,9 @@ def run(ctx: JobContext) -> None:
     fits = (*ctx.run.folds, ctx.run.train_cutoff)
     examples = ctx.read_cutoffs("training.two_tower_examples", fits)
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", fits))
-    taken = ctx.read("silver.events").where(F.col("kind").isin(taking_kinds(ctx.shop.action)))
     horizon = ctx.shop.evaluation.horizon_days
-    sides = catalogues(ctx.read_cutoffs("features.product_profile", fits), examples, taken, products, horizon)
+    profiles, days = ctx.read_cutoffs("features.product_profile", fits), ctx.read("features.product_days")
+    sides = catalogues(profiles, examples, days, products, horizon)
     specs = [
         spec_of(ctx, params, cutoff, sides[cutoff], products[cutoff], examples) for cutoff in fits if cutoff in sides
     ]
@@ -115,7 +118,8 @@ def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dic
         use_gloo=True,
         use_mpi=False,
         nics={interface} if interface else None,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        # No rank needs the key.
+        env={k: v for k, v in os.environ.items() if k != secrets.VARIABLE} | _QUIET,
         verbose=0,
     )
     ours: list[dict[str, Any]] = results[0]

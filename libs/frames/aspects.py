@@ -27,30 +27,22 @@ def with_mentions(reviews: DataFrame, lexicons: Mapping[str, Lexicon], language:
     return reviews.withColumn("aspects", found("title", "body", "language"))
 
 
-def aspects_of_products(
-    reviews: DataFrame,
-    cutoffs: Iterable[date],
-    lexicons: Mapping[str, Lexicon],
-    language: str,
-    praising_from: float,
-    quoted: int,
-) -> DataFrame:
+def aspects_of_products(read: DataFrame, cutoffs: Iterable[date], praising_from: float, quoted: int) -> DataFrame:
     """One row per cut-off and product that a known review mentions an aspect of.
 
-    Each review is read once, however many cut-offs know it.
+    Args:
+        read: rows of features.review_aspects.
 
     Returns:
         cutoff, product_id, aspects: array of struct(aspect, praising, mentioning, review_ids), sorted by aspect;
         `review_ids` are the `quoted` first praising reviews in the order of a hash.
     """
-    read = with_mentions(reviews, lexicons, language).select(
-        "day", "event_day", "product_id", "row_id", "rating", F.explode("aspects").alias("aspect")
-    )
+    each = read.select("day", "event_day", "product_id", "row_id", "rating", F.explode("aspects").alias("aspect"))
     praising = F.coalesce(F.col("rating") >= praising_from, F.lit(False))
     place = Window.partitionBy("cutoff", "product_id", "aspect", "praising").orderBy(F.xxhash64("row_id"), "row_id")
     quoted_id = F.when(F.col("praising") & (F.col("place") <= quoted), F.struct("place", "row_id"))
     return (
-        as_of(read.withColumn("praising", praising).repartition("product_id"), cutoffs)
+        as_of(each.withColumn("praising", praising).repartition("product_id"), cutoffs)
         .withColumn("place", F.row_number().over(place))
         .groupBy("cutoff", "product_id", "aspect")
         .agg(

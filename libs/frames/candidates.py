@@ -92,13 +92,14 @@ def vocabularies(ids: DataFrame) -> dict[date, pa.Array]:
     return {day: own["product_id"].combine_chunks() for day, own in by_cutoff(rows)}
 
 
-def popularity(taken: DataFrame, cutoffs: Collection[date], half_life_days: float) -> DataFrame:
-    """cutoff, product_id, points: whole millionths, one unit for each user (guests: basket) and day, decayed by age."""
-    who = F.coalesce("user_id", "basket_id", "row_id")
-    # Each once, from the day it was first known.
-    once = taken.groupBy("product_id", who.alias("who"), "event_day").agg(F.min("day").alias("day"))
-    aged = with_age(as_of(once, cutoffs))
-    points = aged.groupBy("cutoff", "product_id").agg(F.sum(decay("age_days", half_life_days)).alias("points"))
+def popularity(days: DataFrame, cutoffs: Collection[date], half_life_days: float) -> DataFrame:
+    """cutoff, product_id, points: whole millionths, one unit for each user (guests: basket) and day, decayed by age.
+
+    `days` are rows of features.product_days.
+    """
+    aged = with_age(as_of(days.where(F.col("takers") > 0), cutoffs))
+    weight = F.col("takers") * decay("age_days", half_life_days)
+    points = aged.groupBy("cutoff", "product_id").agg(F.sum(weight).alias("points"))
     return points.where(F.col("points") > 0)  # what is too long ago has decayed to nothing
 
 

@@ -27,26 +27,21 @@ def catalogue_tells(shop: ShopConf, column: str) -> bool:
     return any(source.kind == "products" and column in source.columns for source in shop.sources.values())
 
 
-def price_history(products: DataFrame, events: DataFrame, catalogued: bool) -> DataFrame:
+def price_history(products: DataFrame, days: DataFrame, catalogued: bool) -> DataFrame:
     """Rows that each tell a product's price: product_id, price, and the columns of `told_order` with `event_day`.
 
     Args:
         products: silver.products.
-        events: silver.events.
+        days: features.product_days.
         catalogued: the shop's catalogue tells prices. Without that, the day's most frequent price of a piece sold is
-            the price (of equally frequent ones the lowest).
+            the price.
     """
-    if catalogued:
-        told = products.where(F.col("price").isNotNull())
-    else:
-        told = (
-            events.where((F.col("kind") == "purchase") & (F.col("quantity") > 0) & (F.col("amount") > 0))
-            .withColumn("each", (F.col("amount") / F.col("quantity")).cast("decimal(18,4)"))
-            .withColumn("day", F.greatest("day", "event_day"))
-            .groupBy("product_id", "day")
-            .agg(F.mode("each", True).alias("price"))
-            .withColumns({"event_day": F.col("day"), "known_at": F.col("day").cast("timestamp"), "row_id": F.lit("")})
+    told = products
+    if not catalogued:
+        told = days.withColumn("known_at", F.col("event_day").cast("timestamp")).withColumns(
+            {"day": F.greatest("day", "event_day"), "row_id": F.col("day").cast("string")}
         )
+    told = told.where(F.col("price").isNotNull())
     return told.select("product_id", "price", "day", "event_day", "known_at", "row_id")
 
 

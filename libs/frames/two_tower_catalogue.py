@@ -22,14 +22,14 @@ _VECTOR = 384
 
 
 def catalogues(
-    profiles: DataFrame, examples: DataFrame, taken: DataFrame, products: Mapping[date, pa.Array], horizon_days: int
+    profiles: DataFrame, examples: DataFrame, days: DataFrame, products: Mapping[date, pa.Array], horizon_days: int
 ) -> dict[date, Catalogue]:
     """The product side for each cut-off that has examples.
 
     Args:
         profiles: features.product_profile at the cut-offs.
         examples: training.two_tower_examples.
-        taken: silver.events by which users take products.
+        days: features.product_days.
         products: product ids by cut-off, in the order of the ids 1.. .
         horizon_days: recent demand is counted with a quarter of it as half-life: demand moves faster than tastes.
     """
@@ -38,7 +38,7 @@ def catalogues(
         .agg(F.count("*").alias("n"), F.sum("weight").alias("weight"))
         .toArrow()
     )
-    recent = popularity(taken, list(products), horizon_days / 4).toArrow()
+    recent = popularity(days, list(products), horizon_days / 4).toArrow()
     level = F.slice(F.concat(F.array("brand", "price_band"), "categories"), 1, ATTRIBUTES)
     sides = profiles.select("cutoff", "product_id", level.alias("attributes"), "vector").toArrow()
     found = {}

@@ -26,6 +26,8 @@ from great_expectations.expectations.registry import (
     list_registered_expectation_implementations,
 )
 
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # its ephemeral folders are of no interest
+
 Severity = Literal["stop", "warn"]
 _SCHEMA = "table string, check string, passed boolean, observed string, expected string, severity string"
 # SUMMARY without examples: BASIC and above may carry values of rows, COMPLETE pulls every bad key to the driver.

@@ -6,9 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+from py4j.java_gateway import JavaPackage
 from pyspark.sql import SparkSession
 
-from libs.conf import EnvConf
+from libs.conf import ConfError, EnvConf
 
 # What every environment needs; conf/<env>.yaml `spark:` adds to it and may override.
 _ALWAYS = {
@@ -30,7 +31,11 @@ def jar_cache() -> Path:
 
 
 def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
-    """The session of this process: conf's settings over ours; a running one (spark-submit's) is taken as it is."""
+    """The session of this process: conf's settings over ours; a running one (spark-submit's) is taken as it is.
+
+    Raises:
+        ConfError: a running session has no Delta.
+    """
     # Workers run this process's own Python, not the first one on PATH; a cluster names its own.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
@@ -41,5 +46,9 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
     for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
+    jvm = session.sparkContext._jvm
+    if jvm is None or isinstance(jvm.io.delta.tables.DeltaTable, JavaPackage):
+        # Under spark-submit the JVM runs before this builder: it takes jars from the command line alone.
+        raise ConfError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
     session.sparkContext.setLogLevel("ERROR")
     return session

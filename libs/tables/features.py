@@ -4,7 +4,52 @@ from __future__ import annotations
 
 from libs.tables.table import CUTOFF, SHOP, define
 
+DAILY = f"""{SHOP}
+        period | string! | month or year of `day`, the partition
+        day | date! | business day on which it became known
+        event_day | date! | business day on which it happened"""
+_BY_PERIOD = ("shop", "period")
+
 FEATURES = (
+    define(
+        "features.product_days",
+        "What happened to a product on a day, as it became known on a day: added up, it feeds profiles and sources.",
+        f"""{DAILY}
+        product_id | string! | the product
+        events | bigint! | purchases, reviews and other events; no returns
+        takers | bigint! | users who took it, and guests' baskets with it
+        guests | bigint! | guests' baskets among them
+        ratings | bigint! | reviews with stars
+        stars | decimal(18,3) | their sum; null without any
+        price | decimal(18,4) | the most frequent price of a piece sold, of equally frequent ones the lowest""",
+        "shop day event_day product_id",
+        "window",
+        partitioned_by=_BY_PERIOD,
+    ),
+    define(
+        "features.basket_days",
+        "The products of a basket, as they became known on a day; a user's step where the shop has no baskets.",
+        f"""{DAILY}
+        basket | bigint! | hash of the basket's id
+        user_id | string | pseudonym; null for guests
+        products | array<string>! | distinct products taken, sorted""",
+        "shop day event_day basket user_id",
+        "window",
+        partitioned_by=_BY_PERIOD,
+    ),
+    define(
+        "features.review_aspects",
+        "The aspects that a review mentions, read once; a review that mentions none has no row.",
+        f"""{DAILY}
+        product_id | string! | the product
+        user_id | string | pseudonym of who wrote it
+        row_id | string! | the review's row
+        rating | double | its stars
+        aspects | array<string>! | aspects mentioned, sorted""",
+        "shop day row_id",
+        "window",
+        partitioned_by=_BY_PERIOD,
+    ),
     define(
         "features.product_text",
         "A product's cleaned words as of a cut-off.",
@@ -50,7 +95,7 @@ FEATURES = (
         price | decimal(18,4) | last known price
         price_before | decimal(18,4) | price known 28 days earlier
         price_band | string | low, middle or high: thirds of the prices in its top category
-        buyers | bigint! | users who acted on it (purchase or review) so far
+        buyers | bigint! | users who own it (user_history), and guests' baskets with it
         buyers_recent | bigint! | in the last `recent_days`
         recent_days | int! | length of that period
         ratings | bigint! | reviews with stars

@@ -23,6 +23,7 @@ from libs.training.reader import ShardBatches, TrainingDataError, inspect_files,
 from libs.training.spec import TrainParams, TrainSpec
 
 logger = logging.getLogger(__name__)
+tf.get_logger().setLevel(logging.ERROR)  # each fit traces anew, and TensorFlow warns that this is slow
 
 
 class TrainingError(Exception):

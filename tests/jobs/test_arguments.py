@@ -196,6 +196,8 @@ def test_a_query_can_only_ask(here, query):
         "SELECT reflect('java.lang.System', 'exit', '1')",
         "SELECT `java_method`('java.lang.System', 'exit', '1')",
         "it's",
+        "SELECT nothing FROM results.releases",
+        "SELECT * FROM text.`outside/file`",
     ],
 )
 def test_spark_answers_questions_only_too(spark, here, monkeypatch, query):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.catalog import CATALOG, UnknownJobError, edges, entry
+from jobs.catalog import CATALOG, GROUPS, UnknownJobError, edges, entry, group_of, select
 from jobs.diagram import mermaid, tables_markdown
 from libs.tables import TABLES, table
 
@@ -43,6 +43,14 @@ def test_every_table_has_a_writer():
     written = {name for job in CATALOG for name in job.writes}
     # The walk itself tells of jobs; an operator's command pins.
     assert set(TABLES) - written == {"quality.job_runs", "quality.alarms", "results.pins"}
+
+
+def test_a_group_runs_whole_before_the_next():
+    order = [group_of(job.name) for job in CATALOG]
+    groups = sorted(set(order), key=order.index)
+    assert groups == [*GROUPS, ""]
+    assert order == sorted(order, key=groups.index)
+    assert select("daily") == tuple(job for job in CATALOG if job.cadence != "on_demand")
 
 
 def test_an_edge_points_down_the_page_and_the_release_comes_after_the_audit():

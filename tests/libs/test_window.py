@@ -22,6 +22,12 @@ def test_a_business_day_is_the_shops_own_and_has_23_hours_when_clocks_go_forward
     assert start_of(date(2011, 7, 1), "Europe/London") == datetime(2011, 6, 30, 23, tzinfo=UTC)
 
 
+def test_a_window_s_days_are_windows_that_make_it_up_oldest_first():
+    days = Window(date(2012, 2, 28), date(2012, 3, 2), "Europe/London").days()
+    assert [day.as_of.isoformat() for day in days] == ["2012-02-29", "2012-03-01", "2012-03-02"]
+    assert all(day.timezone == "Europe/London" and (day.end - day.start).days == 1 for day in days)
+
+
 @given(DAYS, st.integers(1, 60))
 def test_the_training_day_is_at_or_before_the_day_and_the_same_until_the_next_one(as_of, every):
     cutoff = train_cutoff(as_of, every)

@@ -17,7 +17,7 @@ EVENTS = [
 def test_everybody_gets_the_decayed_best_sellers_ties_by_product(warehouse):
     warehouse.params["candidates.popular"] = {"half_life_days": 7.0, "size": 3}
     warehouse.seed("features.user_history", USERS)
-    warehouse.seed("silver.events", EVENTS)
+    warehouse.seed_events(EVENTS)
     found = lists(warehouse, "popular")
     # a: .5 + .25; b, c, d: .5 each.
     expected = [(1, "a", 0.75, 1.0), (2, "b", 0.5, 0.5 / 0.75), (3, "c", 0.5, 0.5 / 0.75)]
@@ -28,7 +28,7 @@ def test_everybody_gets_the_decayed_best_sellers_ties_by_product(warehouse):
 def test_the_day_itself_and_what_is_known_later_count_for_nothing(warehouse):
     warehouse.seed("features.user_history", USERS)
     later = [event("w", "z", "2020-02-01"), event("w", "z", "2020-01-20", row_id="late") | {"day": CUTOFF}]
-    warehouse.seed("silver.events", EVENTS + later)
+    warehouse.seed_events(EVENTS + later)
     assert {row[2] for row in lists(warehouse, "popular")} == {"a", "b", "c", "d"}
 
 
@@ -43,7 +43,7 @@ def test_categories_are_drawn_by_taste_and_products_by_count(warehouse):
     ])  # fmt: skip
     warehouse.params["candidates.popular_in_category"] = {"half_life_days": 7.0}
     warehouse.seed("features.user_history", USERS)
-    warehouse.seed("silver.events", EVENTS)
+    warehouse.seed_events(EVENTS)
     warehouse.seed("features.user_taste", [
         taste("u", "Pop", 0.75), taste("u", "Pop > Indie", 0.5), taste("u", "Jazz", 0.25),
         {**taste("v", "Pop", 1.0), "dimension": "brand"}, taste("gone", "Pop", 1.0),

@@ -33,7 +33,7 @@ def test_lists_hold_own_products_each_carried_by_itself(warehouse):
     # Popularity: a has 2 buyers a day ago, b 1, so a comes first for u; ties by name for v (c and d, never sold else).
     warehouse.params["candidates.repeat"] = {"popularity_power": 1.0}
     warehouse.seed("features.user_history", [history("u", ("2020-01-31", "b a")), history("v", ("2020-01-30", "d c"))])
-    warehouse.seed("silver.events", [event("u", "a", "2020-01-31"), event("w", "a", "2020-01-31"),
+    warehouse.seed_events([event("u", "a", "2020-01-31"), event("w", "a", "2020-01-31"),
                                      event("u", "b", "2020-01-31"), event("v", "d", "2020-01-30"),
                                      event("v", "c", "2020-01-30")])  # fmt: skip
     found = lists(warehouse, "repeat")
@@ -45,5 +45,5 @@ def test_lists_hold_own_products_each_carried_by_itself(warehouse):
 def test_a_shop_where_nothing_comes_back_has_no_such_lists(make_warehouse):
     warehouse = make_warehouse(repurchasable=False)
     warehouse.seed("features.user_history", [history("u", ("2020-01-31", "a"))])
-    warehouse.seed("silver.events", [event("u", "a", "2020-01-31")])
+    warehouse.seed_events([event("u", "a", "2020-01-31")])
     assert lists(warehouse, "repeat") == []

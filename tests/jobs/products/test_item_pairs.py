@@ -46,7 +46,7 @@ COLUMNS = ("kind", "anchor", "product_id", "weight", "support", "people", "lift"
 
 def pairs(warehouse, histories=HISTORIES, events=EVENTS, **context):
     warehouse.seed("features.user_history", histories)
-    warehouse.seed("silver.events", events)
+    warehouse.seed_events(events, "products.basket_days")
     warehouse.run("products.item_pairs", **context)
     return {row[:3]: row[3:] for row in warehouse.rows("features.item_pairs", *COLUMNS)}
 

@@ -22,19 +22,19 @@ def review(user: str, product: str, day: str, rating: float, body: str) -> dict[
 
 def seed_reviews(warehouse, rows):
     warehouse.seed("silver.reviews", [{k: v for k, v in row.items() if k != "kind"} for row in rows])
-    warehouse.seed("silver.events", rows)
+    warehouse.seed_events(rows, "products.product_days", "products.review_aspects")
 
 
 def profiles(warehouse, *cutoffs):
-    warehouse.run("products.product_profile", cutoffs=cutoffs or ("2020-02-01",))
+    for job in ("users.user_history", "products.product_profile"):
+        warehouse.run(job, cutoffs=cutoffs or ("2020-02-01",))
     rows = warehouse.read("features.product_profile").where(f"shop = '{warehouse.shop}'").collect()
     return {(str(row["cutoff"]), row["product_id"]): row for row in rows}
 
 
 def test_buyers_are_people_guests_count_by_basket_and_returns_are_no_purchase(warehouse):
     warehouse.seed("features.product_text", [text("a"), text("unsold")])
-    warehouse.seed(
-        "silver.events",
+    warehouse.seed_events(
         [
             event("u", "a", "2019-12-01"),
             event("u", "a", "2019-12-05"),
@@ -115,7 +115,7 @@ def test_price_bands_are_thirds_within_the_top_category(warehouse):
 def test_the_price_before_is_the_one_known_28_days_earlier(warehouse):
     warehouse.seed("features.product_text", [text("a", price=Decimal("3"))])
     sold = [("2020-01-03", 5), ("2020-01-04", 4), ("2020-01-20", 3)]
-    warehouse.seed("silver.events", [event("u", "a", day, amount=Decimal(price)) for day, price in sold])
+    warehouse.seed_events([event("u", "a", day, amount=Decimal(price)) for day, price in sold])
     # 28 days before 1 February is 4 January: what was known before that day is the price of the 3rd.
     row = profiles(warehouse)["2020-02-01", "a"]
     assert (row["price"], row["price_before"]) == (3, 5)
@@ -137,7 +137,7 @@ def test_a_later_event_changes_nothing_as_of_an_earlier_cutoff_and_order_does_no
     for place, rows in ((warehouse, early), (other, [*late, *reversed(early)])):
         place.seed("features.product_text", texts)
         seed_reviews(place, [row for row in rows if row["kind"] == "review"])
-        place.seed("silver.events", [row for row in rows if row["kind"] != "review"])
+        place.seed_events([row for row in rows if row["kind"] != "review"])
     once, again = profiles(warehouse, "2020-01-10"), profiles(other, "2020-01-10", "2020-02-01")
     assert len(once) == 2
     for key, row in once.items():

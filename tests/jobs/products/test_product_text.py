@@ -96,7 +96,7 @@ def test_a_product_known_by_events_alone_has_a_row_and_the_price_it_sold_at(ware
         event("v", "a", "2020-01-03", quantity=1, amount=Decimal("3.50"), row_id="2"),
         event("w", "a", "2020-01-03", quantity=1, amount=Decimal("2.00"), row_id="3"),
     ]
-    warehouse.seed("silver.events", rows)
+    warehouse.seed_events(rows)
     row = texts(warehouse)["2020-02-01", "a"]
     assert (row["title"], row["price"]) == ("a", Decimal("3.5000"))  # 3.50 twice, 2.00 once
 
