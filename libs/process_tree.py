@@ -67,14 +67,18 @@ def _sample(peak: list[float], stop: threading.Event) -> None:
 class TreeMeter:
     """CPU time and greatest memory, from the start to `stop`, of this process's tree.
 
-    Under spark-submit the JVM is this process's parent, and counts; started from Python it is a child.
+    Under spark-submit the JVM is this process's parent, and counts; started from Python it is a child. CPU is told
+    twice, and neither tells too much: by the parents, who know of a child that ended only if they waited for it, and by
+    the processes seen every two seconds, less what each did after it was last seen. The greater one holds.
     """
 
     def __init__(self) -> None:
         own = psutil.Process()
         parent = own.parent()
         self._root = parent if parent is not None and parent.name() == "java" else own
-        self._cpu, self._peak, self._stop = self._cpu_now(), 0, threading.Event()
+        self._seen: dict[psutil.Process, float] = {}
+        self._with_ended, self._peak, self._stop = self._look(), 0, threading.Event()
+        self._before = dict(self._seen)
         self._sampler = threading.Thread(target=self._watch, daemon=True)
         self._sampler.start()
 
@@ -82,27 +86,31 @@ class TreeMeter:
         """(seconds of user and system time, bytes of proportional set size at their greatest, sampled every 2 s)."""
         self._stop.set()
         self._sampler.join()
-        return max(0.0, self._cpu_now() - self._cpu), self._peak
+        by_parents = self._look() - self._with_ended
+        by_sight = sum(cpu - self._before.get(process, 0.0) for process, cpu in self._seen.items())
+        return max(by_parents, by_sight), self._peak
 
     def _watch(self) -> None:
         while True:
             self._peak = max(self._peak, _pss(self._tree()))
-            if self._stop.is_set():
+            if self._stop.wait(2):
+                self._peak = max(self._peak, _pss(self._tree()))
                 return
-            self._stop.wait(2)
+            self._look()
 
     def _tree(self) -> list[psutil.Process]:
         return [self._root, *self._root.children(recursive=True)]
 
-    def _cpu_now(self) -> float:
-        """Of those that live, with the time of children that ended before."""
+    def _look(self) -> float:
+        """Notes the CPU of those that live; gives its sum with the time of children that ended before."""
         total = 0.0
         for process in self._tree():
             try:
                 times = process.cpu_times()
             except psutil.Error:
                 continue
-            total += times.user + times.system + times.children_user + times.children_system
+            self._seen[process] = times.user + times.system
+            total += self._seen[process] + times.children_user + times.children_system
         return total
 
 

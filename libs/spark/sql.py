@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pyspark.errors import ParseException
+from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 
 from libs.ask import AskError
 from libs.spark import delta
 from libs.tables import TABLES, VIEWS
 
+_FILES = "spark.sql.runSQLOnFiles"  # FROM csv.`path`
+
 
 def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
     """Answers one SELECT in Spark SQL; registers the tables and views that the text names.
 
     Raises:
-        AskError: it is another statement, or calls Java.
+        AskError: it is another statement, reads a file, calls Java, or cannot be read.
     """
     try:
         # As a subquery only a SELECT can be read. It is parsed so, not run so.
@@ -27,9 +29,16 @@ def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
         raise AskError(f"not a question, only SELECT is answered here: {told[0]}") from None
     if re.search(r"\b(reflect|try_reflect|java_method)\b", sql, re.IGNORECASE):
         raise AskError("a question may not call Java: reflect and java_method are not answered here")
-    named = [name for name in (*TABLES, *VIEWS) if re.search(rf"(?<![\w.]){re.escape(name)}\b", sql)]
-    register(spark, warehouse, named)
-    return spark.sql(sql)
+    register(
+        spark, warehouse, [name for name in (*TABLES, *VIEWS) if re.search(rf"(?<![\w.]){re.escape(name)}\b", sql)]
+    )
+    try:
+        spark.conf.set(_FILES, "false")
+        return spark.sql(sql)
+    except AnalysisException as error:
+        raise AskError(str(error).strip().splitlines()[0]) from None
+    finally:
+        spark.conf.unset(_FILES)
 
 
 def view(spark: SparkSession, warehouse: str, name: str) -> DataFrame:

@@ -22,7 +22,8 @@ from libs.spark import delta
 from libs.spark.checksum import Checksum, checksums, compare
 from libs.tables import table
 from tests.chaos.child import Child
-from tests.end_to_end.conftest import MONDAY, PARAMS, ROOT, SAMPLE, TUESDAY, Nights, lines
+from tests.end_to_end.conftest import MONDAY, TUESDAY, Nights
+from tests.tiny_shop import PARAMS, ROOT, SAMPLE, lines
 
 WEDNESDAY, NEXT_MONDAY = "2014-01-08", "2014-01-13"
 # One passing night's window: it brings Monday in, and is for Tuesday.

@@ -118,8 +118,9 @@ def test_each_job_of_a_night_tells_what_it_used_and_the_failed_one_is_there_too(
     used = """SELECT count(*) FROM quality.job_runs
               WHERE cpu_seconds > 0 AND peak_memory_bytes > 50000000 AND bytes_read >= 0 AND bytes_written >= 0"""
     assert ask(forwards.uri, used).fetchall() == [(len(night),)]
-    read = "SELECT count(*) FROM quality.job_runs WHERE job = 'users.user_history' AND bytes_read > 1000 AND bytes_written > 1000"
-    assert ask(forwards.uri, read).fetchall() == [(2,)]
+    read = """SELECT bytes_read > 1000 AND bytes_written > 1000 FROM quality.job_runs
+              WHERE job = 'users.user_history'"""
+    assert set(ask(forwards.uri, read).fetchall()) == {(True,)}
     alarms = ask(forwards.uri, "SELECT kind, subject, message FROM quality.alarms").fetchall()
     assert alarms == []  # nothing was wrong
 
@@ -140,11 +141,8 @@ def test_the_night_was_audited_and_its_deliveries_measured(forwards):
                                   FROM quality.audits GROUP BY 1 ORDER BY 1""").fetchall()  # fmt: skip
     assert [row[0] for row in checks][:2] == [f"{MONDAY}-01", f"{TUESDAY}-01"]
     assert all(count >= 15 and failed == 0 for _, count, failed in checks)
-    days = """SELECT day, sum(value) FROM quality.table_health WHERE metric = 'rows' GROUP BY 1
-              EXCEPT SELECT day, count(*) FROM silver.reviews GROUP BY 1"""
-    assert (
-        ask(
-            forwards.uri, f"SELECT count(*), sum(sum) FROM ({days.replace('sum(value)', 'sum(value) AS sum')})"
-        ).fetchall()[0][1]
-        == 0
+    measured = ask(forwards.uri, """SELECT day, CAST(value AS BIGINT) FROM quality.table_health
+                                    WHERE metric = 'rows' AND value > 0""").fetchall()  # fmt: skip
+    assert sorted(measured) == sorted(
+        ask(forwards.uri, "SELECT day, count(*) FROM silver.reviews GROUP BY 1").fetchall()
     )

@@ -196,6 +196,8 @@ def test_a_query_can_only_ask(here, query):
         "SELECT reflect('java.lang.System', 'exit', '1')",
         "SELECT `java_method`('java.lang.System', 'exit', '1')",
         "it's",
+        "SELECT nothing FROM results.releases",
+        "SELECT * FROM text.`outside/file`",
     ],
 )
 def test_spark_answers_questions_only_too(spark, here, monkeypatch, query):
@@ -209,23 +211,17 @@ def test_an_output_is_a_new_file_outside_the_warehouse(here, capsys):
     (here / "into").symlink_to(here / "warehouse" / "results")
     before = tree(here)
     for output in (
-        *(
-            text
-            for text in NASTY
-            if text
-            not in (
-                "*",
-                "推荐",
-                "`touch pwned`",
-                "$(touch pwned)",
-                "; rm -rf .",
-                "--",
-                '"',
-                "| tee pwned",
-                "x' OR '1'='1",
-                "'; DROP TABLE results.releases; --",
-            )
-        ),
+        "",
+        "..",
+        "../../x.csv",
+        "link/../x.csv",
+        "/etc/passwd",
+        "file:///tmp/x.csv",
+        "file:x.csv",
+        "s3a://bucket/x.csv",
+        "a\x00b",
+        "a\nb",
+        "x" * 5000,
         "link",  # a link, and a folder
         "into/x.csv",
         "warehouse/results/releases/x.csv",
@@ -295,4 +291,4 @@ def test_status_check_alarms_once_where_a_release_is_missing_and_exits_3(spark, 
     told = ask((here / "warehouse").as_uri(), "SELECT kind, subject, run_id FROM quality.alarms").fetchall()
     assert len(told) == 1
     assert (told[0][0], told[0][2]) == ("late_release", "status")
-    assert date.fromisoformat(told[0][1]) >= date(2026, 1, 1)
+    assert date.fromisoformat(told[0][1]) >= date(2020, 2, 2)

@@ -1,0 +1,39 @@
+"""CPU and memory of a process tree, whatever becomes of its processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from libs.process_tree import TreeMeter
+
+BURN = "import time\nend = time.process_time() + {cpu}\nwhile time.process_time() < end: pass"
+
+
+def burn(cpu: float) -> None:
+    subprocess.run([sys.executable, "-c", BURN.format(cpu=cpu)], check=True)
+
+
+def test_the_time_of_a_child_that_ended_counts_and_that_before_the_start_does_not():
+    burn(0.3)
+    meter = TreeMeter()
+    burn(0.5)
+    cpu, peak = meter.stop()
+    assert 0.5 <= cpu < 0.8
+    assert peak > 1_000_000
+
+
+def test_a_process_that_leaves_the_tree_takes_nothing_off():
+    """Its parent is killed, so that what it used before the start comes to no process of the tree."""
+    held = BURN.format(cpu=0.6) + "\nimport os, sys\nprint(os.getpid(), flush=True)\nsys.stdin.read()"
+    parent = "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', sys.argv[1]])\ntime.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", parent, held], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline()  # it has burnt
+        meter = TreeMeter()
+        child.kill()
+        child.wait()
+        exec(BURN.format(cpu=0.4), {})
+        cpu, _ = meter.stop()
+    assert 0.4 <= cpu < 0.6
