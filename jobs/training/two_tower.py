@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -107,17 +108,22 @@ def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dic
     horovod_conf = ctx.run.conf.env.horovod
     local = ctx.spark.sparkContext.master.startswith("local")
     interface = horovod_conf.network_interface or ("lo" if local else None)
-    results = horovod.spark.run(
-        fit_and_store,
-        args=(specs, uris, horovod_conf.stall_timeout_s),
-        num_proc=horovod_conf.ranks,
-        start_timeout=horovod_conf.start_timeout_s,
-        use_gloo=True,
-        use_mpi=False,
-        nics={interface} if interface else None,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        verbose=0,
-    )
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        results = horovod.spark.run(
+            fit_and_store,
+            args=(specs, uris, horovod_conf.stall_timeout_s),
+            num_proc=horovod_conf.ranks,
+            start_timeout=horovod_conf.start_timeout_s,
+            use_gloo=True,
+            use_mpi=False,
+            nics={interface} if interface else None,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            verbose=0,
+        )
+    finally:
+        for number, handler in handlers.items():  # Horovod's would swallow every later Ctrl-C
+            signal.signal(number, handler)
     ours: list[dict[str, Any]] = results[0]
     if any(
         other["weights_sha256"] != mine["weights_sha256"]
