@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -19,7 +20,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs import secrets
 from libs.frames.candidates import vocabularies
 from libs.frames.models import model_row, version_of
 from libs.frames.two_tower_catalogue import catalogues
@@ -110,18 +110,23 @@ def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dic
     horovod_conf = ctx.run.conf.env.horovod
     local = ctx.spark.sparkContext.master.startswith("local")
     interface = horovod_conf.network_interface or ("lo" if local else None)
-    results = horovod.spark.run(
-        fit_and_store,
-        args=(specs, uris, horovod_conf.stall_timeout_s),
-        num_proc=horovod_conf.ranks,
-        start_timeout=horovod_conf.start_timeout_s,
-        use_gloo=True,
-        use_mpi=False,
-        nics={interface} if interface else None,
-        # No rank needs the key.
-        env={k: v for k, v in os.environ.items() if k != secrets.VARIABLE} | _QUIET,
-        verbose=0,
-    )
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        results = horovod.spark.run(
+            fit_and_store,
+            args=(specs, uris, horovod_conf.stall_timeout_s),
+            num_proc=horovod_conf.ranks,
+            start_timeout=horovod_conf.start_timeout_s,
+            use_gloo=True,
+            use_mpi=False,
+            nics={interface} if interface else None,
+            # Keys and tokens are among our variables: no rank needs them.
+            env={k: v for k, v in os.environ.items() if not k.startswith("REASONREC_")} | _QUIET,
+            verbose=0,
+        )
+    finally:
+        for number, handler in handlers.items():  # Horovod's would swallow every later Ctrl-C
+            signal.signal(number, handler)
     ours: list[dict[str, Any]] = results[0]
     if any(
         other["weights_sha256"] != mine["weights_sha256"]

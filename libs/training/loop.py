@@ -4,13 +4,11 @@ A task's model is a Keras model with `training_loss(batch, seed) -> scalar`. Ran
 step), so that a resumed run replays what an uninterrupted one would have done, bit for bit.
 """
 
-import faulthandler
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from libs.models.files import Arrays
 from libs.training.checkpoint import Checkpoint, fingerprint, load_latest, save_checkpoint
 from libs.training.reader import ShardBatches, TrainingDataError, inspect_files, steps_per_epoch
 from libs.training.spec import TrainParams, TrainSpec
+from libs.training.watchdog import watchdog
 
 logger = logging.getLogger(__name__)
 tf.get_logger().setLevel(logging.ERROR)  # each fit traces anew, and TensorFlow warns that this is slow
@@ -63,8 +62,8 @@ def train_many(specs: Sequence[TrainSpec], stall_timeout_s: float | None = None)
     Several fits share one start of TensorFlow, which costs more than a small fit.
 
     Args:
-        stall_timeout_s: end this process when a step, or what lies between two, takes longer. A rank that hangs holds
-            the others in an all-reduce, so that at least one of them ends, upon which the launcher ends all.
+        stall_timeout_s: end this process when a step, or what lies between two, takes longer. Where one rank hangs all
+            stand still, so all end: Horovod's launcher on Spark ends none of them.
 
     Returns:
         For each spec: `rank`, `ranks`, `rows` (of all ranks in one pass), `steps` an epoch, `losses` (mean of all
@@ -78,25 +77,13 @@ def train_many(specs: Sequence[TrainSpec], stall_timeout_s: float | None = None)
     """
     if not specs:
         return []
-    moved = _watchdog(stall_timeout_s)
     results = []
-    try:
+    with watchdog(stall_timeout_s) as moved:
         start_runtime(specs[0].params)
         for spec in specs:
             results.append(_Fit(spec, moved).run())
             keras.utils.clear_session(free_memory=True)  # a traced step holds its whole fit, in a cycle
-    finally:
-        faulthandler.cancel_dump_traceback_later()
     return results
-
-
-def _watchdog(timeout_s: float | None) -> Callable[[], None]:
-    """Starts the clock; what it gives starts it afresh. It is C code: a rank that holds Python's lock ends too."""
-    if timeout_s is None:
-        return lambda: None
-    moved = partial(faulthandler.dump_traceback_later, timeout_s, exit=True)
-    moved()
-    return moved
 
 
 class _Fit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -74,7 +75,9 @@ def ranks() -> list[int]:
 def test_all_ranks_end_and_no_model_is_recorded(
     due: Shop, fit: Callable[[str], float], harm: str, told: pytest.LogCaptureFixture
 ) -> None:
+    interrupt = signal.getsignal(signal.SIGINT)
     assert fit(harm) < LIMIT_S
+    assert signal.getsignal(signal.SIGINT) is interrupt
     assert f"training.two_tower failed, models of {MONDAY} are used" in told.text
     assert ranks() == []
     recorded = f"SELECT count(*) FROM training.models WHERE model = 'two_tower' AND train_cutoff = DATE '{NEXT_MONDAY}'"
