@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import secrets
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -32,13 +33,14 @@ WHERE shop = ? AND language = 'en' AND rank <= 2 ORDER BY user_id, rank LIMIT 6"
 
 @dataclass(frozen=True)
 class Night:
-    """What runs: a shop of a conf, in an environment, for the window [start, end)."""
+    """What runs: a shop of a conf, in an environment, for the window [start, end), with a key for its pseudonyms."""
 
     shop: str
     conf: Path
     env: str
     start: str
     end: str
+    key: str
 
 
 def main() -> None:
@@ -46,14 +48,14 @@ def main() -> None:
     options.add_argument("--shop", choices=["music_store", "tiny"], default="music_store")
     options.add_argument("--compare", action=argparse.BooleanOptionalAction, default=True)
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="reasonrec-airflow-") as made:
-        folder = Path(made)
-        if chosen.shop == "tiny":
-            night = Night(tiny_shop.NAME, tiny_shop.write(folder), "test", "1998-01-01", "2014-01-06")
-            (night.conf / "airflow" / "test.yaml").write_text("retries: 0\n")  # a check fails at once
-        else:
-            night = Night("music_store", ROOT / "conf", "dev", "1998-01-01", "2014-06-30")
-        run(night, folder, chosen.compare)
+    folder = Path(tempfile.mkdtemp(prefix="reasonrec-airflow-"))  # kept, with its logs and tables, when it fails
+    if chosen.shop == "tiny":
+        night = Night(tiny_shop.NAME, tiny_shop.write(folder), "test", "1998-01-01", "2014-01-06", "0" * 64)
+        (night.conf / "airflow" / "test.yaml").write_text("retries: 0\n")  # a check fails at once
+    else:
+        night = Night("music_store", ROOT / "conf", "dev", "1998-01-01", "2014-06-30", secrets.token_hex(32))
+    run(night, folder, chosen.compare)
+    shutil.rmtree(folder)
 
 
 def run(night: Night, folder: Path, compared: bool) -> None:
@@ -65,7 +67,7 @@ def run(night: Night, folder: Path, compared: bool) -> None:
         "REASONREC_ENV": night.env,
         "REASONREC_SHOPS": night.shop,
         "REASONREC_WAREHOUSE": str(folder / "by_airflow"),
-        "REASONREC_KEY": secrets.token_hex(32),
+        "REASONREC_KEY": night.key,
     }
     _logged([AIRFLOW, "db", "migrate"], folder / "migrate.log", environment)
     print(f"airflow dags test daily_recommendations_{night.shop}: log in {folder / 'dag.log'}")

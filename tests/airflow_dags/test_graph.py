@@ -1,11 +1,13 @@
 """Rules over the graph: nothing in it but what the catalog says."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from jobs.catalog import GROUPS, select
 
+ROOT = Path(__file__).resolve().parents[2]
 DAGS = [
     f"{name}_{shop}"
     for name in ("daily_recommendations", "weekly_training")
@@ -107,3 +109,15 @@ def test_a_shop_s_tasks_share_one_pool_and_all_trainings_another(dags):
 def test_runs_of_one_dag_come_one_after_another_and_never_for_the_past_unasked(dags):
     for dag in dags.values():
         assert (dag.max_active_runs, dag.catchup) == (1, False)
+
+
+def test_maintenance_has_a_dag_where_the_catalog_has_the_group(monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    file = str(ROOT / "airflow_dags" / "maintenance.py")
+    monkeypatch.delitem(GROUPS, "maintenance", raising=False)
+    assert DagBag(file).dags == {}
+    monkeypatch.setitem(GROUPS, "maintenance", GROUPS["publish"][-1:])
+    found = DagBag(file).dags
+    assert set(found) == {"maintenance_music_store", "maintenance_online_retail"}
+    assert [task.task_id for task in found["maintenance_music_store"].tasks] == ["maintenance"]
