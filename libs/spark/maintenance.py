@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME
 from libs.spark import delta
+from libs.spark.locks import commit_lock
 from libs.tables import TABLES, Table
 
 Log = logging.LoggerAdapter[logging.Logger]
@@ -33,7 +34,8 @@ def sizes(spark: SparkSession, warehouse: str, table: Table) -> tuple[int, int]:
 
 def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
     """Puts small files together, partition by partition; the rows stay what they are."""
-    _table(spark, warehouse, table).optimize().executeCompaction()
+    with _held(spark, warehouse, table) as found:
+        found.optimize().executeCompaction()
 
 
 def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int = SAFE_HOURS, logged: bool = True) -> None:
@@ -51,7 +53,8 @@ def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int = SAFE_
 
 def delete_where(spark: SparkSession, warehouse: str, table: Table, condition: Column) -> None:
     """Deletes by a condition, which stays to be read in the table's history: no condition that names a person."""
-    _table(spark, warehouse, table).delete(condition)
+    with _held(spark, warehouse, table) as found:
+        found.delete(condition)
 
 
 def delete_matching(
@@ -65,8 +68,8 @@ def delete_matching(
     found: int = delta.read(spark, warehouse, table).join(F.broadcast(wanted), ["shop", *columns], "left_semi").count()
     if found:
         condition = " AND ".join(f"old.{column} = new.{column}" for column in ("shop", *columns))
-        merge = _table(spark, warehouse, table).alias("old").merge(wanted.alias("new"), condition)
-        merge.whenMatchedDelete().execute()
+        with _held(spark, warehouse, table) as target:
+            target.alias("old").merge(wanted.alias("new"), condition).whenMatchedDelete().execute()
     return found
 
 
@@ -75,9 +78,10 @@ def update_matching(
 ) -> None:
     """Sets `columns` of the rows with the keys of `rows`; those for which `keep` (of `new`) is false are deleted."""
     condition = " AND ".join(f"old.{key} <=> new.{key}" for key in table.keys)
-    merge = _table(spark, warehouse, table).alias("old").merge(rows.alias("new"), condition)
-    merge = merge.whenMatchedUpdate(condition=keep, set={column: f"new.{column}" for column in columns})
-    merge.whenMatchedDelete().execute()
+    with _held(spark, warehouse, table) as target:
+        merge = target.alias("old").merge(rows.alias("new"), condition)
+        merge = merge.whenMatchedUpdate(condition=keep, set={column: f"new.{column}" for column in columns})
+        merge.whenMatchedDelete().execute()
 
 
 def rewrite(spark: SparkSession, warehouse: str, table: Table, frame: DataFrame, shop: str) -> None:
@@ -85,7 +89,8 @@ def rewrite(spark: SparkSession, warehouse: str, table: Table, frame: DataFrame,
     if not SHOP_NAME.fullmatch(shop):
         raise ValueError(f"shop {shop!r} is not a shop's name")
     writer = delta.conform(frame, table).write.format("delta").mode("overwrite")
-    writer.option("replaceWhere", f"shop = '{shop}'").save(delta.uri(warehouse, table))
+    with commit_lock(delta.uri(warehouse, table)):
+        writer.option("replaceWhere", f"shop = '{shop}'").save(delta.uri(warehouse, table))
 
 
 def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
@@ -122,6 +127,13 @@ def forget_all(spark: SparkSession, warehouse: str, log: Log) -> None:
 
 def _table(spark: SparkSession, warehouse: str, table: Table) -> DeltaTable:
     return DeltaTable.forPath(spark, delta.uri(warehouse, table))
+
+
+@contextmanager
+def _held(spark: SparkSession, warehouse: str, table: Table) -> Iterator[DeltaTable]:
+    """The table, while no other process of this machine commits to it: a night may be running."""
+    with commit_lock(delta.uri(warehouse, table)):
+        yield _table(spark, warehouse, table)
 
 
 @contextmanager
