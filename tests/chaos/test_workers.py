@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyspark
 import pytest
 import yaml
 
@@ -23,6 +24,17 @@ CLUSTER = {
 }
 
 
+@pytest.fixture
+def executors_folders() -> Iterator[None]:
+    """Spark's test cluster keeps its executors' logs in its own installation: removed here."""
+    work = Path(pyspark.__file__).parent / "work"
+    before = set(work.glob("app-*"))
+    yield
+    for folder in set(work.glob("app-*")) - before:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("executors_folders")
 @pytest.mark.fault("a task that raises", "an executor's Python worker killed", "speculative execution")
 def test_tasks_that_fail_or_run_twice_change_no_table(
     shop: Shop, equal: Callable[[Shop], None], tmp_path: Path
