@@ -24,7 +24,7 @@ test: setup ## The tests
 	@$(BIN)/pytest
 
 chaos: setup ## Faults that are really injected; says how many are survived
-	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos tests/libs/training/test_loop.py
+	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos
 
 lint: setup ## Format, rules, types, who may import what
 	@$(BIN)/ruff format --check .
