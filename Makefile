@@ -47,7 +47,7 @@ airflow: setup ## Make .airflow-venv from its lock: the scheduler's environment,
 airflow-test: airflow ## The DAGs' tests, in Airflow's environment
 	@.airflow-venv/bin/pytest -c tests/airflow_dags/pytest.ini tests/airflow_dags
 
-airflow-demo: airflow ## The daily DAG for real on the sample shop (SHOP=tiny: in two minutes; COMPARE=no: not in one process too)
+airflow-demo: airflow ## The daily DAG for real on the sample shop (SHOP=tiny: a small one; COMPARE=no: not in one process too)
 	@PYTHONPATH=. $(BIN)/python samples/airflow_demo.py --shop $(or $(SHOP),music_store) $(if $(filter no,$(COMPARE)),--no-compare)
 
 airflow-up: airflow ## Airflow's web UI on http://localhost:8080 (PORT=) with the DAGs loaded
@@ -64,7 +64,7 @@ lock: ## Solve requirements/*.in again
 	    -o $$name.lock $$name.in || exit 1; done
 
 audit: setup ## Known vulnerabilities in the locked packages
-	@$(BIN)/pip-audit --strict --disable-pip -r requirements/jobs.lock
+	@for lock in jobs airflow; do $(BIN)/pip-audit --strict --disable-pip -r requirements/$$lock.lock || exit 1; done
 
 clean: ## Remove what a run or a build left here; caches stay
 	@rm -rf build dist warehouse warehouse.key *.egg-info spark-warehouse
