@@ -85,6 +85,8 @@ def run(
     Examples:
         reasonrec run daily --shop music_store --start 1998-01-01 --end 2014-06-30
         reasonrec run daily --shop music_store --start 2014-06-01 --end 2014-06-30 --each-day
+        reasonrec run maintenance.erase_user --shop music_store --start 2014-06-30 --end 2014-07-01
+            --set maintenance.erase_user.file=ids.txt
 
     A month is one window, with lists for its end; --each-day makes the lists of each of its days.
     """

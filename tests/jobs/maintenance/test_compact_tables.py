@@ -76,17 +76,17 @@ def test_sixty_nights_leave_no_more_files_and_bytes_than_the_retention_needs(war
     spark, uri, name = warehouse.spark, warehouse.conf.env.warehouse, "features.user_history"
     warehouse.params = {"maintenance.compact_tables": {"vacuum_hours": 0, "retention_days": {name: 7}}}
     sizes = []
-    for night in range(0, 60, 5):  # five nights a write, each a file of its own, to spend less
-        days = [DAY + timedelta(days=night + n) for n in range(5)]
+    for night in range(0, 60, 10):  # ten nights a write, each a file of its own, to spend less
+        days = [DAY + timedelta(days=night + n) for n in range(10)]
         rows = [("tiny", day, f"{day}-{u}", [], []) for day in days for u in range(100)]
-        frame = spark.createDataFrame(rows, table(name).ddl).repartitionByRange(5, "cutoff")
+        frame = spark.createDataFrame(rows, table(name).ddl).repartitionByRange(10, "cutoff")
         delta.write(spark, uri, table(name), frame, "tiny", cutoffs=days)
-        if night in (15, 35, 55):
-            warehouse.seed("results.releases", [release(-night - 4)])
+        if night in (20, 50):
+            warehouse.seed("results.releases", [release(-night - 9)])
             warehouse.run("maintenance.compact_tables", start=str(DAY), end=str(days[-1]))
             on_disk = list((warehouse.folder / "features" / "user_history" / "shop=tiny").glob("*.parquet"))
             sizes.append((*maintenance.sizes(spark, uri, table(name)), len(on_disk)))
     # Eight days in one file, whatever came before, and no other file left.
-    assert [(files, on_disk) for files, _, on_disk in sizes] == [(1, 1)] * 3
+    assert [(files, on_disk) for files, _, on_disk in sizes] == [(1, 1)] * 2
     assert max(size for _, size, _ in sizes) < 1.2 * sizes[0][1]
     assert {row["cutoff"] for row in warehouse.read(name).collect()} == {DAY + timedelta(days=n) for n in range(52, 60)}
