@@ -29,6 +29,9 @@ STATUS = {
         FROM (SELECT *, max(started_at) OVER (PARTITION BY shop, run_id) AS run_at,
                      max(started_at) OVER (PARTITION BY shop) AS last_at FROM quality.job_runs) AS runs
         WHERE run_at = last_at ORDER BY shop, started_at""",
+    "Last alarms": """
+        SELECT raised_at, shop, as_of, kind, subject, message, action
+        FROM quality.alarms ORDER BY raised_at DESC, subject LIMIT 10""",
 }
 
 

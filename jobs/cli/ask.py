@@ -130,7 +130,7 @@ def status(
     ] = False,
     conf: ConfOption = None,
 ) -> None:
-    """Shows the last run of each shop, what is published, and how old its models are.
+    """Shows the last run of each shop, what is published, how old its models are, and the last alarms.
 
     Example: reasonrec status
     """

@@ -31,7 +31,9 @@ class Nights:
         window = Window(date.fromisoformat(start), date.fromisoformat(end))
         handler = logging.StreamHandler(self.told)
         logging.getLogger().addHandler(handler)
-        logging.getLogger("reasonrec").propagate = True
+        logger = logging.getLogger("reasonrec")
+        logger.propagate = True
+        logger.setLevel(logging.INFO)
         try:
             plan = make_plan(self.spark, self.conf(conf), job, window, train)
             return walk(self.spark, plan, {"pseudonym_key": "0" * 64})
