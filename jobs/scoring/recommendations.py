@@ -19,10 +19,16 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Params:
-    """list_size: products in a user's list. carriers: history items kept a row, by what they moved."""
+    """What a list holds.
+
+    list_size: products in a user's list.
+    carriers: history items kept a row, by what they moved.
+    people: how many must have done what is said of others; not below explanation.evidence's.
+    """
 
     list_size: int = 10
     carriers: int = 6
+    people: int = 5
 
 
 def run(ctx: JobContext) -> None:
@@ -32,6 +38,8 @@ def run(ctx: JobContext) -> None:
     allowed = filter_rules(pool, sold_out(ctx.read("silver.stock"), ctx), ctx)
     target = "all" if ctx.shop.repurchasable else "first"
     scored = with_score(allowed, json.loads(models["fusion"]["fitted"])[target], params.carriers)
+    profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
+    scored = with_something_to_say(scored, profile, params.people)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
     ctx.write("results.recommendations", as_rows(top(scored, params.list_size), ctx, versions))
 
@@ -99,6 +107,18 @@ def with_score(pool: DataFrame, fusion: dict[str, list[object]], carriers: int) 
         .withColumn("contributions", F.map_from_entries(F.col("parts")))
         .withColumn("carriers", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"])))
     )
+
+
+def with_something_to_say(scored: DataFrame, profile: DataFrame, people: int) -> DataFrame:
+    """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
+
+    Of any other row explanation.evidence has at least one fact: the history item, or what others did of late, or how
+    they rated it. Without this a product that hardly anybody took, listed for its category, would stop the night.
+    """
+    liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= 4)
+    known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
+    joined = scored.join(F.broadcast(known), "product_id", "left")
+    return joined.where((F.size("carriers") > 0) | F.col("known")).drop("known")
 
 
 def top(scored: DataFrame, list_size: int) -> DataFrame:

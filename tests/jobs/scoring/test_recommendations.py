@@ -32,6 +32,13 @@ def candidate(product, owned=False, **sources):
     return {"cutoff": DAY, "user_id": "u", "product_id": product, "owned": owned, "sources": listed}
 
 
+def seed_known(warehouse, *products, **told):
+    """Products that enough people took of late to say so."""
+    row = {"cutoff": DAY, "categories": [], "tokens": [], "buyers": 9, "buyers_recent": 9, "recent_days": 28}
+    row |= {"ratings": 0, "aspects": [], "text_hash": ""} | told
+    warehouse.seed("features.product_profile", [row | {"product_id": p, "title": p} for p in products])
+
+
 def lists(warehouse):
     return warehouse.rows("results.recommendations", "rank", "product_id")
 
@@ -52,13 +59,29 @@ def test_equal_scores_are_ordered_by_product_and_the_list_is_cut(warehouse):
     seed_model(warehouse)
     warehouse.params["scoring.recommendations"] = {"list_size": 2}
     warehouse.seed("candidates.candidate_pool", [candidate(p, popular=(0.5, [])) for p in ("c", "a", "b")])
+    seed_known(warehouse, *"abc")
     warehouse.run("scoring.recommendations")
     assert lists(warehouse) == [(1, "a"), (2, "b")]
+
+
+def test_a_product_of_which_nothing_may_be_said_is_not_recommended(warehouse):
+    seed_model(warehouse)
+    carried = [{"product_id": "h", "share": 1.0}]
+    products = ("few", "many", "liked", "disliked", "carried", "unknown")
+    pool = [candidate(p, popular=(0.5, [])) for p in products if p != "carried"]
+    warehouse.seed("candidates.candidate_pool", [*pool, candidate("carried", als=(0.1, carried))])
+    seed_known(warehouse, "many", buyers_recent=5)
+    seed_known(warehouse, "few", "carried", buyers_recent=4)
+    seed_known(warehouse, "liked", buyers_recent=0, ratings=5, rating_mean=4.0)
+    seed_known(warehouse, "disliked", buyers_recent=0, ratings=50, rating_mean=3.9)
+    warehouse.run("scoring.recommendations")
+    assert sorted(product for _, product in lists(warehouse)) == ["carried", "liked", "many"]
 
 
 def test_blocked_sold_out_and_owned_products_are_not_recommended(make_warehouse):
     warehouse = make_warehouse(repurchasable=False, blocklist=("blocked",))
     seed_model(warehouse)
+    seed_known(warehouse, "blocked", "sold_out", "restocked", "later", "fine", "owned")
     pool = [candidate(p, popular=(0.5, [])) for p in ("blocked", "sold_out", "restocked", "later", "fine")]
     warehouse.seed("candidates.candidate_pool", [*pool, candidate("owned", owned=True, popular=(1.0, []))])
 
