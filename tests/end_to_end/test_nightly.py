@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.catalog import GROUPS
+from jobs.catalog import group_of, select
 from libs.ask import ask
 from libs.job import UserError
 from libs.secrets import pseudonym
@@ -23,7 +23,7 @@ from .conftest import MONDAY, TUESDAY
 def backwards(nights):
     """Tuesday first, group by group (its training day is the Monday before), then Monday: a backfill never trains."""
     shop = nights("backwards")
-    for group in GROUPS:
+    for group in dict.fromkeys(group_of(job.name) for job in select("daily")):
         shop.run(TUESDAY, job=group)
     shop.run(MONDAY)
     return shop
