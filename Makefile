@@ -20,8 +20,9 @@ setup: ## Check prerequisites; make .venv from the lock; build Horovod once; fet
 demo: setup ## The nightly run on the sample shop, and what it says to three users
 	@$(BIN)/python samples/demo.py
 
-test: setup ## The tests
-	@$(BIN)/pytest
+test: setup ## The tests: whole nights and faults in one process, jobs and libraries beside it in another
+	@log=$$(mktemp); $(BIN)/pytest tests/end_to_end tests/chaos > $$log 2>&1 & nights=$$!; \
+	  $(BIN)/pytest tests/jobs tests/libs; parts=$$?; wait $$nights; whole=$$?; cat $$log; rm -f $$log; exit $$((parts | whole))
 
 chaos: setup ## Faults that are really injected; says how many are survived
 	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos
