@@ -11,6 +11,7 @@ from typing import Any
 
 from delta.exceptions import captured
 from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -107,6 +108,18 @@ def create(frame: DataFrame, path: str, table: Table) -> None:
     replace_or_create(frame, path, table).create()
 
 
+def _create_among_files(spark: SparkSession, path: str, table: Table) -> None:
+    """An empty table where `create` finds files: of a writer that died before its first commit, or that was first.
+
+    Deleting them would be wrong, a living writer may have staged them; VACUUM takes those that nobody commits.
+    """
+    empty = spark.createDataFrame([], table.ddl).write.format("delta").partitionBy(*table.partitioned_by)
+    empty.mode("append").save(path)
+    if not snapshot(spark, path).metadata().configuration().contains(SCHEMA_VERSION):
+        marked = f"ALTER TABLE IDENTIFIER(:path) SET TBLPROPERTIES ('{SCHEMA_VERSION}' = '{table.schema_version}')"
+        spark.sql(marked, args={"path": identifier(path)})
+
+
 def replace_or_create(frame: DataFrame, path: str, table: Table) -> Any:
     """A writer whose `create` or `replace` gives a table of the frame's rows, columns and properties in one commit."""
     writer = frame.writeTo(identifier(path)).using("delta").tableProperty(SCHEMA_VERSION, str(table.schema_version))
@@ -161,8 +174,13 @@ def write(
 def _commit(spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None, alone: bool) -> None:
     """One commit: a new table, rows merged by key, appended, or in the place of those that `where` names."""
     if not DeltaTable.isDeltaTable(spark, path):
-        create(frame, path, table)
-        return
+        try:
+            create(frame, path, table)
+            return
+        except AnalysisException as error:
+            if error.getCondition() != "TABLE_OR_VIEW_ALREADY_EXISTS":
+                raise
+            _create_among_files(spark, path, table)
     require_version(spark, path, table)
     if table.scope == "merge":
         _merge(spark, path, table, frame)
