@@ -1,10 +1,11 @@
-"""A real shop small enough for a test: every eighth product of the sample, its reviews, and small models."""
+"""A real shop small enough for a test: a few products of the sample, their reviews, and small models."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -24,13 +25,18 @@ def lines(path: Path) -> list[dict[str, object]]:
         return [json.loads(line) for line in file]
 
 
-def write(folder: Path, added: tuple[dict[str, object], ...] = ()) -> Path:
+def sample(every: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Every n-th product of the sample, and the reviews of those."""
+    products = lines(SAMPLE / "products.jsonl.gz")[::every]
+    ids = {product["asin"] for product in products}
+    return products, [review for review in lines(SAMPLE / "reviews.jsonl.gz") if review["asin"] in ids]
+
+
+def write(folder: Path, added: Iterable[dict[str, object]] = (), every: int = 8) -> Path:
     """Writes the shop's files and a conf that has it alone into a folder, with reviews added; gives the conf's root."""
     shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("shops"))
-    products = lines(SAMPLE / "products.jsonl.gz")[::8]
-    ids = {product["asin"] for product in products}
-    reviews = [review for review in lines(SAMPLE / "reviews.jsonl.gz") if review["asin"] in ids] + list(added)
-    for file, rows in (("products", products), ("reviews", reviews)):
+    products, reviews = sample(every)
+    for file, rows in (("products", products), ("reviews", [*reviews, *added])):
         with gzip.open(folder / f"{file}.jsonl.gz", "wt") as out:
             out.writelines(json.dumps(row) + "\n" for row in rows)
     shop = yaml.safe_load((ROOT / "conf" / "shops" / "music_store.yaml").read_text())

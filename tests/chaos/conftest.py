@@ -5,15 +5,12 @@ A test names the faults it injects by `@pytest.mark.fault(...)`; `make chaos` ru
 
 from __future__ import annotations
 
-import gzip
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
@@ -21,9 +18,9 @@ from libs.ask import ask
 from libs.spark import delta
 from libs.spark.checksum import Checksum, checksums, compare
 from libs.tables import table
+from tests import tiny_shop
 from tests.chaos.child import Child
 from tests.end_to_end.conftest import MONDAY, TUESDAY, Nights
-from tests.tiny_shop import PARAMS, ROOT, SAMPLE, lines
 
 WEDNESDAY, NEXT_MONDAY = "2014-01-08", "2014-01-13"
 # One passing night's window: it brings Monday in, and is for Tuesday.
@@ -105,28 +102,16 @@ class Shop(Nights):
 @pytest.fixture(scope="session")
 def conf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A conf whose shop `corner` is every 16th product of the sample, with reviews on each of the days looked at."""
-    folder = tmp_path_factory.mktemp("chaos-conf")
-    shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("shops"))
-    products = lines(SAMPLE / "products.jsonl.gz")[::16]
+    products, reviews = tiny_shop.sample(16)
     ids = sorted(str(product["asin"]) for product in products)
-    reviews = [review for review in lines(SAMPLE / "reviews.jsonl.gz") if review["asin"] in ids]
     users = sorted({str(review["reviewerID"]) for review in reviews})
     monday = 1388966400
-    for i in range(36):  # twelve a day, from Monday to Wednesday
-        reviews.append(
-            {"reviewerID": users[i] if i % 4 else f"new-{i}", "asin": ids[i % 24], "overall": float(1 + i % 5),
-             "summary": "Fine", "reviewText": "A fine record.", "unixReviewTime": monday + 86400 * (i // 12)}
-        )  # fmt: skip
-    for name, rows in (("products", products), ("reviews", reviews)):
-        with gzip.open(folder / f"{name}.jsonl.gz", "wt") as out:
-            out.writelines(json.dumps(row) + "\n" for row in rows)
-    shop = yaml.safe_load((ROOT / "conf" / "shops" / "music_store.yaml").read_text())
-    shop["sources"]["reviews"]["path"] = str(folder / "reviews.jsonl.gz")
-    shop["sources"]["catalogue"]["path"] = str(folder / "products.jsonl.gz")
-    shop["params"] = {**shop.get("params", {}), **PARAMS}
-    (folder / "conf" / "shops").mkdir()
-    (folder / "conf" / "shops" / "corner.yaml").write_text(yaml.safe_dump(shop))
-    return folder / "conf"
+    added = [  # twelve a day, from Monday to Wednesday
+        {"reviewerID": users[i] if i % 4 else f"new-{i}", "asin": ids[i % 24], "overall": float(1 + i % 5),
+         "summary": "Fine", "reviewText": "A fine record.", "unixReviewTime": monday + 86400 * (i // 12)}
+        for i in range(36)
+    ]  # fmt: skip
+    return tiny_shop.write(tmp_path_factory.mktemp("chaos-conf"), added, every=16)
 
 
 @pytest.fixture(scope="session")

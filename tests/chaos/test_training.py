@@ -15,7 +15,8 @@ import pytest
 from jobs.training import two_tower
 from libs.job import UserError
 from libs.models.files import ModelFileError
-from tests.chaos.conftest import MONDAY, NEXT_MONDAY, ROOT, Shop
+from tests.chaos.child import ROOT
+from tests.chaos.conftest import MONDAY, NEXT_MONDAY, Shop
 from tests.chaos.ranks import Harm, harmed
 
 # A step of these models takes a second at most; the first one, with TensorFlow's tracing, some ten.

@@ -14,7 +14,8 @@ import pyspark
 import pytest
 import yaml
 
-from tests.chaos.conftest import MONDAY, NIGHT, ROOT, TUESDAY, Shop
+from tests.chaos.child import ROOT
+from tests.chaos.conftest import MONDAY, NIGHT, TUESDAY, Shop
 
 # A task is run a second time on another host only, so that each of the two workers has an address of its own.
 HOSTS = ("127.0.0.1", "127.0.0.2")
