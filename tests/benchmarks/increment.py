@@ -7,25 +7,20 @@ rebuild's, and the same tables. What snapshots cost for the day is printed apart
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import sys
 import tempfile
-from collections import defaultdict
-from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
-import psutil
 import yaml
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs.catalog import entry
 from jobs.walk import make_plan, walk
+from libs.ask import ask
 from libs.conf import Conf, load
-from libs.process_tree import adopt_orphans
 from libs.spark.checksum import checksums, compare
 from libs.spark.session import build_session
 from libs.window import Window
@@ -33,6 +28,7 @@ from libs.window import Window
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "online_retail" / "transactions.parquet"
 COPIES, LIMIT = int(sys.argv[1]) if len(sys.argv) > 1 else 10, 0.10
+ZONE, COST = "Europe/London", "SELECT cpu_seconds, bytes_read FROM quality.job_runs WHERE run_id = ?"
 FIRST, CLOSED, DAY, END = date(2010, 12, 1), date(2011, 12, 3), date(2011, 12, 8), date(2011, 12, 9)
 ACCUMULATE = (
     *("ingest.bronze", "ingest.silver", "ingest.events"),
@@ -48,43 +44,31 @@ def main() -> None:
     if not DATA.exists():
         print(f"skipped: {DATA.relative_to(ROOT.parent)} is not here")
         return
-    adopt_orphans()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        settings = load(ROOT / "conf", "dev", None).env
-        logged = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": (scratch / "log").as_uri()}
-        (scratch / "log").mkdir()
-        spark = build_session(settings.model_copy(update={"spark": settings.spark | logged | {
-            "spark.eventLog.rolling.enabled": "false", "spark.eventLog.compress": "false"}}), "bench-increment")  # fmt: skip
+        spark = build_session(load(ROOT / "conf", "dev", None).env, "bench-increment")
         print(f"{deliver(spark, scratch / 'deliveries')} rows in {len(list((scratch / 'deliveries').iterdir()))} files")
         grown, whole = (conf_of(scratch, name) for name in ("grown", "whole"))
-        cpu = {
-            "history": run(spark, grown, Window(FIRST, DAY, "Europe/London"), "history"),
-            "empty": run(spark, grown, Window(CLOSED, date(2011, 12, 4), "Europe/London"), "empty"),
-            "day": run(spark, grown, Window(DAY, END, "Europe/London"), "day"),
-            "rebuild": run(spark, whole, Window(FIRST, END, "Europe/London"), "rebuild"),
-            "snapshots": run(spark, grown, Window(DAY, END, "Europe/London"), "snapshots", SNAPSHOTS),
+        run(spark, grown, Window(FIRST, DAY, ZONE), "history")
+        cost = {
+            "empty": run(spark, grown, Window(CLOSED, CLOSED + timedelta(days=1), ZONE), "empty"),
+            "day": run(spark, grown, Window(DAY, END, ZONE), "day"),
+            "rebuild": run(spark, whole, Window(FIRST, END, ZONE), "rebuild"),
+            "snapshots": run(spark, grown, Window(DAY, END, ZONE), "snapshots", SNAPSHOTS),
         }
         tables = [name for job in ACCUMULATE for name in entry(job).writes]
         found = [checksums(spark, conf.env.warehouse, "online_retail", tables) for conf in (grown, whole)]
         differ, _ = compare(*found)
         spark.stop()
-        read = bytes_read(scratch / "log")
     print(f"{'job':28} {'rebuild':>18} {'one more day':>18} {'an empty day':>18}   (CPU seconds, MB read)")
     for job in ACCUMULATE:
-        told = [f"{cpu[run][job]:9.1f} {read[run, job] / 1e6:8.1f}" for run in ("rebuild", "day", "empty")]
+        told = [f"{cost[name][job][0]:9.1f} {cost[name][job][1] / 1e6:8.1f}" for name in ("rebuild", "day", "empty")]
         print(f"{job:28} {'   '.join(told)}")
     for job in SNAPSHOTS:
-        print(f"{job:28} a snapshot of the day: {cpu['snapshots'][job]:.1f} CPU seconds, "
-              f"{read['snapshots', job] / 1e6:.1f} MB read")  # fmt: skip
-
-    def share(cost) -> float:
-        empty = sum(cost("empty", job) for job in ACCUMULATE)
-        return (sum(cost("day", job) for job in ACCUMULATE) - empty) / (
-            sum(cost("rebuild", job) for job in ACCUMULATE) - empty
-        )
-
-    of_cpu, of_bytes = share(lambda run, job: cpu[run][job]), share(lambda run, job: read[run, job])
+        cpu, read = cost["snapshots"][job]
+        print(f"{job:28} a snapshot of the day: {cpu:.1f} CPU seconds, {read / 1e6:.1f} MB read")
+    sums = {name: [sum(parts) for parts in zip(*jobs.values(), strict=True)] for name, jobs in cost.items()}
+    of_cpu, of_bytes = ((sums["day"][i] - sums["empty"][i]) / (sums["rebuild"][i] - sums["empty"][i]) for i in (0, 1))
     print(f"tables that differ from the rebuild's: {', '.join(differ) or 'none'}")
     print(
         f"figure: increment cpu={of_cpu:.3f} bytes_read={of_bytes:.3f} of a rebuild, limit {LIMIT}, "
@@ -137,47 +121,14 @@ def conf_of(scratch: Path, name: str) -> Conf:
 
 def run(
     spark: SparkSession, conf: Conf, window: Window, name: str, jobs: tuple[str, ...] = ACCUMULATE
-) -> dict[str, float]:
-    """CPU seconds of each job; the event log knows its bytes by the job group `name job`."""
+) -> dict[str, tuple[float, int]]:
+    """(CPU seconds of the process tree, bytes read) of each job, as quality.job_runs tells them."""
     cost = {}
     for job in jobs:
-        before = tree_cpu()
-        spark.sparkContext.setJobGroup(f"{name} {job}", job)
-        walk(spark, make_plan(spark, conf, job, window, False), {"pseudonym_key": "0" * 64})
-        cost[job] = tree_cpu() - before
-        print(f"{name:10} {job:28} {cost[job]:8.1f} CPU seconds", flush=True)
+        done = walk(spark, make_plan(spark, conf, job, window, False), {"pseudonym_key": "0" * 64})
+        cost[job] = ask(conf.env.warehouse, COST, [done.run_id]).fetchall()[0]
+        print(f"{name:10} {job:28} {cost[job][0]:8.1f} CPU seconds {cost[job][1] / 1e6:8.1f} MB read", flush=True)
     return cost
-
-
-def tree_cpu() -> float:
-    """CPU seconds so far of this process, its JVM and all Python workers, ended ones included."""
-    total = 0.0
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:  # an orphan that ended: its time becomes this process's
-            pass
-    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
-        try:
-            total += sum(process.cpu_times()[:4])
-        except psutil.Error:
-            continue
-    return total
-
-
-def bytes_read(folder: Path) -> dict[tuple[str, str], int]:
-    """Bytes read by the tasks of each job group of `run`."""
-    groups: dict[int, tuple[str, str]] = {}
-    found: dict[tuple[str, str], int] = defaultdict(int)
-    for path in folder.iterdir():
-        for line in path.open():
-            event = json.loads(line)
-            if event["Event"] == "SparkListenerJobStart":
-                group = event.get("Properties", {}).get("spark.jobGroup.id", "")
-                groups |= {stage: tuple(group.split(" ", 1)) for stage in event["Stage IDs"] if " " in group}
-            if event["Event"] == "SparkListenerTaskEnd" and event["Stage ID"] in groups:
-                key = groups[event["Stage ID"]]
-                metrics = event.get("Task Metrics") or {}
-                found[key] += metrics.get("Input Metrics", {}).get("Bytes Read", 0)
-    return found
 
 
 if __name__ == "__main__":
