@@ -8,7 +8,7 @@ export PYTHONUNBUFFERED := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export SPARK_LOCAL_IP ?= 127.0.0.1
 
-.PHONY: airflow airflow-test airflow-demo airflow-up help setup demo test lint wheel lock audit clean chaos \
+.PHONY: airflow airflow-test airflow-demo airflow-up help setup demo test test-parts test-nights lint wheel lock audit clean chaos \
 	bench-online-retail bench-backtest bench-increment
 
 help: ## What there is
@@ -20,9 +20,14 @@ setup: ## Check prerequisites; make .venv from the lock; build Horovod once; fet
 demo: setup ## The nightly run on the sample shop, and what it says to three users
 	@$(BIN)/python samples/demo.py
 
-test: setup ## The tests: whole nights and faults in one process, jobs and libraries beside it in another
-	@log=$$(mktemp); $(BIN)/pytest tests/end_to_end tests/chaos > $$log 2>&1 & nights=$$!; \
-	  $(BIN)/pytest tests/jobs tests/libs; parts=$$?; wait $$nights; whole=$$?; cat $$log; rm -f $$log; exit $$((parts | whole))
+test: setup ## The tests, in two processes side by side
+	@$(MAKE) -j2 --no-print-directory test-parts test-nights
+
+test-parts: setup
+	@$(BIN)/pytest tests/jobs tests/libs
+
+test-nights: setup # whole nights, and a few faults
+	@$(BIN)/pytest tests/end_to_end tests/chaos
 
 chaos: setup ## Faults that are really injected; says how many are survived
 	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos
