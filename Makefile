@@ -24,10 +24,10 @@ test: setup ## The tests, in two processes side by side
 	@$(MAKE) -j2 --no-print-directory test-parts test-nights
 
 test-parts: setup
-	@$(BIN)/pytest tests/jobs tests/libs
+	@$(BIN)/pytest --durations=20 tests/jobs tests/libs
 
 test-nights: setup # whole nights, and a few faults
-	@$(BIN)/pytest tests/end_to_end tests/chaos
+	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos
 
 chaos: setup ## Faults that are really injected; says how many are survived
 	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos

@@ -20,6 +20,8 @@ _KEYS = {
     "suppression_key": ("REASONREC_SUPPRESSION_KEY", "erased users cannot be kept out"),
     "old_key": ("REASONREC_KEY_OLD", "pseudonyms of the old key cannot be found"),
 }
+# Endings of the files that a laptop makes beside its warehouse.
+_FILES = {"pseudonym_key": ".key", "suppression_key": ".suppression.key"}
 
 
 def keys(env: EnvConf) -> dict[str, str]:
@@ -28,21 +30,25 @@ def keys(env: EnvConf) -> dict[str, str]:
     Raises:
         ConfError: the environment has no pseudonym key and conf does not allow a key file, or a key is malformed.
     """
-    found = {name: os.environ[variable] for name, (variable, _) in _KEYS.items() if variable in os.environ}
-    if env.pseudonym_key == "file":
-        for name, ending in (("pseudonym_key", ".key"), ("suppression_key", ".suppression.key")):
-            if name not in found and (name == "pseudonym_key" or _local(env.warehouse)):
-                found[name] = _from_file(env.warehouse, ending)
+    found = {name: key for name in _KEYS if (key := _find(env, name)) is not None}
     required(found, "pseudonym_key")
-    for name, key in found.items():
-        if not re.fullmatch(r"[0-9a-fA-F]{64}", key):
-            raise ConfError(f"{_KEYS[name][0]} is not 64 hex digits; `openssl rand -hex 32` makes one")
-    return {name: key.lower() for name, key in found.items()}
+    return found
 
 
 def pseudonym_key(env: EnvConf) -> str:
-    """The key that makes pseudonyms; raises ConfError as `keys`."""
-    return keys(env)["pseudonym_key"]
+    """The key that makes pseudonyms, alone: who only looks makes no other; raises ConfError as `keys`."""
+    found = _find(env, "pseudonym_key")
+    return required({} if found is None else {"pseudonym_key": found}, "pseudonym_key")
+
+
+def _find(env: EnvConf, name: str) -> str | None:
+    key = os.environ.get(_KEYS[name][0])
+    can_be_made = name == "pseudonym_key" or (name in _FILES and _local(env.warehouse))
+    if key is None and env.pseudonym_key == "file" and can_be_made:
+        key = _from_file(env.warehouse, _FILES[name])
+    if key is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", key):
+        raise ConfError(f"{_KEYS[name][0]} is not 64 hex digits; `openssl rand -hex 32` makes one")
+    return None if key is None else key.lower()
 
 
 def required(found: Mapping[str, str], name: str) -> str:

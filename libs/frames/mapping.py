@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pyspark.errors import AnalysisException, ParseException
+from pyspark.logger import PySparkLogger
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StringType, StructType, TimestampType
@@ -58,7 +59,8 @@ def lenient(spark: SparkSession, zone: str) -> Iterator[None]:
     """
     settings = {"spark.sql.ansi.enabled": "false", "spark.sql.session.timeZone": zone}
     before = {key: spark.conf.get(key) for key in settings}
-    queries = logging.getLogger("SQLQueryContextLogger")  # writes a page for each expression that is not valid
+    # By PySpark's own way: it logs with arguments that a plain logger of that name would refuse.
+    queries = PySparkLogger.getLogger("SQLQueryContextLogger")  # writes a page for each expression that is not valid
     logged = queries.disabled
     try:
         queries.disabled = True

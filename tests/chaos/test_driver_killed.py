@@ -73,7 +73,6 @@ def test_killed_while_a_release_is_made(shop: Shop, equal: Callable[[Shop], None
 
 
 @pytest.mark.fault("driver killed in the first load of all")
-@pytest.mark.short
 def test_killed_while_the_first_window_comes_in(spark: SparkSession, conf_root: Path, tmp_path: Path) -> None:
     shop = Shop(spark, conf_root, tmp_path / "wh")
     first = ("--start", "1998-01-01", "--end", MONDAY)
