@@ -31,7 +31,7 @@ def measure(command: list[str], memory: bool = False, **options: object) -> Meas
     Processes that outlive their parent (Spark's JVM, its Python workers) come to this one as to a sub-reaper, so that
     their time is counted too. Not for a process with other children running.
     """
-    adopt_orphans()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before, started = _children_cpu(), time.monotonic()
     process = subprocess.Popen(command, **options)  # type: ignore[call-overload]
     peak, stop = [0.0], threading.Event()
@@ -47,11 +47,6 @@ def measure(command: list[str], memory: bool = False, **options: object) -> Meas
         psutil.wait_procs(children, timeout=0.1)
     stop.set()
     return Measured(status, _children_cpu() - before, wall, peak[0] if memory else None)
-
-
-def adopt_orphans() -> None:
-    """What a process of this one's tree leaves behind becomes its child, so that its CPU time is not lost."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _children_cpu() -> float:

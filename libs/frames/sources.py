@@ -19,6 +19,7 @@ from pyspark.sql.types import StructType
 from libs.conf import SourceConf
 from libs.frames.cleaning import as_utf8
 from libs.job import UserError
+from libs.spark.errors import spoken
 from libs.window import Window
 
 # Beside the source's own columns: the row as delivered, the same where it cannot be read, the {date} of its file.
@@ -102,7 +103,7 @@ def readable(spark: SparkSession) -> Iterator[None]:
         causes = _CAUSE.findall(str(error))
         cause = f" ({causes[-1].strip()[:160]})" if causes else ""
         raise UserError(
-            f"cannot read {_spoken(found[1] or found[2])}: the file is broken{cause}; deliver it again, then rerun"
+            f"cannot read {spoken(found[1] or found[2])}: the file is broken{cause}; deliver it again, then rerun"
         ) from None
     finally:
         spark.sparkContext.setLogLevel("ERROR")
@@ -118,7 +119,7 @@ def unchanged(spark: SparkSession, files: list[str]) -> Iterator[None]:
     yield
     for file, known in before.items():
         if _size_and_time(spark, file) != known:
-            raise UserError(f"{_spoken(file)} changed while it was read; run again when its delivery is complete")
+            raise UserError(f"{spoken(file)} changed while it was read; run again when its delivery is complete")
 
 
 def _size_and_time(spark: SparkSession, file: str) -> tuple[int, int] | None:
@@ -136,11 +137,6 @@ def one_line(error: Exception) -> str:
     """What Spark says of a plan, without its codes and its drawing of the plan."""
     said = re.sub(r"^\s*\[[A-Z0-9_.]+\]\s*", "", str(error))
     return " ".join(re.split(r"\s*SQLSTATE|\n\n|;\s*\n", said)[0].split())
-
-
-def _spoken(path: str) -> str:
-    """Hadoop writes file:/x where people write file:///x."""
-    return re.sub(r"^file:/+", "file:///", path)
 
 
 def _paths(
@@ -252,13 +248,13 @@ def _header(spark: SparkSession, where: str, source: SourceConf, paths: list[str
         with readable(spark):
             line = _first_line(spark, path, source.encoding)
         if line is None:
-            raise UserError(f"{where}: {_spoken(path)} has no rows, not even a header; deliver it again")
+            raise UserError(f"{where}: {spoken(path)} has no rows, not even a header; deliver it again")
         found = next(csv.reader([line], delimiter=source.delimiter))
         if len({name.lower() for name in found}) < len(found):
-            raise UserError(f"{where}: the header of {_spoken(path)} names a column twice: {', '.join(found)}")
+            raise UserError(f"{where}: the header of {spoken(path)} names a column twice: {', '.join(found)}")
         if names and found != names:
             raise UserError(
-                f"{where}: {_spoken(path)} has the columns {', '.join(found)}, other files {', '.join(names)}"
+                f"{where}: {spoken(path)} has the columns {', '.join(found)}, other files {', '.join(names)}"
             )
         names = found
         headers += [line] if line not in headers else []
@@ -279,6 +275,6 @@ def _first_line(spark: SparkSession, path: str, encoding: str) -> str | None:
     except Py4JJavaError as error:
         cause = " ".join(str(error.java_exception.getMessage()).split())
         raise UserError(
-            f"cannot read {_spoken(path)}: the file is broken ({cause}); deliver it again, then rerun"
+            f"cannot read {spoken(path)}: the file is broken ({cause}); deliver it again, then rerun"
         ) from None
     return line.encode("latin-1").decode(encoding, "replace").lstrip("\ufeff") if line else None

@@ -29,7 +29,7 @@ def storage_fault(error: BaseException) -> str | None:
     places = [place for line in at_fault for place in _PLACE.findall(line)]
     places = places or [place for line in told for place in _PLACE.findall(line)]
     cause = re.sub(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error): ", "", at_fault[-1])
-    named = f"{_spoken(places[0])}: " if places else ""
+    named = f"{spoken(places[0]).rstrip('.')}: " if places else ""
     return f"{named}{' '.join(cause.split())[:300]}; mend it, then run again"
 
 
@@ -53,6 +53,6 @@ def _texts(error: BaseException) -> Iterator[str]:
         java = java.getCause()
 
 
-def _spoken(path: str) -> str:
+def spoken(path: str) -> str:
     """Hadoop writes file:/x where people write file:///x."""
-    return re.sub(r"^file:/+", "file:///", path).rstrip(".")
+    return re.sub(r"^file:/+", "file:///", path)
