@@ -83,7 +83,8 @@ class TreeMeter:
         self._sampler.join()
         by_parents = self._look() - self._with_ended
         by_sight = sum(cpu - self._before.get(process, 0.0) for process, cpu in self._seen.items())
-        return max(by_parents, by_sight), self._peak
+        # The kernel tells hundredths: what lies below a microsecond is the noise of adding floats.
+        return round(max(by_parents, by_sight), 6), self._peak
 
     def _watch(self) -> None:
         while True:
