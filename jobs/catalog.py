@@ -95,8 +95,11 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     products.text_vectors: Embeds the texts that have no vector yet.
         reads  features.product_text features.text_vectors
         writes features.text_vectors
+    users.user_ledger (large): Keeps what each user took and saw, a night's delivery on top of the night before's.
+        reads  silver.events features.user_ledger
+        writes features.user_ledger
     users.user_history (large): Keeps each user's last events in order.
-        reads  silver.events
+        reads  features.user_ledger
         writes features.user_history
     products.item_pairs (large): Counts which products follow which, and which come together.
         reads  features.basket_days features.user_history
@@ -106,10 +109,10 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
                features.text_vectors features.user_history
         writes features.product_profile
     users.user_rfm (large): Recency, frequency, money, rhythm and rating habits.
-        reads  silver.events features.product_profile
+        reads  features.user_ledger features.product_profile
         writes features.user_rfm
     users.user_taste (large): What brands, categories and price bands a user takes, decayed by age.
-        reads  silver.events features.product_profile
+        reads  features.user_ledger features.product_profile
         writes features.user_taste
     users.user_segment: Clusters users and names each cluster by what marks it.
         reads  features.user_rfm features.user_taste

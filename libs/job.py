@@ -139,6 +139,11 @@ class JobContext:
             self.rows_written[name] = rows
         self.log.info("wrote %s: %s rows", name, rows if rows is not None else "?")
 
+    def changed_from(self, name: str, version: int) -> date | None:
+        """The first business day whose rows of the shop may differ from those of a version; None where none does."""
+        found = self._allowed(name, self.entry.reads, "reads")
+        return delta.changed_from(self.spark, self.run.conf.env.warehouse, found, self.shop.name, version)
+
     def version(self, name: str) -> int | None:
         """A table's newest Delta version; None where it was never written."""
         return delta.version(self.spark, self.run.conf.env.warehouse, table(name))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -32,7 +33,12 @@ def sample(every: int) -> tuple[list[dict[str, object]], list[dict[str, object]]
     return products, [review for review in lines(SAMPLE / "reviews.jsonl.gz") if review["asin"] in ids]
 
 
-def write(folder: Path, added: Iterable[dict[str, object]] = (), every: int = 8) -> Path:
+def write(
+    folder: Path,
+    added: Iterable[dict[str, object]] = (),
+    every: int = 8,
+    params: Mapping[str, dict[str, object]] = MappingProxyType({}),
+) -> Path:
     """Writes the shop's files and a conf that has it alone into a folder, with reviews added; gives the conf's root."""
     shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("shops"))
     products, reviews = sample(every)
@@ -42,7 +48,7 @@ def write(folder: Path, added: Iterable[dict[str, object]] = (), every: int = 8)
     shop = yaml.safe_load((ROOT / "conf" / "shops" / "music_store.yaml").read_text())
     shop["sources"]["reviews"]["path"] = str(folder / "reviews.jsonl.gz")
     shop["sources"]["catalogue"]["path"] = str(folder / "products.jsonl.gz")
-    shop["params"] = {**shop.get("params", {}), **PARAMS}
+    shop["params"] = {**shop.get("params", {}), **PARAMS, **params}
     (folder / "conf" / "shops").mkdir()
     (folder / "conf" / "shops" / f"{NAME}.yaml").write_text(yaml.safe_dump(shop))
     return folder / "conf"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.frames.history import events_of_users, histories, taking_kinds, without_returns
+from libs.frames.history import histories, taking_kinds
 from libs.job import JobContext, constants
 
 
@@ -22,6 +22,6 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    known = events_of_users(ctx.read("silver.events"), ctx.run.cutoffs)
-    found = histories(without_returns(known), taking_kinds(ctx.shop.action), params.most_events)
+    ledger = ctx.read_cutoffs("features.user_ledger")
+    found = histories(ledger, taking_kinds(ctx.shop.action), params.most_events)
     ctx.write("features.user_history", found.withColumns(constants(ctx)))

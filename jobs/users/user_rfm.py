@@ -1,7 +1,8 @@
 """Recency, frequency, money, rhythm and rating habits.
 
 One row of features.user_rfm is one user as of one cut-off. What was wholly given back counts in `return_rate` alone, so
-a user who gave everything back has no row.
+a user who gave everything back has no row. Money, days, events and products are of all time; the price, the returns and
+the ratings of the lines that the user's ledger keeps whole.
 """
 
 from __future__ import annotations
@@ -9,45 +10,55 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.history import events_of_users, is_kept, taking_kinds, with_returns
+from libs.frames.history import taken_lines, taking_kinds
 from libs.job import JobContext, constants
 
 _MICRO = 1_000_000
 
 
 def with_product(taken: DataFrame, products: DataFrame) -> DataFrame:
-    """Adds to rows of `with_returns` the price of a piece (of the sale, else the product's) and `product_rating`."""
+    """Adds to rows of `taken_lines` the price of a piece (of the sale, else the product's) and `product_rating`."""
     own = products.select("cutoff", "product_id", "price", F.col("rating_mean").alias("product_rating"))
     paid = F.when(F.col("quantity") > 0, F.col("amount") / F.col("quantity"))
     return taken.join(own, ["cutoff", "product_id"], "left").withColumn("price", F.coalesce(paid, "price"))
 
 
-def habits(taken: DataFrame) -> DataFrame:
-    """One row per cut-off and user; sums are of integers and decimals, divided once at the end."""
-    kept = is_kept()
+def habits(taken: DataFrame, ledger: DataFrame) -> DataFrame:
+    """One row per cut-off and user; sums are of integers and decimals, divided once at the end.
+
+    Args:
+        taken: rows of `with_product`.
+        ledger: features.user_ledger, for what was taken before its lines.
+    """
+    kept = F.col("kept")
     rating, ratings = F.col("rating").cast("decimal(8,3)"), F.count(F.when(kept, F.col("rating")))
     product_rating = F.round(F.col("product_rating") * _MICRO).cast("bigint")
     median_price = F.percentile(F.when(kept, (F.col("price") * 10_000).cast("bigint")), 0.5)
     grouped = taken.groupBy("cutoff", "user_id").agg(
-        F.sort_array(F.collect_set(F.when(kept, F.col("event_day")))).alias("days"),
-        F.count_if(kept).alias("events"),
-        F.size(F.collect_set(F.when(kept, F.col("product_id")))).cast("bigint").alias("products"),
-        F.sum(F.when(kept, F.col("amount"))).cast("decimal(18,4)").alias("money"),
+        F.collect_set(F.when(kept, F.col("event_day"))).alias("days"),
+        F.coalesce(F.sum(F.when(kept, F.col("lines"))), F.lit(0)).alias("lines"),
+        F.collect_set(F.when(kept, F.col("product_id"))).alias("taken"),
+        F.sum(F.when(kept, F.col("amount"))).alias("spent"),
         (median_price / 10_000).cast("decimal(18,4)").alias("usual_price"),
         (F.sum("returned") / F.sum("pieces")).alias("return_rate"),
         ratings.alias("ratings"),
         (F.sum(F.when(kept, rating)).cast("double") / ratings).alias("rating_mean"),
         F.sum(F.when(kept & F.col("rating").isNotNull(), product_rating)).alias("expected"),
     )
-    day = "days"
+    older, day = F.col("older"), "days"
     return (
-        grouped.where(F.size("days") > 0)
+        grouped.join(ledger.select("cutoff", "user_id", "older"), ["cutoff", "user_id"])
+        .withColumn("days", F.array_sort(F.array_union("days", older["days"])))
+        .where(F.size("days") > 0)
         .withColumn("recency_days", F.date_diff("cutoff", F.element_at(day, -1)))
         .withColumn("tenure_days", F.date_diff("cutoff", F.element_at(day, 1)))
         .withColumn("frequency", F.size(day).cast("bigint"))
         .withColumn("rhythm_days", median_gap(day))
+        .withColumn("events", F.col("lines") + older["lines"])
+        .withColumn("products", F.size(F.array_union("taken", older["products"])).cast("bigint"))
+        .withColumn("money", F.coalesce(F.col("spent") + older["money"], "spent", older["money"]).cast("decimal(18,4)"))
         .withColumn("rating_deviation", F.col("rating_mean") - F.col("expected") / F.col("ratings") / _MICRO)
-        .drop("days", "expected")
+        .drop("days", "expected", "lines", "taken", "spent", "older")
     )
 
 
@@ -61,9 +72,9 @@ def median_gap(days: str) -> Column:
 
 
 def run(ctx: JobContext) -> None:
-    taking = ctx.read("silver.events").where(F.col("kind").isin("return", *taking_kinds(ctx.shop.action)))
-    taken = with_returns(events_of_users(taking, ctx.run.cutoffs))
-    found = habits(with_product(taken, ctx.read_cutoffs("features.product_profile")))
+    ledger = ctx.read_cutoffs("features.user_ledger")
+    taken = taken_lines(ledger, taking_kinds(ctx.shop.action))
+    found = habits(with_product(taken, ctx.read_cutoffs("features.product_profile")), ledger)
     for kind, lost in (("transactions", "money and return_rate"), ("reviews", "rating habits")):
         if kind not in ctx.shop.kinds():
             ctx.log.info("no source of %s: no %s", kind, lost)

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.frames.as_of import decay
-from libs.frames.history import events_of_users, taking_kinds, without_returns
+from libs.frames.history import taken_lines, taking_kinds
 from libs.job import JobContext, constants
 
 _PRODUCT = ["cutoff", "product_id"]
@@ -90,8 +90,7 @@ def tastes(weights: DataFrame, values: DataFrame, kept: int) -> DataFrame:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    taking = ctx.read("silver.events").where(F.col("kind").isin("return", *taking_kinds(ctx.shop.action)))
-    kept = without_returns(events_of_users(taking, ctx.run.cutoffs))
+    kept = taken_lines(ctx.read_cutoffs("features.user_ledger"), taking_kinds(ctx.shop.action)).where("kept")
     values = values_of(ctx.read_cutoffs("features.product_profile"), params.widest)
     found = tastes(weights(kept, params.half_life_days), values, params.kept)
     ctx.write("features.user_taste", found.withColumns(constants(ctx)))

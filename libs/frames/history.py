@@ -1,4 +1,9 @@
-"""A user's events in order: what was given back is taken off, equal timestamps are one step."""
+"""A user's events in order: what was given back is taken off, equal timestamps are one step.
+
+A ledger is what one user took and saw, bounded: the newest rows whole, of older ones only sums and sets that no later
+event can change. So tomorrow's ledger follows from today's and the day's delivery alone, and is the one that all events
+together would give.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +16,10 @@ from pyspark.sql import functions as F
 from libs.frames.as_of import as_of
 
 _USER = ("cutoff", "user_id")
-
-
-def events_of_users(events: DataFrame, cutoffs: Iterable[date]) -> DataFrame:
-    """Rows of silver.events as of the cut-offs, guests left out, laid out by user.
-
-    The layout comes before the cut-offs multiply the rows, and all that is later grouped or ordered by user and cut-off
-    needs no second shuffle.
-    """
-    return as_of(events.where(F.col("user_id").isNotNull()).repartition("user_id"), cutoffs)
+_LINE = (*_USER, "product_id", "event_time", "kind")
+# What a line of a ledger is, in the order of features.user_ledger.
+_FIELDS = ("event_time", "event_day", "product_id", "kind", "lines", "pieces", "amount", "rating", "returned")
+_MONEY = "decimal(18,4)"
 
 
 def taking_kinds(action: str) -> list[str]:
@@ -27,86 +27,196 @@ def taking_kinds(action: str) -> list[str]:
     return sorted({"purchase", "review", action})
 
 
-def with_returns(events: DataFrame) -> DataFrame:
-    """One row per cut-off, user, product, instant and kind, with its returned pieces counted and taken off.
+def delivered(events: DataFrame, cutoffs: Iterable[date]) -> DataFrame:
+    """Rows of silver.events as lines of ledgers, each once for every cut-off that may know it; guests are left out.
 
-    `events` are rows of `events_of_users`. A return counts against the purchase that it was paired with
-    (`purchase_time`), once the return itself is known; one without a pair takes nothing off.
+    A return counts against the purchase that it was paired with (`purchase_time`); one without a pair takes nothing
+    off. Lines with one key (_LINE) are still apart: `ledgers` adds them up.
 
     Returns:
-        cutoff, user_id, product_id, event_time, event_day, kind, rating; pieces and returned (bigint; null where the
-        kind has no pieces); quantity (int) and amount (decimal(18,4)), what is left of the pieces at their mean price.
+        cutoff, user_id and _FIELDS; of a return only `returned` is set, and the key of its purchase.
     """
-    returned = F.col("kind") == "return"
-    paired = (
-        events.where(~returned | F.col("purchase_time").isNotNull())
-        .withColumn("event_time", F.when(returned, F.col("purchase_time")).otherwise(F.col("event_time")))
-        .withColumn("returned", F.when(returned, F.col("quantity")))
-        .withColumn("taken", F.when(~returned, F.struct("event_day", "quantity", "amount", "rating")))
-        .withColumn("kind", F.when(returned, F.lit("purchase")).otherwise(F.col("kind")))
-    )
-    merged = paired.groupBy(*_USER, "product_id", "event_time", "kind").agg(
-        F.min("taken.event_day").alias("event_day"),
-        F.sum("taken.quantity").alias("pieces"),
-        F.sum("taken.amount").alias("amount"),
-        F.max("taken.rating").alias("rating"),
-        F.sum("returned").alias("returned"),
-    )
-    back = F.least(F.coalesce("returned", F.lit(0)), "pieces")  # never more than was bought
-    left = F.col("pieces") - back
-    return merged.where(F.col("event_day").isNotNull()).withColumns(
-        {
-            "returned": F.when(F.col("pieces").isNotNull(), back),
-            "quantity": left.cast("int"),
-            "amount": F.when(F.col("returned").isNull(), F.col("amount"))
-            .otherwise(F.col("amount") * left / F.col("pieces"))
-            .cast("decimal(18,4)"),
-        }
+    back = F.col("kind") == "return"
+    known = events.where(F.col("user_id").isNotNull() & (~back | F.col("purchase_time").isNotNull()))
+    # Laid out by user before the cut-offs multiply the rows: what follows needs no second shuffle.
+    return as_of(known.repartition("user_id"), cutoffs).select(
+        *_USER,
+        F.when(back, F.col("purchase_time")).otherwise(F.col("event_time")).alias("event_time"),
+        F.when(~back, F.col("event_day")).alias("event_day"),
+        "product_id",
+        F.when(back, F.lit("purchase")).otherwise(F.col("kind")).alias("kind"),
+        (~back).cast("bigint").alias("lines"),
+        F.when(~back, F.col("quantity")).cast("bigint").alias("pieces"),
+        F.when(~back, F.col("amount")).alias("amount"),
+        F.when(~back, F.col("rating")).alias("rating"),
+        F.when(back, F.col("quantity")).cast("bigint").alias("returned"),
     )
 
 
-def is_kept() -> Column:
-    """Whether a row of `with_returns` was not wholly given back."""
-    return F.col("quantity").isNull() | (F.col("quantity") > 0)
+def ledgers(
+    lines: DataFrame, taking: Collection[str], most_taken: int, most_seen: int, before: DataFrame | None = None
+) -> DataFrame:
+    """One row per cut-off and user of `lines`: the newest lines, whole, and what was taken before them.
 
-
-def without_returns(events: DataFrame) -> DataFrame:
-    """The rows of `with_returns` that were not wholly given back."""
-    return with_returns(events).where(is_kept()).drop("pieces", "returned")
-
-
-def histories(kept: DataFrame, taking: Collection[str], most_events: int) -> DataFrame:
-    """One row per cut-off and user: the last `most_events` rows of `without_returns`, oldest first, and what is owned.
-
-    Rows with one `event_time` are one step; steps count from 1 at the oldest event kept. Inside a step products stand
-    in the order of a hash, so that no order of delivery shows.
+    A line that was once among the older ones is there for ever, since only newer ones push it out. So a return that
+    comes when its purchase is that old takes nothing off, whatever the ledger is made from.
 
     Args:
-        kept: rows of `without_returns`.
-        taking: kinds of event by which a user comes to own a product.
-        most_events: bounds the row, so that a bot cannot blow up what reads it.
+        lines: rows of `delivered`.
+        taking: kinds of event by which a user takes a product.
+        most_taken, most_seen: lines kept whole of those kinds, and of the others; they bound the row, so that a bot
+            cannot blow up what reads it.
+        before: ledgers that the lines come on top of, rows of users without new lines left out; None where the lines
+            are all there are.
+
+    Returns:
+        cutoff, user_id, ledger and older (see features.user_ledger).
+    """
+    if before is not None:
+        lines = lines.unionByName(before.select(*_USER, F.inline("ledger")))
+    merged = (
+        lines.groupBy(*_LINE)
+        .agg(
+            F.min("event_day").alias("event_day"),
+            F.sum("lines").alias("lines"),
+            F.sum("pieces").alias("pieces"),
+            F.sum("amount").cast(_MONEY).alias("amount"),
+            F.max("rating").alias("rating"),
+            F.sum("returned").alias("returned"),
+        )
+        .where(F.col("event_day").isNotNull())  # a return whose purchase is not among the lines
+        .withColumns({"taken": F.col("kind").isin(*taking), "hashed": F.xxhash64("product_id")})
+    )
+    newest_first = Window.partitionBy(*_USER, "taken").orderBy(
+        F.desc("event_time"), F.desc("hashed"), F.desc("product_id"), F.desc("kind")
+    )
+    order = ("event_time", "hashed", "product_id", "kind")
+    line = F.struct(*order, *[name for name in _FIELDS if name not in order])
+    kept = F.col("place") <= F.when(F.col("taken"), most_taken).otherwise(most_seen)
+    old = ~kept & F.col("taken")
+    found = (
+        merged.withColumn("place", F.row_number().over(newest_first))
+        .groupBy(*_USER)
+        .agg(
+            F.sort_array(F.collect_list(F.when(kept, line)), asc=False).alias("ledger"),
+            F.struct(
+                F.coalesce(F.sum(F.when(old, F.col("lines"))), F.lit(0)).alias("lines"),
+                F.sum(F.when(old, F.col("amount"))).cast(_MONEY).alias("money"),
+                F.sort_array(F.collect_set(F.when(old, F.col("event_day")))).alias("days"),
+                F.sort_array(F.collect_set(F.when(old, F.col("product_id")))).alias("products"),
+            ).alias("older"),
+        )
+        .withColumn("ledger", F.transform("ledger", lambda e: F.struct(*[e[name].alias(name) for name in _FIELDS])))
+    )
+    if before is None:
+        return found
+    earlier = before.select(*_USER, F.col("older").alias("earlier"))
+    return found.join(earlier, [*_USER], "left").withColumn("older", _both("older", "earlier")).drop("earlier")
+
+
+def _both(new: str, old: str) -> Column:
+    """Two `older` as one; the second may be null."""
+    a, b = F.col(new), F.col(old)
+
+    def joined(name: str) -> Column:
+        return F.when(b.isNull(), a[name]).otherwise(F.array_sort(F.array_union(a[name], b[name])))
+
+    # greatest and coalesce keep a shop without prices at null.
+    money = F.coalesce(a["money"] + b["money"], a["money"], b["money"]).cast(_MONEY)
+    return F.struct(
+        (a["lines"] + F.coalesce(b["lines"], F.lit(0))).alias("lines"),
+        money.alias("money"),
+        joined("days").alias("days"),
+        joined("products").alias("products"),
+    )
+
+
+def folded(before: DataFrame, lines: DataFrame, taking: Collection[str], most_taken: int, most_seen: int) -> DataFrame:
+    """Ledgers of every user: those with new lines made anew, those of the others as they were.
+
+    Args:
+        before: rows of features.user_ledger of one earlier cut-off, once for each cut-off wanted.
+        lines: rows of `delivered` that those do not know.
+    """
+    touched = lines.select(*_USER).distinct()
+    changed = ledgers(lines, taking, most_taken, most_seen, before.join(touched, [*_USER], "left_semi"))
+    columns = (*_USER, "ledger", "older")
+    return before.join(touched, [*_USER], "left_anti").select(*columns).unionByName(changed.select(*columns))
+
+
+def left(line: Column) -> Column:
+    """Pieces of a ledger's line that were not given back (bigint); null where its kind has no pieces."""
+    return line["pieces"] - _back(line)
+
+
+def kept(line: Column) -> Column:
+    """Whether a ledger's line was not wholly given back."""
+    return left(line).isNull() | (left(line) > 0)
+
+
+def amount(line: Column) -> Column:
+    """What was paid for the pieces of a ledger's line that are left, at their mean price."""
+    parted = (line["amount"] * left(line) / line["pieces"]).cast(_MONEY)
+    return F.when(line["returned"].isNull(), line["amount"]).otherwise(parted)
+
+
+def _back(line: Column) -> Column:
+    """Pieces given back: never more than were bought."""
+    return F.least(F.coalesce(line["returned"], F.lit(0)), line["pieces"])
+
+
+def taken_lines(ledger: DataFrame, taking: Collection[str]) -> DataFrame:
+    """A row for each line of the taking kinds in features.user_ledger.
+
+    Returns:
+        cutoff, user_id, product_id, event_day, rating, lines; kept (boolean); pieces and returned (bigint; null where
+        the kind has no pieces), quantity and amount of what is left.
+    """
+    line = F.col("line")
+    return (
+        ledger.select(*_USER, F.explode("ledger").alias("line"))
+        .where(line["kind"].isin(*taking))
+        .select(
+            *_USER,
+            *[line[name].alias(name) for name in ("product_id", "event_day", "rating", "lines", "pieces")],
+            kept(line).alias("kept"),
+            F.when(line["pieces"].isNotNull(), _back(line)).alias("returned"),
+            left(line).alias("quantity"),
+            amount(line).alias("amount"),
+        )
+    )
+
+
+def histories(ledger: DataFrame, taking: Collection[str], most_events: int) -> DataFrame:
+    """The last `most_events` lines of each ledger that were not wholly given back, oldest first, and what is owned.
+
+    Lines with one `event_time` are one step; steps count from 1 at the oldest kept. Inside a step products stand in the
+    order of a hash, so that no order of delivery shows. A user who gave everything back has no row.
 
     Returns:
         cutoff, user_id, events (array of struct, see features.user_history), owned (array<string>, sorted).
     """
-    user = Window.partitionBy(*_USER)
-    hashed = F.xxhash64("product_id")
-    newest_first = user.orderBy(F.desc("event_time"), hashed.desc(), F.desc("product_id"), F.desc("kind"))
-    fields = ("event_day", "product_id", "kind", "quantity", "amount", "rating")
-    event = F.struct((-F.col("place")).alias("nth"), "step", *fields)
-    before = F.element_at("events", 1)["step"] - 1
+    of_kept = F.filter("ledger", kept)
+    own = F.transform(F.filter("lines", lambda e: e["kind"].isin(*taking)), lambda e: e["product_id"])
+    times = F.array_distinct(F.transform("events", lambda e: e["event_time"]))
     return (
-        kept.withColumn("place", F.row_number().over(newest_first))
-        .withColumn("step", F.dense_rank().over(user.orderBy("event_time")))
-        .groupBy(*_USER)
-        .agg(
-            F.sort_array(F.collect_list(F.when(F.col("place") <= most_events, event))).alias("events"),
-            F.sort_array(F.collect_set(F.when(F.col("kind").isin(*taking), F.col("product_id")))).alias("owned"),
-        )
-        .withColumn(
-            "events",
+        ledger.select(*_USER, "older", of_kept.alias("lines"))
+        .withColumn("events", F.reverse(F.slice("lines", 1, most_events)))
+        .withColumn("owned", F.array_sort(F.array_union(own, F.col("older")["products"])))
+        .where(F.size("events") > 0)
+        .withColumn("times", times)
+        .select(
+            *_USER,
             F.transform(
-                "events", lambda e: F.struct((e.step - before).alias("step"), *[e[f].alias(f) for f in fields])
-            ),
+                "events",
+                lambda e: F.struct(
+                    F.array_position(F.col("times"), e["event_time"]).cast("int").alias("step"),
+                    *[e[name].alias(name) for name in ("event_day", "product_id", "kind")],
+                    left(e).cast("int").alias("quantity"),
+                    amount(e).alias("amount"),
+                    e["rating"].alias("rating"),
+                ),
+            ).alias("events"),
+            "owned",
         )
     )

@@ -126,6 +126,19 @@ FEATURES = (
         equality="close",
     ),
     define(
+        "features.user_ledger",
+        "What a user took and saw before a cut-off, bounded; the next night's is made from it and the day's delivery.",
+        f"""{CUTOFF}
+        user_id | string! | pseudonym
+        ledger | array<struct<event_time:timestamp,event_day:date,product_id:string,kind:string,lines:bigint,pieces:bigint,amount:decimal(18,4),rating:double,returned:bigint>>! | the newest 1,000 lines of what was taken and 200 of the rest, newest first; what was given back is in it, with the pieces returned
+        older | struct<lines:bigint,money:decimal(18,4),days:array<date>,products:array<string>>! | what was taken before those, as it was bought
+        made_from | string! | version of silver.events, and what is kept""",
+        "shop cutoff user_id",
+        "cutoffs",
+        volatile=("made_from",),
+        retention_days=14,  # the next nights are made from it; who looks back looks into user_history
+    ),
+    define(
         "features.user_history",
         "A user's last events before a cut-off, oldest first; events with one timestamp are one step.",
         f"""{CUTOFF}
@@ -142,14 +155,14 @@ FEATURES = (
         user_id | string! | pseudonym
         recency_days | int! | days from the last event to the cut-off
         frequency | bigint! | distinct days with an event
-        events | bigint! | purchases or reviews
+        events | bigint! | lines of purchase or review
         products | bigint! | distinct products
         money | decimal(18,4) | spent, returns taken off; null where the shop has no prices of sale
-        usual_price | decimal(18,4) | median price of what the user took
+        usual_price | decimal(18,4) | median price of the last 1,000 things taken
         tenure_days | int! | days from the first event to the cut-off
         rhythm_days | double | median gap between days with an event; null under 2 days
-        return_rate | double | returned pieces by bought pieces
-        ratings | bigint! | reviews with stars
+        return_rate | double | returned pieces by bought pieces, of the last 1,000 things taken
+        ratings | bigint! | reviews with stars among them
         rating_mean | double | their mean
         rating_deviation | double | their mean less the mean of the products rated""",
         "shop cutoff user_id",

@@ -32,7 +32,7 @@ ZONE, COST = "Europe/London", "SELECT cpu_seconds, bytes_read FROM quality.job_r
 FIRST, CLOSED, DAY, END = date(2010, 12, 1), date(2011, 12, 3), date(2011, 12, 8), date(2011, 12, 9)
 ACCUMULATE = (
     *("ingest.bronze", "ingest.silver", "ingest.events"),
-    *("products.product_days", "products.basket_days", "products.review_aspects"),
+    *("products.product_days", "products.basket_days", "products.review_aspects", "users.user_ledger"),
 )
 SNAPSHOTS = (
     *("products.product_text", "users.user_history", "products.item_pairs", "products.product_profile"),

@@ -111,7 +111,9 @@ def conf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
          "summary": "Fine", "reviewText": "A fine record.", "unixReviewTime": monday + 86400 * (i // 12)}
         for i in range(36)
     ]  # fmt: skip
-    return tiny_shop.write(tmp_path_factory.mktemp("chaos-conf"), added, every=16)
+    # Of 24 products few are left to tell of to a user of one or two.
+    floor = {"evaluation.audit": {"min_activity_ratio": 0.5}}
+    return tiny_shop.write(tmp_path_factory.mktemp("chaos-conf"), added, every=16, params=floor)
 
 
 @pytest.fixture(scope="session")

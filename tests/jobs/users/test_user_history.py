@@ -11,7 +11,8 @@ def seed(warehouse, rows):
 
 
 def histories(warehouse, *cutoffs):
-    warehouse.run("users.user_history", cutoffs=cutoffs or ("2020-02-01",))
+    for job in ("users.user_ledger", "users.user_history"):
+        warehouse.run(job, cutoffs=cutoffs or ("2020-02-01",))
     rows = warehouse.read("features.user_history").where(f"shop = '{warehouse.shop}'").collect()
     return {(str(row["cutoff"]), row["user_id"]): row for row in rows}
 

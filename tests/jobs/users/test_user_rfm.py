@@ -20,7 +20,8 @@ def product(product_id: str, cutoff: str = "2020-02-01", **other: object) -> dic
 
 
 def rfm(warehouse, *cutoffs):
-    warehouse.run("users.user_rfm", cutoffs=cutoffs or ("2020-02-01",))
+    for job in ("users.user_ledger", "users.user_rfm"):
+        warehouse.run(job, cutoffs=cutoffs or ("2020-02-01",))
     rows = warehouse.read("features.user_rfm").where(f"shop = '{warehouse.shop}'").collect()
     return {(str(row["cutoff"]), row["user_id"]): row for row in rows}
 
