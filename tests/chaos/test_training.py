@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import signal
@@ -36,27 +35,19 @@ def due(copies: Callable[[str], Shop]) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def fit(due: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], float]:
-    """Runs the training with a harmed rank; the seconds until it ended."""
+def harm(due: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[[Harm], None]:
+    """Harms a rank of every training that follows in the test."""
 
-    def run(harm: Harm) -> float:
+    def done(kind: Harm) -> None:
         monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the ranks import tests.chaos.ranks
         monkeypatch.setenv(MARK, str(os.getpid()))
-        monkeypatch.setattr(two_tower, "fit_and_store", harmed(harm))
-        started = time.monotonic()
-        due.run(NEXT_MONDAY, start=MONDAY, job="training.two_tower")
-        return time.monotonic() - started
+        monkeypatch.setattr(two_tower, "fit_and_store", harmed(kind))
 
-    return run
+    return done
 
 
-@pytest.fixture
-def told(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """The product's log, which does not propagate once a command has configured it."""
-    logger = logging.getLogger("reasonrec")
-    logger.addHandler(caplog.handler)
-    yield caplog
-    logger.removeHandler(caplog.handler)
+def alarms(shop: Shop, run_id: str) -> set[tuple[object, ...]]:
+    return set(shop.rows(f"SELECT kind, subject FROM quality.alarms WHERE run_id = '{run_id}'"))
 
 
 def ranks() -> list[int]:
@@ -72,25 +63,31 @@ def ranks() -> list[int]:
 
 
 @pytest.mark.fault("a training rank killed", "a training rank hung", "a training rank returning NaN")
-@pytest.mark.parametrize("harm", ["killed", "hung", "nan"])
-def test_all_ranks_end_and_no_model_is_recorded(
-    due: Shop, fit: Callable[[str], float], harm: str, told: pytest.LogCaptureFixture
-) -> None:
-    interrupt = signal.getsignal(signal.SIGINT)
-    assert fit(harm) < LIMIT_S
+@pytest.mark.parametrize("kind", ["killed", "hung", "nan"])
+def test_all_ranks_end_and_no_model_is_recorded(due: Shop, harm: Callable[[Harm], None], kind: Harm) -> None:
+    interrupt, started = signal.getsignal(signal.SIGINT), time.monotonic()
+    harm(kind)
+    with pytest.raises(RuntimeError, match="exited with non-zero status"):
+        due.run(NEXT_MONDAY, start=MONDAY, job="training.two_tower")
+    assert time.monotonic() - started < LIMIT_S
     assert signal.getsignal(signal.SIGINT) is interrupt
-    assert f"training.two_tower failed, models of {MONDAY} are used" in told.text
     assert ranks() == []
     recorded = f"SELECT count(*) FROM training.models WHERE model = 'two_tower' AND train_cutoff = DATE '{NEXT_MONDAY}'"
     assert due.rows(recorded) == [(0,)]
+    [(run_id, status)] = due.rows(
+        "SELECT run_id, status FROM quality.job_runs WHERE job = 'training.two_tower' ORDER BY started_at DESC LIMIT 1"
+    )
+    assert status == "failed"
+    assert alarms(due, str(run_id)) == {("failed_job", "training.two_tower")}
 
 
 @pytest.mark.fault("training fails past max_model_age")
-def test_past_the_greatest_age_of_models_nothing_is_published(due: Shop, fit: Callable[[str], float]) -> None:
+def test_past_the_greatest_age_of_models_nothing_is_published(due: Shop, harm: Callable[[Harm], None]) -> None:
     due.env = {"max_model_age_days": 5}
+    harm("nan")
     try:
         with pytest.raises(UserError, match=r"training.two_tower failed .* no models of the last 5 days"):
-            fit("nan")
+            due.run(NEXT_MONDAY, start=MONDAY)
         with pytest.raises(UserError, match=r"days old, the limit is 5"):
             due.run(NEXT_MONDAY, start=MONDAY, job="candidates")
     finally:
@@ -99,14 +96,19 @@ def test_past_the_greatest_age_of_models_nothing_is_published(due: Shop, fit: Ca
 
 
 @pytest.mark.fault("training fails: the models before, marked stale")
-def test_tonight_goes_out_with_the_models_before_marked_stale(due: Shop) -> None:
-    for group in ("candidates", "results", "publish"):
-        due.run(NEXT_MONDAY, start=MONDAY, job=group)
-    assert due.release() == f"{NEXT_MONDAY}-01"
+@pytest.mark.parametrize("attempt", [1, 2], ids=["group by group", "in one process"])
+def test_tonight_goes_out_with_the_models_before_marked_stale(
+    due: Shop, harm: Callable[[Harm], None], attempt: int
+) -> None:
+    harm("nan")
+    for job in ("candidates", "results", "publish") if attempt == 1 else ("daily",):
+        done = due.run(NEXT_MONDAY, start=MONDAY, job=job)
+    assert due.release() == f"{NEXT_MONDAY}-0{attempt}"
     [(stale, models)] = due.rows("SELECT stale, map_values(model_versions) FROM current_release")
     assert stale
     assert models
     assert all(MONDAY in version for version in models)
+    assert "stale_models" in {kind for kind, _ in alarms(due, done.run_id)}
 
 
 @pytest.mark.fault("a model's weights truncated or swapped")
