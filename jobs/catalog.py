@@ -67,7 +67,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         reads  silver.suppressed_users
         writes bronze.*
     ingest.silver (large): Types, cleans, pseudonymises, deduplicates; quarantines what is malformed, with its reason.
-        reads  bronze.*
+        reads  bronze.* silver.*
         writes silver.* bronze.rejected quality.quarantine quality.ingest_counts
     ingest.events (large): Makes one stream of what users did, and pairs returns with the purchases they take back.
         reads  silver.transactions silver.reviews silver.interactions

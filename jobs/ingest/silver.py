@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from libs.frames.silver import QUARANTINED, counted, judged, kept
 from libs.job import JobContext, UserError
+from libs.secrets import key_id
 from libs.spark.delta import TIMELESS
 from libs.tables import CONTRACT, Kind, table
 
@@ -30,6 +31,7 @@ class Params:
 
 
 def run(ctx: JobContext) -> None:
+    hold_key(ctx)
     rows = {kind: judge(ctx, kind, ctx.params(Params)).persist() for kind in sorted(ctx.shop.kinds())}
     told = reduce(DataFrame.unionByName, (frame.select(*_TOLD, F.lit(k).alias("kind")) for k, frame in rows.items()))
     counts = counted(told).collect()  # a row a day and source
@@ -43,6 +45,19 @@ def run(ctx: JobContext) -> None:
     for kind, frame in rows.items():
         ctx.write(f"silver.{kind}", kept(frame, CONTRACT[kind], ctx.secrets["pseudonym_key"]))
         frame.unpersist()
+
+
+def hold_key(ctx: JobContext) -> None:
+    """Stops before a user gets a second pseudonym. Files of the same key are not opened: Delta knows their bounds."""
+    mine = key_id(ctx.secrets["pseudonym_key"])
+    for name in sorted(ctx.shop.kinds()):
+        rows = ctx.read(f"silver.{name}").where(~between(ctx.window.start, ctx.window.end))
+        other = rows.where(F.col("key_id") != mine).select("key_id").first()
+        if other:
+            raise UserError(
+                f"silver.{name} was written under key {other['key_id']}, REASONREC_KEY is key {mine}: set the key of"
+                " before, or run maintenance.rotate_key first"
+            )
 
 
 _TOLD = ("shop", "period", "day", "source", "row_id", "fate", "failure", "payload")

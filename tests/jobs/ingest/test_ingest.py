@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import Row, SparkSession
 
+from libs.job import UserError
 from libs.secrets import key_id, pseudonym
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import JOBS, order, orders_source, review, reviews_source, write_lines, write_orders
@@ -140,6 +141,15 @@ def test_no_raw_user_id_leaves_bronze(london: Warehouse) -> None:
         assert {row["user_id"] for row in rows} == {ANN, BOB, None}
         assert not {"ann", "bob"} & {value for row in rows for value in row.values() if isinstance(value, str)}
     assert {row[0] for row in london.rows("silver.transactions", "key_id")} == {key_id(KEY)}
+
+
+def test_another_key_than_the_one_of_the_days_before_is_refused(london: Warehouse) -> None:
+    other = Warehouse(london.spark, london.folder)
+    other.conf, other.params = london.conf, london.params
+    other.secrets = {"pseudonym_key": "1" * 64}
+    told = rf"silver.transactions was written under key {key_id(KEY)}, .* key {key_id('1' * 64)}: .*rotate_key"
+    with pytest.raises(UserError, match=told):
+        other.run("ingest.silver", start="2020-01-01", end="2020-01-02")
 
 
 def test_sensitive_columns_stay_in_their_own_map(london: Warehouse) -> None:
