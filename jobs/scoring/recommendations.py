@@ -93,7 +93,8 @@ def with_score(pool: DataFrame, fusion: dict[str, list[object]], carriers: int) 
             lambda s: F.transform(
                 s["carriers"],
                 lambda c: F.struct(
-                    (part(s, F.lit(1.0)) - part(s, 1.0 - c["share"])).alias("contribution"),
+                    # A share may be above 1, where other items pull down: a source gives no less than nothing.
+                    (part(s, F.lit(1.0)) - part(s, F.greatest(F.lit(0.0), 1.0 - c["share"]))).alias("contribution"),
                     s["source"].alias("source"),
                     c["product_id"].alias("product_id"),
                 ),

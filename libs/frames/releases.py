@@ -33,6 +33,10 @@ def faults(tables: Mapping[str, DataFrame], languages: Sequence[str]) -> dict[st
         "each sentence cites facts, and all of them are stored": stored,
         "each fact belongs to a recommended row": links.join(rows, _ROW, "left_anti"),
         "each fact is stored": links.join(facts, "evidence_id", "left_anti"),
+        # NaN is greater than any number, to Spark.
+        "each fact moves the score by something from 0 to 1": links.where(
+            ~F.coalesce(F.col("contribution").between(0, 1 + 1e-9), F.lit(False))
+        ),
     }
     counted = [
         frame.agg(F.count("*").alias("rows")).select(F.lit(rule).alias("rule"), "rows")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from datetime import date
 
 import pytest
@@ -62,6 +63,8 @@ def test_each_planted_fault_is_counted_by_its_own_check_and_a_good_release_has_n
     sentences += stranger  # five, three of them not grounded
     links += [link(f"{DAY}-02", "u", f"p{i}", "e-p1") for i in range(3, 7)]
     links += [link(f"{DAY}-02", "u", "p1", f"nowhere {i}") for i in range(6)]
+    odd = (-0.1, 1.5, math.nan, math.inf, -math.inf, -1.0, 2.0)
+    links += [link(f"{DAY}-02", "u", "p1", "e-p1") | {"role": f"r{i}", "contribution": c} for i, c in enumerate(odd)]
     seed(shop, good(f"{DAY}-01"), bad)
 
     assert broken(shop, f"{DAY}-01") == {}
@@ -72,6 +75,7 @@ def test_each_planted_fault_is_counted_by_its_own_check_and_a_good_release_has_n
         "each fact belongs to a recommended row": 4,
         "each sentence belongs to a recommended row": 5,
         "each fact is stored": 6,
+        "each fact moves the score by something from 0 to 1": 7,
     }
 
 

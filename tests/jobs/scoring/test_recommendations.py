@@ -55,6 +55,16 @@ def test_scores_are_the_weighted_sum_and_carriers_tell_what_each_history_item_mo
     assert [(c.source, c.product_id, round(c.contribution, 9)) for c in row.carriers] == [("als", "h1", 0.3)]
 
 
+def test_a_source_gives_no_less_than_nothing_without_an_item_that_others_pull_against(warehouse):
+    seed_model(warehouse)
+    carried = [{"product_id": "h1", "share": 2.5}, {"product_id": "h2", "share": 0.75}]
+    warehouse.seed("candidates.candidate_pool", [candidate("p", als=(1.0, carried))])
+    warehouse.run("scoring.recommendations")
+    [row] = warehouse.read("results.recommendations").collect()
+    # Without h1 als is at -1.5, which is none: a fall of .6, and not the root of a negative number.
+    assert [(c.product_id, round(c.contribution, 9)) for c in row.carriers] == [("h1", 0.6), ("h2", 0.3)]
+
+
 def test_equal_scores_are_ordered_by_product_and_the_list_is_cut(warehouse):
     seed_model(warehouse)
     warehouse.params["scoring.recommendations"] = {"list_size": 2}
