@@ -51,7 +51,7 @@ public class ReadOnly {
       "DescribeColumn DescribeFunction DescribeRelation ExplainCommand SetCatalogAndNamespace SetNamespaceCommand"
       + " ShowColumns ShowFunctions ShowNamespaces ShowNamespacesCommand ShowTables ShowViews");
   private static final Set LOOKED_AT = words(
-      "ResolvedNamespace UnresolvedFunctionName UnresolvedNamespace UnresolvedTableOrView");
+      "CurrentNamespace ResolvedNamespace UnresolvedFunctionName UnresolvedNamespace UnresolvedTableOrView");
   /** Functions that make rows; Delta's own (table_changes_by_path) read any path. */
   private static final Set ROWS = words("explode explode_outer inline inline_outer json_tuple posexplode"
       + " posexplode_outer range sql_keywords stack");
@@ -161,7 +161,11 @@ public class ReadOnly {
         throw new UnsupportedOperationException("read only: " + kind + " is not answered here, only questions are");
       }
       if (plan instanceof UnresolvedRelation) {
-        named(((UnresolvedRelation) plan).multipartIdentifier());
+        UnresolvedRelation relation = (UnresolvedRelation) plan;
+        if (!relation.options().isEmpty() || relation.isStreaming()) { // WITH ('path' = ...)
+          throw new UnsupportedOperationException("read only: a table is read without options");
+        }
+        named(relation.multipartIdentifier());
       } else if (plan instanceof UnresolvedTableOrView) {
         named(((UnresolvedTableOrView) plan).multipartIdentifier());
       } else if (plan instanceof UnresolvedTableValuedFunction) {

@@ -82,13 +82,14 @@ def register(spark: SparkSession, warehouse: str, names: Iterable[str]) -> None:
 def _register_table(spark: SparkSession, warehouse: str, name: str) -> None:
     """An entry of the catalog, put there as it is: CREATE TABLE takes a second of Delta's for each."""
     table, (layer, short) = TABLES[name], name.split(".")
-    spark.sql("CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:layer)", args={"layer": layer})
+    session: Any = spark._jsparkSession
+    catalog = session.sessionState().catalog().externalCatalog()
+    if not catalog.databaseExists(layer):
+        spark.sql("CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:layer)", args={"layer": layer})
     kind, place = "delta", delta.uri(warehouse, table)
     if not delta.exists(spark, warehouse, table):
         # Read through a folder that is not there: no rows, and no error. (Delta takes a missing table for a mistake.)
         kind, place = "parquet", f"{place}/not_written_yet"
-    session: Any = spark._jsparkSession
-    catalog = session.sessionState().catalog().externalCatalog()
     entry = _entry(spark, layer, short, kind, place, table.ddl)
     if catalog.tableExists(layer, short):
         if catalog.getTable(layer, short).location().equals(entry.location()):
