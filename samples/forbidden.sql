@@ -73,5 +73,4 @@ EXPLAIN SELECT * FROM text.`/etc/passwd`
 SELECT * FROM results.releases VERSION AS OF 0
 SELECT * FROM results.pins WITH (path = '/etc/passwd')
 SELECT * FROM spark_catalog.csv.`/etc/passwd`
-SELECT * FROM results.releases@v0
 SELECT * FROM STREAM(results.releases)

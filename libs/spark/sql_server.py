@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from libs.conf import ConfError, EnvConf
 from libs.spark import delta
-from libs.spark.session import build_session
+from libs.spark.session import build_session, jar_cache
 from libs.spark.sql import needed, register
 from libs.tables import TABLES, VIEWS, table
 
@@ -66,7 +66,9 @@ def _check_machine(port: int) -> None:
             raise ConfError(f"port {port} cannot be had ({error}): choose another by --port") from None
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java", path=f"{home}/bin" if home else None) is None:
-        raise ConfError(f"no Java in {home or 'PATH'}: install it, e.g. sudo apt-get install -y openjdk-17-jre-headless")
+        raise ConfError(
+            f"no Java in {home or 'PATH'}: install it, e.g. sudo apt-get install -y openjdk-17-jre-headless"
+        )
 
 
 def _settings(folder: Path, port: int) -> dict[str, str]:
@@ -80,7 +82,10 @@ def _settings(folder: Path, port: int) -> dict[str, str]:
         "hive.downloaded.resources.dir": f"{folder}/resources",
         "hive.querylog.location": f"{folder}/log",
     }
+    # On the class path: what --jars brings is not seen by the threads that open sessions.
+    jars = ":".join(sorted(str(jar) for jar in jar_cache().glob("*.jar")))
     return {
+        **({"spark.driver.extraClassPath": jars} if jars else {}),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": f"{folder}/catalog",
         # ${env:NAME} in a statement would show the server's environment.
