@@ -1,6 +1,6 @@
 """`make sql-demo`: the questions of docs/ask.md asked of the SQL server and of DuckDB, and what the server must refuse.
 
-On the warehouse of `make demo`, or the one that REASONREC_WAREHOUSE names. `--write` puts DuckDB's answers into docs/ask.md.
+On the warehouse of `make demo`, or the one that REASONREC_WAREHOUSE names. `--write` puts DuckDB's answers into the page.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from libs.conf import conf_root, load
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ask.md"
-# Nothing that changes, reads past the tables, runs a program or sets anything. {path}: a table's folder; {out}: a free one.
+# What changes, reads past the tables, runs a program or sets something. {path}: a table's folder; {out}: a free one.
 FORBIDDEN = (ROOT / "samples" / "forbidden.sql").read_text(encoding="utf-8")
 # The guard's own word; what is struck off or never was there; scripts, which Spark has switched off.
 _NO = ("read only:", "[UNRESOLVED_ROUTINE]", "[ROUTINE_NOT_FOUND]", "[TABLE_OR_VIEW_NOT_FOUND]", "SQL_SCRIPTING]")

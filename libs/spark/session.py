@@ -47,7 +47,7 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
     if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
         settings["spark.jars"] = ",".join(jars)
     if settings.get("spark.master", "").startswith("local") and "spark.sql.warehouse.dir" not in settings:
-        # Tables lie by path in the warehouse; a schema of the catalog still makes a folder, else where the command runs.
+        # Tables lie by path in the warehouse; a schema of the catalog makes a folder all the same.
         folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings["spark.sql.warehouse.dir"] = folder
