@@ -1,6 +1,6 @@
 """`make sql-demo`: the questions of docs/ask.md asked of the SQL server and of DuckDB, and what the server must refuse.
 
-On the warehouse of `make demo`, or the one that REASONREC_WAREHOUSE names. `--write` puts DuckDB's answers into the page.
+On the warehouse of `make demo`, or the one that REASONREC_WAREHOUSE names. `--write` puts DuckDB's answers there.
 """
 
 from __future__ import annotations
