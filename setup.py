@@ -8,5 +8,6 @@ setup(
     description="Tonight's recommendations, with reasons people can trust: PySpark, Horovod and Delta jobs.",
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["jobs", "jobs.*", "libs", "libs.*"]),
+    package_data={"libs.spark": ["*.java"]},
     entry_points={"console_scripts": ["reasonrec=jobs.run:main"]},
 )

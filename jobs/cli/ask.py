@@ -88,6 +88,31 @@ def sql(
     typer.echo(render(answer, form, output), nl=False)
 
 
+@app.command(name="sql-server")
+def sql_server(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1 alone.")] = 10000,
+    env: EnvOption = "dev",
+    conf: ConfOption = None,
+) -> None:
+    """Serves every table and view to JDBC and ODBC tools, read only, until it is stopped (Ctrl-C).
+
+    Examples:
+        reasonrec sql-server
+        REASONREC_WAREHOUSE=/data/warehouse reasonrec sql-server --port 10017
+        beeline -u jdbc:hive2://127.0.0.1:10017 -e "SELECT * FROM current_release"
+    """
+    import signal
+
+    chosen = load(conf, env)
+    from libs.spark.sql_server import HOST, serve
+
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # either way its folder is cleared away
+    try:
+        serve(chosen.env, port, lambda: typer.echo(f"ready: jdbc:hive2://{HOST}:{port}"))
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+
+
 @app.command()
 def why(
     user: Annotated[str, typer.Option(help="The shop's own id of the user; it is hashed on the way in.")],

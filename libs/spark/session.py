@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from py4j.java_gateway import JavaPackage
@@ -43,6 +46,11 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
     jars = sorted(str(jar) for jar in jar_cache().glob("*.jar"))
     if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
         settings["spark.jars"] = ",".join(jars)
+    if settings.get("spark.master", "").startswith("local") and "spark.sql.warehouse.dir" not in settings:
+        # Tables lie by path in the warehouse; a schema of the catalog makes a folder all the same.
+        folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        settings["spark.sql.warehouse.dir"] = folder
     for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

@@ -13,7 +13,7 @@ from libs.secrets import pseudonym
 from libs.spark import delta
 from libs.spark.checksum import checksum, checksums, compare
 from libs.spark.sql import ask as ask_spark
-from libs.tables import TABLES, VIEWS, table
+from libs.tables import VIEWS, table
 from libs.why import why
 
 from .conftest import MONDAY, TUESDAY
@@ -119,16 +119,9 @@ def test_a_planted_event_of_the_test_window_changes_nothing_that_was_fitted(spar
 
 
 def test_spark_and_duckdb_read_the_same_views(spark, forwards):
-    session = spark.newSession()
-    try:
-        for name in VIEWS:
-            count = f"SELECT count(*) AS n FROM {name}"
-            assert [tuple(row) for row in ask_spark(session, forwards.uri, count).collect()] == rows(forwards, count), (
-                name
-            )
-    finally:
-        for name in TABLES:  # the catalog belongs to all sessions; the files stay
-            session.sql("DROP TABLE IF EXISTS IDENTIFIER(:name)", args={"name": name})
+    for name in VIEWS:
+        count = f"SELECT count(*) AS n FROM {name}"
+        assert [tuple(row) for row in ask_spark(spark, forwards.uri, count).collect()] == rows(forwards, count), name
 
 
 def test_why_tells_the_row_its_sentences_and_its_facts(forwards):
