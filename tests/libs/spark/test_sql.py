@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from libs.ask import AskError
@@ -10,11 +12,11 @@ def counted(spark, warehouse, name):
 
 def test_names_follow_the_warehouse_that_is_asked_and_nothing_is_written_for_a_missing_table(make_warehouse, spark):
     one = make_warehouse()
-    one.seed("quality.alarms", [{"run_id": "a", "kind": "k"}])
+    one.seed("results.pins", [{"seq": 1, "reason": "a test", "pinned_at": datetime(2020, 2, 1, tzinfo=UTC)}])
     other = one.folder.parent / "other"
-    assert counted(spark, one.conf.env.warehouse, "quality.alarms") == 1
-    assert counted(spark, other.as_uri(), "quality.alarms") == 0
-    assert counted(spark, one.conf.env.warehouse, "quality.alarms") == 1
+    assert counted(spark, one.conf.env.warehouse, "results.pins") == 1
+    assert counted(spark, other.as_uri(), "results.pins") == 0
+    assert counted(spark, one.conf.env.warehouse, "results.pins") == 1
     assert counted(spark, other.as_uri(), "current_release") == 0
     assert not other.exists()
 
