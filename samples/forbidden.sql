@@ -24,7 +24,7 @@ RESET
 ADD JAR /tmp/x.jar
 ADD FILE /etc/passwd
 LIST JARS
-LOAD DATA INPATH '/etc/passwd' INTO TABLE results.releases
+LOAD DATA INPATH '{out}' INTO TABLE results.releases
 INSERT OVERWRITE DIRECTORY '{out}' USING csv SELECT 1
 INSERT OVERWRITE LOCAL DIRECTORY '{out}' SELECT 1
 FROM results.releases INSERT INTO results.pins SELECT *

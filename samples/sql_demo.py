@@ -10,10 +10,12 @@ import hashlib
 import math
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -173,18 +175,30 @@ def main() -> None:
     options = argparse.ArgumentParser(allow_abbrev=False, description=__doc__)
     options.add_argument("--write", action="store_true", help="only write DuckDB's answers into docs/ask.md")
     chosen = options.parse_args()
-    warehouse = load(conf_root(), "dev", None).env.warehouse
+    published = load(conf_root(), "dev", None).env.warehouse
+    if urlparse(published).scheme != "file":
+        sys.exit(f"{published} is not on this machine's disk: name a warehouse that is by REASONREC_WAREHOUSE")
+    if not by_duckdb(published, "SELECT release_id FROM current_release").rows:
+        sys.exit(f"nothing is published in {published}: run `make demo` first, or name one by REASONREC_WAREHOUSE")
     page = PAGE.read_text(encoding="utf-8")
-    if not by_duckdb(warehouse, "SELECT release_id FROM current_release").rows:
-        sys.exit(f"nothing is published in {warehouse}: run `make demo` first, or name one by REASONREC_WAREHOUSE")
-    ours = {title: by_duckdb(warehouse, sql) for title, sql in questions(page).items()}
     if chosen.write:
-        PAGE.write_text(with_answers(page, ours), encoding="utf-8")
+        answers = {title: by_duckdb(published, sql) for title, sql in questions(page).items()}
+        PAGE.write_text(with_answers(page, answers), encoding="utf-8")
         return
+    with tempfile.TemporaryDirectory(prefix="reasonrec-sql-demo-") as scratch:
+        # A copy: were the guard broken, the statements that must be refused would be done.
+        folder, out = Path(scratch) / "warehouse", Path(scratch) / "out"
+        shutil.copytree(urlparse(published).path, folder)
+        sys.exit(compare(folder, out, page))
+
+
+def compare(folder: Path, out: Path, page: str) -> bool:
+    """Asks, tries and prints; whether anything missed."""
+    warehouse = folder.as_uri()
+    ours = {title: by_duckdb(warehouse, sql) for title, sql in questions(page).items()}
     with server(warehouse) as port, cursor(port) as at:
         by_thrift(at, "SELECT 1")  # what a session costs is not a question's
         theirs = {title: by_thrift(at, sql) for title, sql in questions(page).items()}
-        folder, out = Path(urlparse(warehouse).path), Path(urlparse(warehouse).path).parent / "sql-demo-out"
         before, statements = state(folder), forbidden(warehouse, out)
         passed = [statement for statement in statements if not refused(at, statement)]
         untouched = state(folder) == before and not out.exists()
@@ -201,7 +215,7 @@ def main() -> None:
     print(f"figure: sql questions={len(ours)} equal={agreed} refused={len(statements) - len(passed)}/{len(statements)}"
           f" files_untouched={'yes' if untouched else 'NO'} thrift_s={spent[0]:.2f} duckdb_s={spent[1]:.2f}"
           f" ratio={spent[0] / spent[1]:.2f}")  # fmt: skip
-    sys.exit(bool(agreed < len(ours) or len(ours) < 10 or passed or not untouched))
+    return bool(agreed < len(ours) or len(ours) < 10 or passed or not untouched)
 
 
 if __name__ == "__main__":
