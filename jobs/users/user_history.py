@@ -24,4 +24,6 @@ def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
     ledger = ctx.read_cutoffs("features.user_ledger")
     found = histories(ledger, taking_kinds(ctx.shop.action), params.most_events)
-    ctx.write("features.user_history", found.withColumns(constants(ctx)))
+    # One layout, however the ledgers came about: sums of floats in what reads batches of it follow the rows' order.
+    laid_out = found.repartition("user_id").sortWithinPartitions("cutoff", "user_id")
+    ctx.write("features.user_history", laid_out.withColumns(constants(ctx)))
