@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from libs.alarms import Alarm
 from libs.conf import Conf, ShopConf, typed_params
 from libs.spark import delta
+from libs.spark.commits import changed_from
 from libs.tables import Table, table
 from libs.window import Window
 
@@ -141,8 +142,9 @@ class JobContext:
 
     def changed_from(self, name: str, version: int) -> date | None:
         """The first business day whose rows of the shop may differ from those of a version; None where none does."""
-        found = self._allowed(name, self.entry.reads, "reads")
-        return delta.changed_from(self.spark, self.run.conf.env.warehouse, found, self.shop.name, version)
+        self._allowed(name, self.entry.reads, "reads")
+        newest = self.version(name)
+        return date.min if newest is None else changed_from(self.spark, self.uri(name), self.shop.name, version, newest)
 
     def version(self, name: str) -> int | None:
         """A table's newest Delta version; None where it was never written."""

@@ -124,7 +124,7 @@ def equal(one: Answer, other: Answer) -> bool:
 
     def same(a: Any, b: Any) -> bool:
         if isinstance(a, float) and isinstance(b, float):
-            return math.isclose(a, b, abs_tol=1.01e-3) or (math.isnan(a) and math.isnan(b))
+            return math.isclose(a, b, abs_tol=1.01e-3)
         return type(a) is type(b) and a == b
 
     return (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.history import taken_lines, taking_kinds
+from libs.frames.history import sum_of_known, taken_lines, taking_kinds
 from libs.job import JobContext, constants
 
 _MICRO = 1_000_000
@@ -56,7 +56,7 @@ def habits(taken: DataFrame, ledger: DataFrame) -> DataFrame:
         .withColumn("rhythm_days", median_gap(day))
         .withColumn("events", F.col("lines") + older["lines"])
         .withColumn("products", F.size(F.array_union("taken", older["products"])).cast("bigint"))
-        .withColumn("money", F.coalesce(F.col("spent") + older["money"], "spent", older["money"]).cast("decimal(18,4)"))
+        .withColumn("money", sum_of_known(F.col("spent"), older["money"]))
         .withColumn("rating_deviation", F.col("rating_mean") - F.col("expected") / F.col("ratings") / _MICRO)
         .drop("days", "expected", "lines", "taken", "spent", "older")
     )

@@ -121,14 +121,17 @@ def _both(new: str, old: str) -> Column:
     def joined(name: str) -> Column:
         return F.when(b.isNull(), a[name]).otherwise(F.array_sort(F.array_union(a[name], b[name])))
 
-    # greatest and coalesce keep a shop without prices at null.
-    money = F.coalesce(a["money"] + b["money"], a["money"], b["money"]).cast(_MONEY)
     return F.struct(
         (a["lines"] + F.coalesce(b["lines"], F.lit(0))).alias("lines"),
-        money.alias("money"),
+        sum_of_known(a["money"], b["money"]).alias("money"),
         joined("days").alias("days"),
         joined("products").alias("products"),
     )
+
+
+def sum_of_known(a: Column, b: Column) -> Column:
+    """Two sums of money as one, in which null is nothing; null where both are: a shop without prices."""
+    return F.coalesce(a + b, a, b).cast(_MONEY)
 
 
 def folded(before: DataFrame, lines: DataFrame, taking: Collection[str], most_taken: int, most_seen: int) -> DataFrame:

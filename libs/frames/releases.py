@@ -34,9 +34,7 @@ def faults(tables: Mapping[str, DataFrame], languages: Sequence[str]) -> dict[st
         "each fact belongs to a recommended row": links.join(rows, _ROW, "left_anti"),
         "each fact is stored": links.join(facts, "evidence_id", "left_anti"),
         # NaN is greater than any number, to Spark.
-        "each fact moves the score by something from 0 to 1": links.where(
-            ~F.coalesce(F.col("contribution").between(0, 1 + 1e-9), F.lit(False))
-        ),
+        "each fact moves the score by something from 0 to 1": links.where(~F.col("contribution").between(0, 1 + 1e-9)),
     }
     counted = [
         frame.agg(F.count("*").alias("rows")).select(F.lit(rule).alias("rule"), "rows")

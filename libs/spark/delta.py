@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import time
@@ -17,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME, ConfError
+from libs.spark.commits import replaced_days
 from libs.spark.locks import BusyError, commit_lock
 from libs.tables import Table
 
@@ -36,8 +36,6 @@ _CONFLICTS = (
     captured.ConcurrentDeleteDeleteException,
     captured.ConcurrentTransactionException,
 )
-# Commits that leave every row as it was.
-_LAYOUT = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"}
 _TRIES = 6
 _RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2,6}")
 
@@ -158,10 +156,11 @@ def write(
     where = None
     if table.scope not in ("merge", "run"):
         where = replaced(table, shop, window, cutoffs, release_id)
+    told = replaced_days(shop, *window) if table.scope == "window" and window else None
     for left in reversed(range(_TRIES)):
         try:
             with commit_lock(path) as alone:
-                _commit(spark, path, table, frame, where, alone, _told(table, shop, window))
+                _commit(spark, path, table, frame, where, alone, told)
             return
         except BusyError as error:
             raise ConflictError(str(error)) from None
@@ -174,36 +173,8 @@ def write(
             time.sleep(random.uniform(0.1, 0.5) * 2 ** (_TRIES - left))  # noqa: S311
 
 
-def _told(table: Table, shop: str, window: tuple[date, date] | None) -> str:
-    """What a commit says of itself in the table's history: whose days it replaced, where it replaces days."""
-    if table.scope != "window" or window is None:
-        return ""
-    return json.dumps({"shop": shop, "start": f"{window[0]}", "end": f"{window[1]}"})
-
-
-def changed_from(spark: SparkSession, warehouse: str, table: Table, shop: str, version: int) -> date | None:
-    """The first business day of a shop whose rows commits after `version` may have changed; None where none has.
-
-    A commit that does not say what it replaced (an erasure, a migration), or is no longer in the log, may have changed
-    any: `date.min`. Those that only lay files out anew change none.
-    """
-    newest = snapshot(spark, uri(warehouse, table)).version()
-    if newest <= version:
-        return None if newest == version else date.min
-    history = DeltaTable.forPath(spark, uri(warehouse, table)).history(newest - version)
-    commits = history.where(F.col("version") > version).select("operation", "userMetadata").collect()
-    found = [date.min] if len(commits) < newest - version else []
-    for commit in commits:
-        if commit["operation"] in _LAYOUT:
-            continue
-        told = json.loads(commit["userMetadata"] or "{}")
-        if told.get("shop") in (shop, None):
-            found.append(date.fromisoformat(told["start"]) if "start" in told else date.min)
-    return min(found, default=None)
-
-
 def _commit(
-    spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None, alone: bool, told: str
+    spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None, alone: bool, told: str | None
 ) -> None:
     """One commit: a new table, rows merged by key, appended, or in the place of those that `where` names."""
     if not DeltaTable.isDeltaTable(spark, path):
@@ -230,9 +201,9 @@ def _commit(
     if table.scope == "release" and alone:
         writer.mode("append").save(path)
         return
-    # A release replaces nothing; asked to, Delta notices another writer of the same one.
     if told:
         writer = writer.option("userMetadata", told)
+    # A release replaces nothing; asked to, Delta notices another writer of the same one.
     writer.mode("overwrite").option("replaceWhere", where).save(path)
 
 
