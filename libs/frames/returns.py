@@ -6,7 +6,7 @@ from bisect import insort
 from collections.abc import Iterator
 
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 _KEY = ["user_id", "product_id"]
@@ -27,14 +27,16 @@ def paired(lines: DataFrame, reach_days: int) -> DataFrame:
     known = lines.where(F.col("user_id").isNotNull()).select(
         *_KEY, "day", "event_time", "quantity", "row_id", F.unix_micros("event_time").alias("micros")
     )
-    returning = known.where(F.col("quantity") < 0).select(*_KEY).distinct()
-    # Groups lie whole and in order in a partition, so that a stream over it needs the stack of one group alone.
+    # Groups lie whole and in order in a partition, so that a stream over it needs the stack of one group alone. A
+    # window holds them together. A repartition after a join by the same columns would not: Spark drops it as needless,
+    # and then the join may turn out to be one that parts them (a broadcast, with a local read of the shuffle).
+    least = F.min("quantity").over(Window.partitionBy(*_KEY))
     ordered = (
-        known.join(returning, _KEY, "left_semi")
+        known.withColumn("least", least)
+        .where(F.col("least") < 0)
         .select(
             *_KEY, F.datediff("day", F.lit("1970-01-01")).alias("day_number"), "day", "micros", "quantity", "row_id"
         )
-        .repartition(*_KEY)
         .sortWithinPartitions(*_KEY, "day", "micros", F.desc("quantity"), "row_id")
     )
 

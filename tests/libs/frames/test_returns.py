@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.frames.returns import take_back
+from libs.frames.returns import paired, take_back
 
 
 def test_pieces_come_off_the_newest_purchase_first() -> None:
@@ -43,3 +45,29 @@ def test_reach_makes_the_start_of_the_history_irrelevant(steps: list[tuple[bool,
 
     steps = [*steps, (False, 1)]
     assert last(0) == last(max(0, len(steps) - 1 - reach))
+
+
+def test_lines_of_a_user_and_product_stay_together_however_spark_joins(spark) -> None:
+    """Tables whose size is known late: Spark may then send less over the network, and part what a plan had put together."""
+    settings = {
+        "spark.sql.adaptive.enabled": "true",
+        "spark.sql.autoBroadcastJoinThreshold": "-1",
+        "spark.sql.adaptive.autoBroadcastJoinThreshold": "10MB",
+        "spark.sql.adaptive.coalescePartitions.enabled": "false",
+        "spark.sql.shuffle.partitions": "4",
+    }
+    before = {name: spark.conf.get(name, None) for name in settings}
+    bought, back = datetime(2020, 1, 1, 12, tzinfo=UTC), datetime(2020, 1, 5, 12, tzinfo=UTC)
+    schema = "user_id string, product_id string, day date, event_time timestamp, quantity int, row_id string"
+    # Each of the eight tasks of the scan has either purchases or returns.
+    told = [(f"u{n}", "p", at.date(), at, q, f"{q} {n}") for at, q in ((bought, 1), (back, -1)) for n in range(40)]
+    lines = spark.createDataFrame(spark.sparkContext.parallelize(told, 8), schema)
+    try:
+        for name, value in settings.items():
+            spark.conf.set(name, value)
+        found = paired(lines, 30).collect()
+    finally:
+        for name, value in before.items():
+            spark.conf.unset(name) if value is None else spark.conf.set(name, value)
+    assert sorted((row.day, row.row_id) for row in found) == sorted((date(2020, 1, 5), f"-1 {n}") for n in range(40))
+    assert {row.purchase_time.astimezone(UTC) for row in found} == {bought}
