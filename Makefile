@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export SPARK_LOCAL_IP ?= 127.0.0.1
 
 .PHONY: airflow airflow-test airflow-demo airflow-up help setup demo test test-parts test-nights lint wheel lock audit clean chaos \
-	bench-online-retail bench-backtest bench-increment bench-backfill sql-server sql-demo
+	bench-online-retail bench-backtest bench-increment bench-backfill sql-server sql-demo environment cluster-demo
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -38,8 +38,15 @@ lint: setup ## Format, rules, types, who may import what
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-wheel: setup ## The project as a wheel, for spark-submit --py-files
-	@$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist && ls dist
+wheel: setup ## The project as a wheel, and as dist/reasonrec.zip for spark-submit --py-files
+	@$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+	@cp dist/reasonrec-*.whl dist/reasonrec.zip && ls dist # spark-submit takes a wheel for an archive by this name only
+
+environment: setup ## The job environment as dist/environment.tar.gz, for spark-submit --archives
+	@requirements/environment.sh dist/environment dist/environment.tar.gz
+
+cluster-demo: setup ## The nightly run on a standalone cluster, workers killed under it (SHOP=music_store; ARCHIVE=yes)
+	@PYTHONPATH=. $(BIN)/python samples/cluster_demo.py --shop $(or $(SHOP),tiny) $(if $(ARCHIVE),--archive)
 
 bench-online-retail: setup ## The whole run on 541,909 rows: CPU, memory, exact accounting
 	@$(BIN)/python tests/benchmarks/online_retail.py

@@ -16,10 +16,9 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRul
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_dags.alarms import task_failed
-from jobs.catalog import GROUPS, Entry, select
+from jobs.catalog import GROUPS, Entry, compute_of, select
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-CLASSES = ("small", "large", "ranks")
 TRAINING_POOL = "gpu_training"
 # Exit statuses that a second try cannot change, and what they ask for (jobs/run.py).
 FINAL = {2: "something to mend", 3: "a gate failed and nothing was published"}
@@ -123,14 +122,9 @@ def submit_settings() -> dict[str, Any]:
     return _over(_read(folder / "base.yaml"), _read(own) if own.is_file() else {})
 
 
-def compute_class(jobs: tuple[Entry, ...]) -> str:
-    """The largest class among the jobs."""
-    return max((job.compute for job in jobs), key=CLASSES.index)
-
-
 def _task(group: str, shop: str, settings: dict[str, Any]) -> GroupOperator:
     jobs = GROUPS[group]
-    size = compute_class(jobs)
+    size = compute_of(jobs)
     submit = _over(settings["submit"]["every"], settings["submit"][size])
     return GroupOperator(
         task_id=group,

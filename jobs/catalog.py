@@ -6,6 +6,7 @@ The order of a run, Airflow's edges and the README's diagram all come from `read
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from libs.tables import CONTRACT, SOURCES
 
 Cadence = Literal["daily", "training_day", "weekly", "on_demand"]
 Compute = Literal["small", "large", "ranks"]
+COMPUTE: tuple[Compute, ...] = ("small", "large", "ranks")  # smaller ones first
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,11 @@ def entry(name: str) -> Entry:
 
     near = difflib.get_close_matches(name, ["daily", *GROUPS, *(e.name for e in CATALOG)], n=3) or ["daily"]
     raise UnknownJobError(f"unknown job {name!r}; did you mean {', '.join(near)}? `reasonrec jobs` lists all")
+
+
+def compute_of(jobs: Iterable[Entry]) -> Compute:
+    """The largest class among jobs that run in one application."""
+    return max((job.compute for job in jobs), key=COMPUTE.index)
 
 
 def group_of(name: str) -> str:

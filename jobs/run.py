@@ -92,7 +92,7 @@ def run(
     """
     chosen = load(conf, env, shop, settings)
     assert chosen.shop is not None
-    catalog.select(what)
+    compute = catalog.compute_of(catalog.select(what))
     zone = chosen.shop.timezone
     window = Window(_day(start, "--start", zone), _day(end, "--end", zone), zone)
 
@@ -103,7 +103,7 @@ def run(
 
     logs.configure(chosen.env.log_format)
     secrets = keys(chosen.env)
-    spark = build_session(chosen.env, f"reasonrec {what} {shop}")
+    spark = build_session(chosen.env, f"reasonrec {what} {shop}", compute)
     for one in window.days() if each_day else [window]:
         planned = make_plan(spark, chosen, what, one, train)
         typer.echo(f"{what} of {shop} for {one.as_of}, release {planned.run.release_id}: {planned.why}", err=True)

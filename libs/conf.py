@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from libs import cluster_conf
 from libs.alarm_conf import AlarmsConf
 from libs.tables import CONTRACT
 
@@ -149,9 +150,12 @@ class HorovodConf(_Strict):
 
 
 class EnvConf(_Strict):
+    """An environment. `compute` has settings of Spark by the catalog's compute class, which go over `spark`."""
+
     env: str
     warehouse: str
     spark: dict[str, str] = {}
+    compute: dict[Literal["small", "large", "ranks"], dict[str, str]] = {}
     horovod: HorovodConf = HorovodConf()
     mlflow_uri: str | None = None
     pseudonym_key: Literal["environment", "file"] = "environment"
@@ -159,6 +163,23 @@ class EnvConf(_Strict):
     max_model_age_days: int = Field(default=28, ge=1)
     log_format: Literal["text", "json"] = "text"
     alarms: AlarmsConf = AlarmsConf()
+
+    def spark_of(self, compute: str) -> dict[str, str]:
+        """Spark's settings of an application of a compute class."""
+        return {**self.spark, **self.compute.get(compute, {})}  # type: ignore[call-overload]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> EnvConf:
+        if cluster_conf.PLACEHOLDER in self.warehouse:
+            raise ValueError(
+                f"warehouse: {self.warehouse!r} is still the example's; fill it in, or set REASONREC_WAREHOUSE"
+            )
+        for compute in ("small", "large", "ranks"):
+            ranks = self.horovod.ranks if compute == "ranks" else 0
+            fault = next(cluster_conf.faults(self.spark_of(compute), ranks, self.horovod.gpu == "one_per_rank"), None)
+            if fault:
+                raise ValueError(f"compute.{compute}: {fault}" if self.compute else fault)
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +219,7 @@ def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, 
     if env not in known:
         raise ConfError(f"unknown environment {env!r}: {root} has {', '.join(known)}")
     merged = {**_read(root / "base.yaml"), **_read(root / f"{env}.yaml"), "env": env}
-    for nested in ("spark", "horovod", "alarms"):
+    for nested in ("spark", "compute", "horovod", "alarms"):
         merged[nested] = {**_read(root / "base.yaml").get(nested, {}), **_read(root / f"{env}.yaml").get(nested, {})}
     if "REASONREC_WAREHOUSE" in os.environ:
         merged["warehouse"] = os.environ["REASONREC_WAREHOUSE"]

@@ -29,10 +29,10 @@ def measure(command: list[str], memory: bool = False, **options: object) -> Meas
     """Runs a command and waits for it and every process it leaves behind.
 
     Processes that outlive their parent (Spark's JVM, its Python workers) come to this one as to a sub-reaper, so that
-    their time is counted too. Not for a process with other children running.
+    their time is counted too. Children that run already are left alone; none of them may end meanwhile.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    before, started = _children_cpu(), time.monotonic()
+    others, before, started = set(psutil.Process().children()), _children_cpu(), time.monotonic()
     process = subprocess.Popen(command, **options)  # type: ignore[call-overload]
     peak, stop = [0.0], threading.Event()
     sampler = threading.Thread(target=_sample, args=(peak, stop), daemon=True)
@@ -41,7 +41,7 @@ def measure(command: list[str], memory: bool = False, **options: object) -> Meas
     status = process.wait()
     wall = time.monotonic() - started
     for _ in range(600):  # what is left ends by itself within a minute, or is not waited for
-        children = psutil.Process().children()
+        children = set(psutil.Process().children()) - others
         if not children:
             break
         psutil.wait_procs(children, timeout=0.1)

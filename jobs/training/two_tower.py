@@ -27,6 +27,7 @@ from libs.job import JobContext, UserError
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
 from libs.models.two_tower_task import TwoTowerTask
 from libs.spark.delta import live_files
+from libs.spark.session import task_slots
 from libs.tables import table
 from libs.training.launch import fit_and_store
 from libs.training.spec import TrainParams, TrainSpec
@@ -46,7 +47,7 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params, horovod = ctx.params(Params), ctx.run.conf.env.horovod
-    slots = ctx.spark.sparkContext.defaultParallelism
+    slots = task_slots(ctx.spark, horovod.ranks, 0 if _local(ctx) else horovod.start_timeout_s)
     if slots < horovod.ranks:
         raise UserError(
             f"horovod.ranks is {horovod.ranks} but Spark has {slots} task slots: lower one or add the other"
@@ -103,13 +104,18 @@ def spec_of(
     return Fit(version, cutoff, TrainSpec(TwoTowerTask(model, side, width), files, output, train, own.count()))
 
 
+def _local(ctx: JobContext) -> bool:
+    """Whether this process is the whole of Spark."""
+    return bool(ctx.spark.sparkContext.master.startswith("local"))
+
+
 def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dict[str, Any]]:
     """Runs the fits on all ranks; rank 0's rows. The ranks' key-value store listens on `network_interface` alone."""
     import horovod.spark
 
     horovod_conf = ctx.run.conf.env.horovod
-    local = ctx.spark.sparkContext.master.startswith("local")
-    interface = horovod_conf.network_interface or ("lo" if local else None)
+    interface = horovod_conf.network_interface or ("lo" if _local(ctx) else None)
+    nccl = {"NCCL_SOCKET_IFNAME": interface} if interface else {}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         results = horovod.spark.run(
@@ -121,7 +127,7 @@ def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dic
             use_mpi=False,
             nics={interface} if interface else None,
             # Keys and tokens are among our variables: no rank needs them.
-            env={k: v for k, v in os.environ.items() if not k.startswith("REASONREC_")} | _QUIET,
+            env={k: v for k, v in os.environ.items() if not k.startswith("REASONREC_")} | _QUIET | nccl,
             verbose=0,
         )
     finally:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 from py4j.java_gateway import JavaPackage
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from libs.conf import ConfError, EnvConf
@@ -28,21 +32,39 @@ _ALWAYS = {
 }
 
 
+# Where Spark declares its settings; a declaration is known once its object is loaded.
+_CORE = "package$ Deploy$ History$ Kryo$ Network$ Python$ Status$ UI$ Worker$"
+_DECLARED = {
+    "spark.": [f"org.apache.spark.internal.config.{name}" for name in _CORE.split()],
+    "spark.sql.": ["org.apache.spark.sql.internal.SQLConf$", "org.apache.spark.sql.internal.StaticSQLConf$"],
+    "spark.kubernetes.": ["org.apache.spark.deploy.k8s.Config$"],
+    "spark.yarn.": ["org.apache.spark.deploy.yarn.config.package$"],
+}
+# Of these Spark declares nothing: they are others' names, or read by hand.
+_UNDECLARED = re.compile(
+    r"spark\.(app\.name|cores\.max|hadoop\..+|jars(\..+)?|local\.dir|master|submit\.pyFiles|ssl\..+|executorEnv\..+"
+    r"|databricks\..+|delta\..+|sql\.catalog\..+|(driver|executor|task|worker)\.resource\..+|metrics\.conf\..+"
+    r"|(kubernetes|yarn|redaction|plugins|rapids)\..+\..+)"
+)
+# The variable by which Spark's own daemons pass the secret that its processes authenticate with.
+_AUTHENTICATION = "_SPARK_AUTH_SECRET"
+
+
 def jar_cache() -> Path:
     """Where the set-up puts the Delta jars of an embedded run; a cluster brings its own by --packages or --jars."""
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reasonrec" / "jars"
 
 
-def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
-    """The session of this process: conf's settings over ours; a running one (spark-submit's) is taken as it is.
+def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") -> SparkSession:
+    """The session of this process: conf's settings over ours, those of the compute class over all.
 
     Raises:
-        ConfError: a running session has no Delta.
+        ConfError: Spark has no setting of a name in conf, or runs without Delta.
     """
     # Workers run this process's own Python, not the first one on PATH; a cluster names its own.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
-    settings = _ALWAYS | env.spark
+    settings = _ALWAYS | env.spark_of(compute)
     jars = sorted(str(jar) for jar in jar_cache().glob("*.jar"))
     if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
         settings["spark.jars"] = ",".join(jars)
@@ -51,6 +73,12 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
         folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings["spark.sql.warehouse.dir"] = folder
+    if settings.get("spark.authenticate") == "true" and _AUTHENTICATION in os.environ:
+        # YARN and Kubernetes make a secret for each application; a standalone cluster has one, told to all its parts.
+        settings["spark.authenticate.secret"] = os.environ[_AUTHENTICATION]
+    # The JVM starts here where it does not run yet: its memory and class path are among the settings.
+    SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
+    _known(SparkContext._jvm, settings, f"conf/{env.env}.yaml")
     for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
@@ -60,3 +88,24 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
         raise ConfError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def task_slots(spark: SparkSession, wanted: int, wait_s: float) -> int:
+    """Tasks that the executors there are run at once; waits for `wanted`, for executors come one by one, or again."""
+    context = spark.sparkContext._jsc.sc()
+    profile, deadline = context.resourceProfileManager().defaultResourceProfile(), time.monotonic() + wait_s
+    while (slots := int(context.maxNumConcurrentTasks(profile))) < wanted and time.monotonic() < deadline:
+        time.sleep(1)
+    return slots
+
+
+def _known(jvm: Any, settings: dict[str, str], where: str) -> None:
+    """Raises ConfError for a setting that Spark would ignore without a word: a misspelt one."""
+    for prefix, objects in _DECLARED.items():
+        if any(key.startswith(prefix) for key in settings):
+            for name in objects:
+                jvm.java.lang.Class.forName(name)
+    declared = jvm.org.apache.spark.internal.config.ConfigEntry
+    for key in settings:
+        if not _UNDECLARED.fullmatch(key) and declared.findEntry(key) is None:
+            raise ConfError(f"{where}: {key}: Spark has no such setting; see its name in Spark's documentation")
