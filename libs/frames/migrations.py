@@ -33,8 +33,16 @@ def job_runs_with_cost(rows: DataFrame) -> DataFrame:
     return rows
 
 
+def job_runs_with_tasks(rows: DataFrame) -> DataFrame:
+    """What a job held of a cluster; unknown of the jobs that ran before."""
+    return added("task_seconds", "double")(added("bytes_shuffled", "bigint")(rows))
+
+
 # (table, version it comes from) -> what gives the next version's columns.
-MIGRATIONS: dict[tuple[str, int], Migration] = {("quality.job_runs", 1): job_runs_with_cost}
+MIGRATIONS: dict[tuple[str, int], Migration] = {
+    ("quality.job_runs", 1): job_runs_with_cost,
+    ("quality.job_runs", 2): job_runs_with_tasks,
+}
 
 
 def migrated(rows: DataFrame, table: Table, found: int) -> DataFrame:

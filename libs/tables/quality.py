@@ -108,6 +108,8 @@ QUALITY = (
         versions_written | map<string,bigint>! | and written
         rows_written | map<string,bigint>! | where the writer knows
         bytes_read | bigint | input of the job's Spark tasks
+        bytes_shuffled | bigint | written by its tasks for others
+        task_seconds | double | time of its tasks, added up over executors: what it holds of a cluster
         bytes_written | bigint | of the data files added, where the writer knows
         cpu_seconds | double | user and system time of the driver's process tree (in local mode all there is)
         peak_memory_bytes | bigint | greatest sum of proportional set sizes of that tree, sampled every two seconds
@@ -116,7 +118,7 @@ QUALITY = (
         "run",
         retention_days=400,
         volatile=("run_id", "started_at", "seconds"),
-        schema_version=2,
+        schema_version=3,
     ),
     define(
         "quality.table_health",

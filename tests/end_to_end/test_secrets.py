@@ -118,7 +118,8 @@ def test_each_job_of_a_night_tells_what_it_used_and_the_failed_one_is_there_too(
     used = """SELECT count(*) FROM quality.job_runs
               WHERE cpu_seconds > 0 AND peak_memory_bytes > 50000000 AND bytes_read >= 0 AND bytes_written >= 0"""
     assert ask(forwards.uri, used).fetchall() == [(len(night),)]
-    read = """SELECT bytes_read > 1000 AND bytes_written > 1000 FROM quality.job_runs
+    read = """SELECT bytes_read > 1000 AND bytes_written > 1000 AND bytes_shuffled > 1000 AND task_seconds > 0.01
+              FROM quality.job_runs
               WHERE job = 'users.user_history'"""
     assert set(ask(forwards.uri, read).fetchall()) == {(True,)}
     alarms = ask(forwards.uri, "SELECT kind, subject, message FROM quality.alarms").fetchall()
