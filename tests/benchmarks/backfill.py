@@ -35,7 +35,7 @@ SNAPSHOTS = ("ingest.silver_gate", "monitoring.table_health", "users.user_ledger
 
 
 def main() -> None:
-    loaded = load(ROOT / "conf", "dev", SHOP)
+    loaded = load(ROOT / "conf", "test", SHOP)  # days of a few rows
     spark, days = build_session(loaded.env, "bench-backfill"), [FIRST + timedelta(days=n) for n in range(DAYS)]
     with tempfile.TemporaryDirectory() as folder:
         forwards, otherwise = (Backfill(spark, loaded, Path(folder) / name) for name in ("forwards", "otherwise"))
