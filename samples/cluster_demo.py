@@ -243,10 +243,9 @@ class Submit:
         before = _tree_cpu(self.cluster.workers)
         with (self.folder / f"{name}.log").open("w") as out:
             done = measure(command, stdout=out, stderr=out, env=variables, cwd=home)
-        executors = _tree_cpu(self.cluster.workers) - before
-        print(
-            f"{name}: status {done.status}, {done.cpu_s:.0f} CPU seconds of the driver, {executors:.0f} of the workers"
-        )
+        executors = _tree_cpu(self.cluster.workers) - before  # of workers that were killed nobody knows any more
+        told = f", {executors:.0f} of the workers" if executors > 0 else ""
+        print(f"{name}: status {done.status}, {done.cpu_s:.0f} CPU seconds of the driver{told}", flush=True)
         return Measured(done.status, done.cpu_s + executors, done.wall_s, None)
 
 
