@@ -14,13 +14,13 @@ from pathlib import Path
 from libs.spark.session import object_store_jars
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVER = ROOT / ".s3-venv" / "bin" / "moto_server"
+PYTHON = ROOT / ".s3-venv" / "bin" / "python"
 BUCKET = "reasonrec"
 
 
 def missing(spark: bool = False) -> str:
     """Why there is no S3 server here, or, for `spark`, why Spark cannot speak to it; empty where nothing is missing."""
-    if not SERVER.exists() or (spark and not object_store_jars()):
+    if not PYTHON.exists() or (spark and not object_store_jars()):
         return "an S3 server is not set up: `make object-store` fetches it"
     return ""
 
@@ -34,7 +34,7 @@ def s3_server(log: Path) -> Iterator[dict[str, str]]:
     endpoint = f"http://127.0.0.1:{port}"
     with (
         log.open("w") as out,
-        subprocess.Popen([str(SERVER), "-H", "127.0.0.1", "-p", str(port)], stdout=out, stderr=out) as process,
+        subprocess.Popen([str(PYTHON), "-m", "tests.s3_app", str(port)], cwd=ROOT, stdout=out, stderr=out) as process,
     ):
         try:
             _make_bucket(f"{endpoint}/{BUCKET}")

@@ -19,6 +19,7 @@ from libs.store import filesystem, storage_options
 from libs.tables import table
 from libs.training.checkpoint import Checkpoint, load_latest, save_checkpoint
 from libs.training.loop import train
+from libs.training.reader import local_path
 from libs.training.weights import load_arrays, model_uri, remove_folder, save_arrays, sweep_checkpoints, sweep_models
 from tests.libs.training.test_loop import fit_spec
 
@@ -79,7 +80,7 @@ def test_a_fit_on_the_store_equals_the_one_on_the_local_disk_and_resumes(s3: str
     files = []
     for number, uri in enumerate(local.files):
         files.append(f"{s3}/rows/cutoff=2020-01-06/part%20{number}.parquet")
-        put(files[-1], Path(uri.removeprefix("file://")).read_bytes())
+        put(files[-1], Path(local_path(uri)).read_bytes())
     far = replace(local, files=tuple(files), checkpoints=f"{s3}/fit", output=str(tmp_path / "far"))
     cut = train(replace(far, stop_after_epoch=2))
     assert cut["model"] is None
