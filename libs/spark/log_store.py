@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,18 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from libs.conf import ConfError
+
 _CLASS = "reasonrec.ConditionalPutLogStore"
 SETTINGS = {f"spark.delta.logStore.{scheme}.impl": _CLASS for scheme in ("s3", "s3a")}
 
 
-def install(spark: SparkSession) -> None:
-    """Compiles the log store and hands it to this driver and its executors, which list with it for VACUUM."""
+def install(spark: SparkSession, warehouse: str) -> None:
+    """Compiles the log store and hands it to this driver and its executors, which list with it for VACUUM.
+
+    Raises:
+        ConfError: the store takes the second of two writes that must each be the first.
+    """
     jvm: Any = spark._jvm
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     try:
@@ -36,3 +43,25 @@ def install(spark: SparkSession) -> None:
             archive.writestr(f"{name.replace('.', '/')}.class", bytes(code))
     loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
     spark.sparkContext._jsc.addJar(str(jar))
+    _try(spark, warehouse)
+
+
+def _try(spark: SparkSession, warehouse: str) -> None:
+    """A store that does not know `If-None-Match` ignores it, and commits would be lost in silence."""
+    jvm: Any = spark._jvm
+    conf = spark._jsc.hadoopConfiguration()
+    path = jvm.org.apache.hadoop.fs.Path(f"{warehouse.rstrip('/')}/_commits_are_safe")
+    for _ in range(2):  # the first may find nothing there
+        lines = jvm.java.util.ArrayList()
+        lines.add(uuid.uuid4().hex)
+        try:
+            jvm.reasonrec.ConditionalPutLogStore(conf).write(path, lines.iterator(), False, conf)
+        except Py4JJavaError as error:
+            told = error.java_exception.toString()
+            if "FileAlreadyExistsException" in told or "AccessDenied" in told:  # who may only read, loses nothing
+                return
+            raise
+    raise ConfError(
+        f"{warehouse}: this store does not know `If-None-Match: *`, so commits of two writers could be lost: use one that"
+        " does (Amazon S3, MinIO, Ceph), or name a log store of your own by spark.delta.logStore.s3a.impl in conf"
+    )

@@ -81,6 +81,7 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
                 f"{env.warehouse}: Spark does not know S3: `make object-store` fetches what it lacks; on a cluster add"
                 " --packages org.apache.hadoop:hadoop-aws:3.4.1 to spark-submit"
             )
-        log_store.install(session)
+        if settings["spark.delta.logStore.s3a.impl"] == log_store.SETTINGS["spark.delta.logStore.s3a.impl"]:
+            log_store.install(session, env.warehouse)
     session.sparkContext.setLogLevel("ERROR")
     return session
