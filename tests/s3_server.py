@@ -16,6 +16,7 @@ from libs.spark.session import object_store_jars
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".s3-venv" / "bin" / "python"
 BUCKET = "reasonrec"
+FORGETFUL = "forgetful"  # a bucket that does not know `If-None-Match`
 
 
 def missing(spark: bool = False) -> str:
@@ -27,7 +28,7 @@ def missing(spark: bool = False) -> str:
 
 @contextmanager
 def s3_server(log: Path) -> Iterator[dict[str, str]]:
-    """Starts a server with the bucket `BUCKET`; gives the variables by which clients find it, a random secret among them."""
+    """Starts a server with two buckets; gives the variables by which clients find it, a random secret among them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -37,7 +38,8 @@ def s3_server(log: Path) -> Iterator[dict[str, str]]:
         subprocess.Popen([str(PYTHON), "-m", "tests.s3_app", str(port)], cwd=ROOT, stdout=out, stderr=out) as process,
     ):
         try:
-            _make_bucket(f"{endpoint}/{BUCKET}")
+            for bucket in (BUCKET, FORGETFUL):
+                _make_bucket(f"{endpoint}/{bucket}")
             yield {
                 "AWS_ENDPOINT_URL": endpoint,
                 "AWS_REGION": "us-east-1",

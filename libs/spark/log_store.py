@@ -43,11 +43,11 @@ def install(spark: SparkSession, warehouse: str) -> None:
             archive.writestr(f"{name.replace('.', '/')}.class", bytes(code))
     loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
     spark.sparkContext._jsc.addJar(str(jar))
-    _try(spark, warehouse)
+    refuse_unsafe(spark, warehouse)
 
 
-def _try(spark: SparkSession, warehouse: str) -> None:
-    """A store that does not know `If-None-Match` ignores it, and commits would be lost in silence."""
+def refuse_unsafe(spark: SparkSession, warehouse: str) -> None:
+    """Raises ConfError for a store that ignores `If-None-Match`: commits would be lost in silence."""
     jvm: Any = spark._jvm
     conf = spark._jsc.hadoopConfiguration()
     path = jvm.org.apache.hadoop.fs.Path(f"{warehouse.rstrip('/')}/_commits_are_safe")

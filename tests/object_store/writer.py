@@ -12,10 +12,11 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from libs.conf import conf_root, load
-from libs.spark import delta
+from libs.conf import ConfError, conf_root, load
+from libs.spark import delta, log_store
 from libs.spark.session import build_session
 from libs.tables import table
+from tests.s3_server import FORGETFUL
 
 RACES, SLOT_S, COMMITS = 30, 0.15, 4
 # Ours, and the one that Delta takes for S3 unless told otherwise.
@@ -32,7 +33,17 @@ def main(name: str, warehouse: str, folder: Path) -> None:
     meet(folder, name, "commits")
     for number in range(COMMITS):
         commit(spark, warehouse, name, number)
-    (folder / f"{name}.json").write_text(json.dumps(won))
+    told = {"won": won, "forgetful": refusal(spark)}
+    (folder / f"{name}.json").write_text(json.dumps(told))
+
+
+def refusal(spark: SparkSession) -> str:
+    """What a session is told of a store in which commits would be lost."""
+    try:
+        log_store.refuse_unsafe(spark, f"s3a://{FORGETFUL}/warehouse")
+    except ConfError as error:
+        return str(error)
+    return ""
 
 
 def meet(folder: Path, name: str, place: str) -> None:
