@@ -62,6 +62,6 @@ def refuse_unsafe(spark: SparkSession, warehouse: str) -> None:
                 return
             raise
     raise ConfError(
-        f"{warehouse}: this store does not know `If-None-Match: *`, so commits of two writers could be lost: use one that"
-        " does (Amazon S3, MinIO, Ceph), or name a log store of your own by spark.delta.logStore.s3a.impl in conf"
+        f"{warehouse}: this store does not know `If-None-Match: *`, so commits of two writers could be lost: take one"
+        " that does (Amazon S3, MinIO, Ceph), or name a log store of your own by spark.delta.logStore.s3a.impl in conf"
     )
