@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pyspark
 from py4j.java_gateway import JavaPackage
 from pyspark.sql import SparkSession
 
@@ -60,9 +61,11 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
     if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
         settings["spark.jars"] = ",".join(jars)
     if on_s3:
-        # On the class path, not in spark.jars: 559 MB would be copied at every start.
+        # On the class path, not in spark.jars: 559 MB would be copied at every start. After Spark's own: Amazon's bundle
+        # brings a Netty and a logger of other versions.
+        jars_of_spark = str(Path(pyspark.__file__).with_name("jars") / "*")
         for key in ("spark.driver.extraClassPath", "spark.executor.extraClassPath"):
-            settings[key] = ":".join([*filter(None, [settings.get(key)]), *object_store_jars()])
+            settings[key] = ":".join([*filter(None, [settings.get(key)]), jars_of_spark, *object_store_jars()])
     if settings.get("spark.master", "").startswith("local") and "spark.sql.warehouse.dir" not in settings:
         # Tables lie by path in the warehouse; a schema of the catalog makes a folder all the same.
         folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
