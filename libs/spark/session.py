@@ -61,7 +61,7 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
     if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
         settings["spark.jars"] = ",".join(jars)
     if on_s3:
-        # On the class path, not in spark.jars: 559 MB would be copied at every start. After Spark's own: Amazon's bundle
+        # On the class path, not in spark.jars: 559 MB would be copied at each start. After Spark's own: Amazon's bundle
         # brings a Netty and a logger of other versions.
         jars_of_spark = str(Path(pyspark.__file__).with_name("jars") / "*")
         for key in ("spark.driver.extraClassPath", "spark.executor.extraClassPath"):
