@@ -1,7 +1,8 @@
 """`make object-store-demo`: the daily run twice, on the local disk and on S3 (a server on loopback): the same tables.
 
 The shop's files, the warehouse, weights and checkpoints all lie in the bucket. Afterwards the commands that people use
-are asked of both warehouses, and nothing may be left behind: no staged row, no checkpoint, no secret in what is written.
+are asked of both warehouses, and nothing may be left behind: no staged row, no checkpoint, no secret in what was
+written.
 """
 
 from __future__ import annotations
