@@ -200,21 +200,25 @@ def left_behind(night: Night) -> list[str]:
     local = [
         str(path) for path in (night.folder / "tmp_s3").glob("reasonrec-*") if path.name != f"reasonrec-{os.getuid()}"
     ]
-    store, root = filesystem(f"{night.warehouse('s3')}/checkpoints")
-    found = store.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
-    return [*local, *[one.path for one in found if one.type == fs.FileType.File]]
+    return [*local, *objects(f"{night.warehouse('s3')}/checkpoints")]
 
 
 def told_secrets(night: Night) -> list[str]:
     """Logs and objects in which the secret key stands."""
     secret = night.variables["AWS_SECRET_ACCESS_KEY"].encode()
     found = [str(path) for path in night.folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
-    store, root = filesystem(BUCKET_URI + "/warehouse")
-    for one in store.get_file_info(fs.FileSelector(root, recursive=True)):
-        if one.type == fs.FileType.File:
-            with store.open_input_file(one.path) as stream:
-                found += [one.path] if secret in stream.read() else []
+    store = filesystem(BUCKET_URI)[0]
+    for path in objects(BUCKET_URI):
+        with store.open_input_file(path) as stream:
+            found += [path] if secret in stream.read() else []
     return found
+
+
+def objects(uri: str) -> list[str]:
+    """Paths below a URI; not those of size 0, which Hadoop leaves where it made a folder."""
+    store, root = filesystem(uri)
+    found = store.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return [one.path for one in found if one.type == fs.FileType.File and one.size]
 
 
 if __name__ == "__main__":
