@@ -16,15 +16,24 @@ from pyspark.sql import SparkSession
 from libs.conf import ConfError
 
 _CLASS = "reasonrec.ConditionalPutLogStore"
-SETTINGS = {f"spark.delta.logStore.{scheme}.impl": _CLASS for scheme in ("s3", "s3a")}
+_KEY = "spark.delta.logStore.s3a.impl"
+SETTINGS = {_KEY: _CLASS, "spark.delta.logStore.s3.impl": _CLASS}
 
 
 def install(spark: SparkSession, warehouse: str) -> None:
     """Compiles the log store and hands it to this driver and its executors, which list with it for VACUUM.
 
+    One of the user's own that conf names is left alone.
+
     Raises:
-        ConfError: the store takes the second of two writes that must each be the first.
+        ConfError: the store takes the second of two writes that must each be the first, or Spark was started without
+            the setting, which Delta reads at the start alone.
     """
+    chosen = spark.sparkContext.getConf().get(_KEY)
+    if chosen is None:
+        raise ConfError(f"Spark ran before reasonrec, without a log store for S3: start it with --conf {_KEY}={_CLASS}")
+    if chosen != _CLASS:
+        return
     jvm: Any = spark._jvm
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     try:

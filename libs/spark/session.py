@@ -78,13 +78,12 @@ def build_session(env: EnvConf, app: str = "reasonrec") -> SparkSession:
     if jvm is None or isinstance(jvm.io.delta.tables.DeltaTable, JavaPackage):
         # Under spark-submit the JVM runs before this builder: it takes jars from the command line alone.
         raise ConfError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
+    session.sparkContext.setLogLevel("ERROR")
     if on_s3:
         if isinstance(jvm.org.apache.hadoop.fs.s3a.S3AFileSystem, JavaPackage):
             raise ConfError(
                 f"{env.warehouse}: Spark does not know S3: `make object-store` fetches what it lacks; on a cluster add"
                 " --packages org.apache.hadoop:hadoop-aws:3.4.1 to spark-submit"
             )
-        if settings["spark.delta.logStore.s3a.impl"] == log_store.SETTINGS["spark.delta.logStore.s3a.impl"]:
-            log_store.install(session, env.warehouse)
-    session.sparkContext.setLogLevel("ERROR")
+        log_store.install(session, env.warehouse)
     return session
