@@ -8,8 +8,9 @@ export PYTHONUNBUFFERED := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export SPARK_LOCAL_IP ?= 127.0.0.1
 
-.PHONY: airflow airflow-test airflow-demo airflow-up help setup demo test test-parts test-nights lint wheel lock audit clean chaos \
-	bench-online-retail bench-backtest bench-increment bench-backfill sql-server sql-demo environment cluster-demo
+.PHONY: help setup demo test test-parts test-nights lint wheel environment lock audit clean chaos \
+	airflow airflow-test airflow-demo airflow-up object-store object-store-demo cluster-demo sql-server sql-demo \
+	bench-online-retail bench-backtest bench-increment bench-backfill
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -26,8 +27,8 @@ test: setup ## The tests, in two processes side by side
 test-parts: setup
 	@$(BIN)/pytest --durations=20 tests/jobs tests/libs
 
-test-nights: setup # whole nights, and a few faults
-	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos
+test-nights: setup # whole nights, a few faults, and S3 where `make object-store` was run
+	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos tests/object_store
 
 chaos: setup ## Faults that are really injected; says how many are survived
 	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos
@@ -66,6 +67,12 @@ airflow-demo: airflow ## The daily DAG for real on the sample shop (SHOP=tiny: a
 airflow-up: airflow ## Airflow's web UI on http://localhost:8080 (PORT=) with the DAGs loaded
 	@airflow_dags/airflow.sh up
 
+object-store: setup ## What a run on S3 needs: the jars by which Spark knows it (559 MB, once), an S3 server for loopback
+	@requirements/object_store.sh
+
+object-store-demo: object-store ## The daily run on S3, on loopback: the same tables as on disk (SHOP=music_store: the sample shop)
+	@PYTHONPATH=. $(BIN)/python samples/object_store_demo.py --shop $(or $(SHOP),tiny)
+
 bench-increment: setup ## One more day against a rebuild, online_retail grown to 5.4 million rows
 	@$(BIN)/python tests/benchmarks/increment.py
 
@@ -79,14 +86,14 @@ sql-demo: setup ## Ten questions to the SQL server and to DuckDB, and what the s
 	@PYTHONPATH=. $(BIN)/python samples/sql_demo.py
 
 lock: ## Solve requirements/*.in again
-	@cd requirements && for name in jobs bundled_models uv horovod dev airflow; do \
+	@cd requirements && for name in jobs bundled_models uv horovod dev airflow object_store; do \
 	  ../$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --python-platform linux --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links \
 	    $$(case $$name in dev) echo -c jobs.lock;; bundled_models|horovod) echo --no-deps;; esac) \
 	    -o $$name.lock $$name.in || exit 1; done
 
 audit: setup ## Known vulnerabilities in the locked packages
-	@for lock in jobs airflow; do $(BIN)/pip-audit --strict --disable-pip -r requirements/$$lock.lock || exit 1; done
+	@for lock in jobs airflow object_store; do $(BIN)/pip-audit --strict --disable-pip -r requirements/$$lock.lock || exit 1; done
 
 clean: ## Remove what a run or a build left here; caches stay
 	@rm -rf build dist warehouse warehouse.key *.egg-info spark-warehouse

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 import duckdb
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from fsspec import AbstractFileSystem
+from fsspec.implementations.arrow import ArrowFile
+from pyarrow import fs
 
+from libs.store import filesystem, is_store, storage_options
 from libs.tables import TABLES, VIEWS, UnknownTableError, table
 from libs.tables.table import Table
 
@@ -27,17 +32,21 @@ def connect(warehouse: str, sql: str) -> duckdb.DuckDBPyConnection:
         AskError: the SQL cannot be read, or names a table that is not there.
     """
     connection = duckdb.connect()
+    snapshots = _Snapshots(warehouse) if is_store(warehouse) else None
+    if snapshots is not None:
+        connection.register_filesystem(snapshots)  # DuckDB's own reader of stores is downloaded at run time
     named = _named(connection, sql)
     # What is published was written before its release: read after it, all of it is there.
     for name in sorted(named, key=lambda name: name not in ("results.pins", "results.releases")):
         if name in TABLES:
-            _register(connection, warehouse, TABLES[name])
+            _register(connection, warehouse, TABLES[name], snapshots)
     for name in reversed(named):  # views after what they read
         if name in VIEWS:
             # The SQL of a view is the project's own text (libs.tables.views), never a caller's.
             connection.execute(f'CREATE VIEW "{name}" AS {VIEWS[name].sql}')
     # From here on a question can neither open files nor install an extension, nor undo this.
-    connection.execute("SET allowed_directories = [$root]", {"root": urlparse(warehouse).path})
+    root = f"{warehouse.rstrip('/')}/" if is_store(warehouse) else urlparse(warehouse).path
+    connection.execute("SET allowed_directories = [$root]", {"root": root})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -96,11 +105,51 @@ def _told(error: duckdb.Error, sql: str) -> str:
     return _one_line(error)
 
 
-def _register(connection: duckdb.DuckDBPyConnection, warehouse: str, found: Table) -> None:
+class _Snapshots(AbstractFileSystem):  # type: ignore[misc]
+    """A store as DuckDB sees it: the files of the snapshots that were registered, to read, and nothing else."""
+
+    cachable = False
+
+    def __init__(self, warehouse: str) -> None:
+        super().__init__()
+        parts = urlparse(warehouse)
+        self.protocol, self.bucket = parts.scheme, f"{parts.scheme}://{parts.netloc}/"
+        self.store, self.files, self.known = filesystem(warehouse)[0], set[str](), dict[str, fs.FileInfo]()
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        return [path] if path in self.files else []
+
+    def size(self, path: str) -> int:
+        return int(self._looked_up(path).size)
+
+    def modified(self, path: str) -> datetime:
+        time: datetime = self._looked_up(path).mtime
+        return time
+
+    def _looked_up(self, path: str) -> fs.FileInfo:
+        """Asked of the store once: a data file never changes."""
+        if path not in self.known:
+            self.known[path] = self.store.get_file_info(path.removeprefix(self.bucket))
+        return self.known[path]
+
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> ArrowFile:
+        if mode != "rb" or path not in self.files:
+            raise PermissionError(f"{path} is no file of a table's newest version")
+        return ArrowFile(self, self.store.open_input_file(path.removeprefix(self.bucket)), path, mode)
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, warehouse: str, found: Table, snapshots: _Snapshots | None
+) -> None:
     layer, name = found.name.split(".")
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{layer}"')
     try:
-        files = DeltaTable(f"{warehouse.rstrip('/')}/{layer}/{name}").file_uris()
+        options = storage_options() if snapshots else None
+        files = DeltaTable(f"{warehouse.rstrip('/')}/{layer}/{name}", storage_options=options).file_uris()
     except TableNotFoundError:
         files = []
     if not files:
@@ -109,7 +158,9 @@ def _register(connection: duckdb.DuckDBPyConnection, warehouse: str, found: Tabl
         return
     # DuckDB reads the snapshot's files itself: handed over as a pyarrow dataset, filters are not pushed down, and
     # deltalake's own dataset fails on partitioned tables with the pyarrow that petastorm holds us to.
-    paths = [unquote(file.removeprefix("file://")) for file in files]
+    paths = files if snapshots else [unquote(file.removeprefix("file://")) for file in files]
+    if snapshots:
+        snapshots.files.update(paths)
     rows = connection.read_parquet(paths, hive_partitioning=True, union_by_name=True)
     typed = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.type)}) AS "{c.name}"' for c in found.columns)
     rows.project(typed).create_view(f"{layer}_{name}")

@@ -16,6 +16,7 @@ from urllib.parse import urlparse
 from libs import conf as configuration
 from libs.conf import ConfError, EnvConf
 from libs.secrets import VARIABLE, key_file
+from libs.store import filesystem, is_store
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def _jars() -> Finding:
 
 def _warehouse(env: EnvConf) -> Finding:
     place = urlparse(env.warehouse)
+    if is_store(env.warehouse):
+        return _store(env.warehouse)
     if place.scheme != "file":
         return Finding("warehouse", True, f"{env.warehouse} (not looked at: it is not local)")
     nearest = Path(place.path)
@@ -90,10 +93,25 @@ def _warehouse(env: EnvConf) -> Finding:
     )
 
 
+def _store(warehouse: str) -> Finding:
+    """Whether the store answers; what a run needs beyond that (writing, deleting) only a run can tell."""
+    from libs.spark.errors import storage_fault
+    from libs.spark.session import object_store_jars
+
+    try:
+        store, path = filesystem(warehouse)
+        store.get_file_info(path)
+    except OSError as error:
+        return Finding("warehouse", False, f"{warehouse}: {storage_fault(error) or error}")
+    if warehouse.startswith("s3") and not object_store_jars():
+        return Finding("warehouse", False, f"{warehouse} answers; Spark needs `make object-store`, or --packages")
+    return Finding("warehouse", True, f"{warehouse} answers")
+
+
 def _key(env: EnvConf) -> Finding:
     if VARIABLE in os.environ:
         return Finding("pseudonym key", True, f"from {VARIABLE}")
-    if env.pseudonym_key == "file":
+    if env.pseudonym_key == "file" and not is_store(env.warehouse):
         path = key_file(env.warehouse)
         return Finding("pseudonym key", True, f"{path}" + ("" if path.exists() else " (made by the first run)"))
     return Finding("pseudonym key", False, f"{VARIABLE} is not set; set it to 64 hex digits")

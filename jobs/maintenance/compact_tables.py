@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from libs.job import JobContext
 from libs.spark import maintenance
 from libs.tables import Table, table
-from libs.training.weights import sweep_models
+from libs.training.weights import sweep_checkpoints, sweep_models
 
 # Days past its horizon in which a release is sure to be scored.
 _SLACK_DAYS = 35
@@ -61,6 +61,8 @@ def run(ctx: JobContext) -> None:
     known = [row["version"] for row in ctx.read("training.models").select("version").collect()]
     swept = sweep_models(warehouse, ctx.shop.name, known, params.vacuum_hours * 3600)
     ctx.log.info("weights of %d models that are in no row any more deleted", len(swept))
+    swept = sweep_checkpoints(warehouse, ctx.shop.name, params.vacuum_hours * 3600)
+    ctx.log.info("checkpoints of %d fits that never ended deleted", len(swept))
 
 
 def still_needed(ctx: JobContext) -> Needed | None:

@@ -25,7 +25,7 @@ from libs.mirror import remove_runs, tracking_uri
 from libs.secrets import key_id, pseudonym, required
 from libs.spark import maintenance
 from libs.tables import CONTRACT, table
-from libs.training.weights import remove_folder, sweep_models
+from libs.training.weights import checkpoints_uri, remove_folder, sweep_models
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def find(ctx: JobContext, ids: list[str]) -> Traces:
 
 
 def drop_models(ctx: JobContext, traces: Traces) -> None:
-    """Drops the models fitted on a day of the users: from MLflow, then the record, then the weights."""
+    """Drops the models fitted on a day of the users: from MLflow, then the record, then weights and checkpoints."""
     models = ctx.read("training.models")
     saw = models.where(F.col("train_cutoff") > F.lit(traces.first_day)).select("version").persist()
     gone = [row["version"] for row in saw.collect()]
@@ -86,6 +86,7 @@ def drop_models(ctx: JobContext, traces: Traces) -> None:
         drop(ctx, "training.models", saw, ["version"])
     kept = [row["version"] for row in ctx.read("training.models").select("version").collect()]
     sweep_models(ctx.run.conf.env.warehouse, ctx.shop.name, kept)
+    remove_folder(checkpoints_uri(ctx.run.conf.env.warehouse, ctx.shop.name))
     ctx.log.info("%d models saw the users and are dropped; the next nightly run trains", len(gone))
 
 

@@ -24,7 +24,7 @@ from libs.frames.history import taking_kinds
 from libs.frames.models import model_row, version_of
 from libs.job import JobContext, UserError
 from libs.tables import table
-from libs.training.weights import model_uri, remove_folder, save_arrays
+from libs.training.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def run(ctx: JobContext) -> None:
     history = ctx.read_cutoffs("features.user_history", fits).where(F.col("cutoff").isin(sorted(products)))
     ratings = numbered(history.select("cutoff", "user_id", "events").mapInArrow(reader, RATINGS)).persist()
     # Twenty half-iterations make a lineage that overflows a task's stack; MLlib cuts it where it may checkpoint.
-    checkpoints = f"{ctx.run.conf.env.warehouse.rstrip('/')}/checkpoints/{ctx.shop.name}-{ctx.run.run_id}"
+    checkpoints = checkpoints_uri(ctx.run.conf.env.warehouse, ctx.shop.name, f"als-{ctx.run.run_id}")
     ctx.spark.sparkContext.setCheckpointDir(checkpoints)
     rows = [fit_row(ctx, params, cutoff, products.get(cutoff), ratings) for cutoff in fits]
     remove_folder(checkpoints)

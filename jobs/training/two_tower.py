@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import signal
-import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -31,7 +28,7 @@ from libs.spark.session import task_slots
 from libs.tables import table
 from libs.training.launch import fit_and_store
 from libs.training.spec import TrainParams, TrainSpec
-from libs.training.weights import model_uri
+from libs.training.weights import checkpoints_uri, model_uri, remove_folder
 
 # petastorm warns of its own pyarrow calls, a hundred lines a fit.
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore::FutureWarning"}
@@ -73,8 +70,9 @@ def run(ctx: JobContext) -> None:
         ctx.log.info(
             "%s: %d rows, loss %.4f, input wait %.1f%%", spec.version, result["rows"], told["losses"][-1], wait
         )
-        shutil.rmtree(spec.spec.output, ignore_errors=True)
     ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
+    for spec in specs:
+        remove_folder(spec.spec.checkpoints)
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def spec_of(
 ) -> Fit:
     """One fit on the live files of its cut-off.
 
-    Checkpoints lie under a folder named by the files: a retry on the same snapshot resumes, another snapshot does not.
+    Checkpoints lie in a folder named by the files: a retry on the same snapshot resumes, another snapshot does not.
     """
     own = examples.where(F.col("cutoff") == F.lit(cutoff))
     files = tuple(live_files(own))
@@ -100,8 +98,9 @@ def spec_of(
     horovod = ctx.run.conf.env.horovod
     train = TrainParams(**asdict(params.train) | {"gpu": horovod.gpu, "mixed_precision": horovod.mixed_precision})
     model = TwoTowerParams(**asdict(params.model) | {"never_repeats": not ctx.shop.repurchasable})
-    output = str(Path(tempfile.gettempdir()) / f"reasonrec-{os.getuid()}" / digest)
-    return Fit(version, cutoff, TrainSpec(TwoTowerTask(model, side, width), files, output, train, own.count()))
+    checkpoints = checkpoints_uri(ctx.run.conf.env.warehouse, ctx.shop.name, f"two_tower-{digest}")
+    spec = TrainSpec(TwoTowerTask(model, side, width), files, checkpoints, params=train, expected_rows=own.count())
+    return Fit(version, cutoff, spec)
 
 
 def _local(ctx: JobContext) -> bool:

@@ -17,7 +17,13 @@ _STORAGE = re.compile(
     r"|Mkdirs failed|mkdir of|reading file|FAILED_READ_FILE|FileNotFoundException|not a Parquet file"
     r"|Input/output error|DELTA_(?:LOG_FILE|TRUNCATED|STATE|FILE_NOT_FOUND|FAILED_READ|VERSIONS_NOT)\w*"
     r"|MALFORMED_RECORD|JsonParseException|JsonEOFException"
+    # An object store: as Spark's client says it, and as deltalake's.
+    r"|AccessDenied|NoSuchBucket|Bucket does not exist|InvalidAccessKeyId|SignatureDoesNotMatch|NoAuthWithAWSException"
+    r"|Unable to load credentials|Connect to \S+ failed|Connection refused|Generic \S+ error"
 )
+
+# What S3 says of an error.
+_XML = re.compile(r"<\?xml.*?<Code>(.*?)</Code>\s*<Message>(.*?)</Message>.*</Error>", re.DOTALL)
 
 
 def storage_fault(error: BaseException) -> str | None:
@@ -45,7 +51,9 @@ def _texts(error: BaseException) -> Iterator[str]:
     """What each Java exception of the chain says, outermost first; of another error what it says itself."""
     java: Any = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     if java is None:
-        yield str(error)
+        # deltalake's client draws the chain of causes over several lines, in colours.
+        text = re.sub(r"\s*\x1b\[[\d;]*m↳\x1b\[[\d;]*m\s*", ": ", str(error))
+        yield _XML.sub(r"\1: \2", text)
     for _ in range(20):
         if java is None:
             return

@@ -12,11 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyspark
 from py4j.java_gateway import JavaPackage
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from libs import store
 from libs.conf import ConfError, EnvConf
+from libs.spark import log_store
 
 # What every environment needs; conf/<env>.yaml `spark:` adds to it and may override.
 _ALWAYS = {
@@ -52,22 +55,39 @@ _AUTHENTICATION = "_SPARK_AUTH_SECRET"
 
 def jar_cache() -> Path:
     """Where the set-up puts the Delta jars of an embedded run; a cluster brings its own by --packages or --jars."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reasonrec" / "jars"
+    return _cache() / "jars"
+
+
+def object_store_jars() -> list[str]:
+    """What `make object-store` has fetched: by these Spark reads and writes s3a://."""
+    return sorted(str(jar) for jar in (_cache() / "object-store").glob("*.jar"))
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reasonrec"
 
 
 def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") -> SparkSession:
     """The session of this process: conf's settings over ours, those of the compute class over all.
 
     Raises:
-        ConfError: Spark has no setting of a name in conf, or runs without Delta.
+        ConfError: Spark has no setting of a name in conf, no Delta, or no S3 where the warehouse is on it.
     """
     # Workers run this process's own Python, not the first one on PATH; a cluster names its own.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
-    settings = _ALWAYS | env.spark_of(compute)
+    on_s3 = env.warehouse.startswith(("s3:", "s3a:"))
+    hadoop = {f"spark.hadoop.{key}": value for key, value in store.hadoop_settings().items()}
+    settings = _ALWAYS | hadoop | (log_store.SETTINGS if on_s3 else {}) | env.spark_of(compute)
     jars = sorted(str(jar) for jar in jar_cache().glob("*.jar"))
     if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
         settings["spark.jars"] = ",".join(jars)
+    if on_s3:
+        # On the class path, not in spark.jars: 559 MB would be copied at each start. After Spark's own: Amazon's bundle
+        # brings a Netty and a logger of other versions.
+        jars_of_spark = str(Path(pyspark.__file__).with_name("jars") / "*")
+        for key in ("spark.driver.extraClassPath", "spark.executor.extraClassPath"):
+            settings[key] = ":".join([*filter(None, [settings.get(key)]), jars_of_spark, *object_store_jars()])
     if settings.get("spark.master", "").startswith("local") and "spark.sql.warehouse.dir" not in settings:
         # Tables lie by path in the warehouse; a schema of the catalog makes a folder all the same.
         folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
@@ -87,6 +107,13 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
         # Under spark-submit the JVM runs before this builder: it takes jars from the command line alone.
         raise ConfError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
     session.sparkContext.setLogLevel("ERROR")
+    if on_s3:
+        if isinstance(jvm.org.apache.hadoop.fs.s3a.S3AFileSystem, JavaPackage):
+            raise ConfError(
+                f"{env.warehouse}: Spark does not know S3: `make object-store` fetches what it lacks; on a cluster add"
+                " --packages org.apache.hadoop:hadoop-aws:3.4.1 to spark-submit"
+            )
+        log_store.install(session, env.warehouse)
     return session
 
 

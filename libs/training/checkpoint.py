@@ -1,12 +1,14 @@
-"""Checkpoints of a fit: one folder an epoch, complete or absent, the two newest kept: one may come to harm.
+"""Checkpoints of a fit at a URI: one folder an epoch, complete or absent, the two newest kept: one may come to harm.
 
-That of a finished fit stays, so that fits launched together and cut short do not all start again.
+A store cannot rename a folder: the arrays are written first, their description with its checksums last, and a folder
+without one is no checkpoint. That of a finished fit stays until its model is recorded, so that fits launched together
+and cut short do not all start again.
 """
 
 import hashlib
 import json
 import logging
-import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyarrow import fs
 
 from libs.models.files import Arrays, ModelFileError, read_about, read_arrays, write_arrays
+from libs.store import filesystem
 
 logger = logging.getLogger(__name__)
 _NAME = "state"
@@ -52,36 +56,47 @@ def fingerprint(about: Any, arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def _folder(output: Path) -> Path:
-    return output / "checkpoints"
-
-
-def save_checkpoint(output: Path, checkpoint: Checkpoint) -> None:
-    """Write `output/checkpoints/epoch-NNNN` by a rename, then drop all but it and the one before."""
-    folder = _folder(output)
-    final, temporary = folder / f"epoch-{checkpoint.epoch:04d}", folder / f"tmp-{checkpoint.epoch:04d}"
-    shutil.rmtree(temporary, ignore_errors=True)
+def save_checkpoint(uri: str, checkpoint: Checkpoint) -> None:
+    """Writes `<uri>/epoch-NNNN`, then drops all but it and the one before."""
+    store, root = filesystem(uri)
+    folder = f"{root}/epoch-{checkpoint.epoch:04d}"
+    if store.get_file_info(folder).type == fs.FileType.Directory:
+        store.delete_dir(folder)
+    store.create_dir(folder, recursive=True)
     about = {"epoch": checkpoint.epoch, "losses": checkpoint.losses, "fingerprint": checkpoint.fingerprint}
-    write_arrays(temporary, _NAME, {_PART: checkpoint.state}, about)
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)
-    for other in sorted(folder.glob("epoch-*"))[:-2]:
-        shutil.rmtree(other)
+    with tempfile.TemporaryDirectory(prefix="reasonrec-checkpoint-") as local:
+        write_arrays(Path(local), _NAME, {_PART: checkpoint.state}, about)
+        description = f"{_NAME}.json"
+        for path in sorted(Path(local).iterdir(), key=lambda path: path.name == description):
+            fs.copy_files(str(path), f"{folder}/{path.name}", fs.LocalFileSystem(), store)
+    for other in _epochs(store, root)[:-2]:
+        store.delete_dir(other)
 
 
-def load_latest(output: Path, expected: str) -> Checkpoint | None:
+def load_latest(uri: str, expected: str) -> Checkpoint | None:
     """The newest checkpoint whose bytes are those that were written, or None; a damaged one is warned of.
 
     Raises:
         CheckpointError: it was written with other parameters, ranks or data.
     """
-    for folder in sorted(_folder(output).glob("epoch-*"), reverse=True):
-        try:
-            about, state = read_about(folder, _NAME), read_arrays(folder, _NAME, _PART)
-        except ModelFileError as error:
-            logger.warning("checkpoint is damaged, the one before it is used, or none: %s", error)
-            continue
+    store, root = filesystem(uri)
+    for folder in reversed(_epochs(store, root)):
+        at = f"{uri.rstrip('/')}/{folder.rsplit('/', 1)[1]}"
+        with tempfile.TemporaryDirectory(prefix="reasonrec-checkpoint-") as local:
+            fs.copy_files(folder, local, store, fs.LocalFileSystem())
+            try:
+                about, state = read_about(Path(local), _NAME), read_arrays(Path(local), _NAME, _PART)
+            except ModelFileError as error:
+                told = str(error).replace(local, at)
+                logger.warning("checkpoint is damaged, the one before it is used, or none: %s", told)
+                continue
         if about["fingerprint"] != expected:
-            raise CheckpointError(f"{folder}: written with other parameters, ranks or data; remove it to train afresh")
+            raise CheckpointError(f"{at}: written with other parameters, ranks or data; remove it to train afresh")
         return Checkpoint(about["epoch"], about["losses"], state, about["fingerprint"])
     return None
+
+
+def _epochs(store: fs.FileSystem, root: str) -> list[str]:
+    """Paths of the folders `epoch-NNNN`, oldest first."""
+    found = store.get_file_info(fs.FileSelector(root, allow_not_found=True))
+    return sorted(one.path for one in found if one.type == fs.FileType.Directory and one.base_name.startswith("epoch-"))

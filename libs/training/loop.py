@@ -6,6 +6,7 @@ step), so that a resumed run replays what an uninterrupted one would have done, 
 
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from libs.models.files import Arrays
 from libs.training.checkpoint import Checkpoint, fingerprint, load_latest, save_checkpoint
 from libs.training.reader import ShardBatches, TrainingDataError, inspect_files, steps_per_epoch
 from libs.training.spec import TrainParams, TrainSpec
-from libs.training.watchdog import watchdog
+from libs.training.staging import stage
 
 logger = logging.getLogger(__name__)
 tf.get_logger().setLevel(logging.ERROR)  # each fit traces anew, and TensorFlow warns that this is slow
@@ -56,14 +57,13 @@ def train(spec: TrainSpec) -> dict[str, Any]:
     return train_many([spec])[0]
 
 
-def train_many(specs: Sequence[TrainSpec], stall_timeout_s: float | None = None) -> list[dict[str, Any]]:
+def train_many(specs: Sequence[TrainSpec], moved: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
     """Run the fits one after another on this rank; every rank calls it with the same specs.
 
     Several fits share one start of TensorFlow, which costs more than a small fit.
 
     Args:
-        stall_timeout_s: end this process when a step, or what lies between two, takes longer. Where one rank hangs all
-            stand still, so all end: Horovod's launcher on Spark ends none of them.
+        moved: called at each step, and for each block of rows that is fetched.
 
     Returns:
         For each spec: `rank`, `ranks`, `rows` (of all ranks in one pass), `steps` an epoch, `losses` (mean of all
@@ -78,19 +78,19 @@ def train_many(specs: Sequence[TrainSpec], stall_timeout_s: float | None = None)
     if not specs:
         return []
     results = []
-    with watchdog(stall_timeout_s) as moved:
-        start_runtime(specs[0].params)
-        for spec in specs:
-            results.append(_Fit(spec, moved).run())
-            keras.utils.clear_session(free_memory=True)  # a traced step holds its whole fit, in a cycle
+    start_runtime(specs[0].params)
+    for spec in specs:
+        results.append(_Fit(spec, moved).run())
+        keras.utils.clear_session(free_memory=True)  # a traced step holds its whole fit, in a cycle
     return results
 
 
 class _Fit:
-    def __init__(self, spec: TrainSpec, moved: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, spec: TrainSpec, moved: Callable[[], None]) -> None:
         params = spec.params
         self.spec, self.params, self.moved = spec, params, moved
-        facts = inspect_files(spec.files)
+        self.staged = Path(spec.output) / f"rows-{hvd.rank()}"
+        facts = inspect_files(stage(spec.files, hvd.rank(), hvd.size(), self.staged, moved))
         if spec.expected_rows not in (None, facts.rows):
             raise TrainingDataError(f"the files hold {facts.rows} rows, the table has {spec.expected_rows}")
         self.rows = facts.rows
@@ -112,8 +112,7 @@ class _Fit:
 
     def run(self) -> dict[str, Any]:
         started, waited = time.perf_counter(), 0.0
-        output = Path(self.spec.output)
-        epoch, losses = self._restore(output)
+        epoch, losses = self._restore()
         last = min(self.params.epochs, self.spec.stop_after_epoch or self.params.epochs)
         while epoch < last:
             loss, wait = self._epoch(epoch)
@@ -122,11 +121,12 @@ class _Fit:
             epoch += 1
             logger.info("epoch %d of %d: loss %.5f", epoch, self.params.epochs, loss)
             if hvd.rank() == 0:
-                save_checkpoint(output, Checkpoint(epoch, losses, self._state(), self._fingerprint()))
+                save_checkpoint(self.spec.checkpoints, Checkpoint(epoch, losses, self._state(), self._fingerprint()))
         checksum = self._assert_equal_ranks()
-        finished = epoch == self.params.epochs
+        finished, model = epoch == self.params.epochs, Path(self.spec.output) / "model"
         if finished and hvd.rank() == 0:
-            self.spec.task.save(self.model, output / "model")
+            self.spec.task.save(self.model, model)
+        shutil.rmtree(self.staged, ignore_errors=True)  # before the next fit stages its own
         return {
             "rank": hvd.rank(),
             "ranks": hvd.size(),
@@ -136,7 +136,7 @@ class _Fit:
             "weights_sha256": checksum,
             "seconds": time.perf_counter() - started,
             "input_wait_seconds": waited,
-            "model": str(output / "model") if finished else None,
+            "model": str(model) if finished else None,
         }
 
     def _traced_step(self) -> Any:
@@ -190,10 +190,10 @@ class _Fit:
         about = [type(self.spec.task).__name__, asdict(self.spec.task.params), asdict(self.params), hvd.size()]
         return fingerprint([*about, self.rows], self.spec.task.fingerprint())
 
-    def _restore(self, output: Path) -> tuple[int, list[float]]:
+    def _restore(self) -> tuple[int, list[float]]:
         """Epochs done and their losses, by rank 0's newest checkpoint; the weights of all ranks are rank 0's after."""
         done, losses = 0, []
-        if hvd.rank() == 0 and (found := load_latest(output, self._fingerprint())) is not None:
+        if hvd.rank() == 0 and (found := load_latest(self.spec.checkpoints, self._fingerprint())) is not None:
             for place, variable in enumerate(self._variables()):
                 variable.assign(found.state[f"{place:04d}"])
             done, losses = found.epoch, list(found.losses)

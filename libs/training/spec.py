@@ -47,14 +47,17 @@ class TrainSpec:
     Attributes:
         task: what to build.
         files: the live Parquet files of one table snapshot, as `df.inputFiles()` names them, equal on all ranks.
-        output: local folder; of this fit alone; rank 0 writes `output/model` and `output/checkpoints`.
+        checkpoints: URI of a folder of this fit alone; rank 0 may be on another machine when the fit is run again.
+        output: local folder, where a rank stages its rows and rank 0 writes `model`; `launch.fit_and_store` gives each
+            rank one of its own.
         expected_rows: rows the snapshot has, where known; compared with the files' footers.
         stop_after_epoch: end early, checkpoint kept and no model written: for tests of resuming.
     """
 
     task: Task
     files: tuple[str, ...]
-    output: str
+    checkpoints: str
+    output: str = ""
     params: TrainParams = field(default_factory=TrainParams)
     expected_rows: int | None = None
     stop_after_epoch: int | None = None

@@ -1,4 +1,4 @@
-"""Model folders at a URI: `file://`, `s3a://` (any store pyarrow knows), or a plain path. No Spark, no TensorFlow."""
+"""Model folders at a URI (libs.store): a local disk or an object store. No Spark, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pyarrow import fs
 
 from libs.models.files import Arrays, ModelFileError, read_about, read_arrays, write_arrays
 from libs.models.score import MODEL, SERVING
+from libs.store import filesystem
 from libs.training.models_of_record import weights_checksum
 
 
@@ -21,9 +22,14 @@ def model_uri(warehouse: str, shop: str, model: str, version: str) -> str:
     return f"{warehouse.rstrip('/')}/models/{shop}/{model}/{version}"
 
 
+def checkpoints_uri(warehouse: str, shop: str, fit: str = "") -> str:
+    """Where a fit, or all fits of a shop, keep checkpoints until the model is recorded."""
+    return f"{warehouse.rstrip('/')}/checkpoints/{shop}/{fit}".rstrip("/")
+
+
 def save_folder(folder: Path, uri: str) -> str:
     """Copies a local model folder to `uri`; returns its checksum (`weights_checksum`). A rerun replaces the files."""
-    store, path = _filesystem(uri)
+    store, path = filesystem(uri)
     store.create_dir(path, recursive=True)
     fs.copy_files(str(folder.resolve()), path, fs.LocalFileSystem(), store)
     return weights_checksum(folder)
@@ -40,7 +46,7 @@ def fetched_folder(uri: str, checksum: str | None) -> Iterator[Path]:
     Raises:
         ModelFileError: no folder there, or its files are not those the row of training.models names.
     """
-    store, path = _filesystem(uri)
+    store, path = filesystem(uri)
     if store.get_file_info(path).type != fs.FileType.Directory:
         raise ModelFileError(f"{uri}: no such model folder; train the model again")
     with tempfile.TemporaryDirectory(prefix="reasonrec-model-") as local:
@@ -77,7 +83,7 @@ def load_arrays(uri: str, checksum: str | None) -> tuple[Arrays, Any]:
 
 def remove_folder(uri: str) -> None:
     """Deletes a folder and what is in it; nothing where there is none."""
-    store, path = _filesystem(uri)
+    store, path = filesystem(uri)
     if store.get_file_info(path).type == fs.FileType.Directory:
         store.delete_dir(path)
 
@@ -88,24 +94,25 @@ def sweep_models(warehouse: str, shop: str, versions: Iterable[str], older_than_
     Args:
         older_than_s: leave alone what was written in the last so many seconds: a training that has not recorded it yet.
     """
-    store, root = _filesystem(f"{warehouse.rstrip('/')}/models/{shop}")
-    kept, before = set(versions), time.time() - older_than_s
+    return _sweep(f"{warehouse.rstrip('/')}/models/{shop}", 2, set(versions), older_than_s)
+
+
+def sweep_checkpoints(warehouse: str, shop: str, older_than_s: float) -> list[str]:
+    """Deletes a shop's checkpoints that nobody has added to in the last so many seconds: of fits that never ended."""
+    return _sweep(checkpoints_uri(warehouse, shop), 1, set(), older_than_s)
+
+
+def _sweep(uri: str, depth: int, kept: set[str], older_than_s: float) -> list[str]:
+    store, root = filesystem(uri)
+    before = time.time() - older_than_s
     everything = store.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     swept = []
-    for model in everything:
-        inside = [i for i in everything if i.path.startswith(f"{model.path}/")]
-        depth = model.path.removeprefix(root).count("/")
-        if model.type != fs.FileType.Directory or depth != 2 or model.base_name in kept:
+    for found in everything:
+        inside = [i for i in everything if i.path.startswith(f"{found.path}/")]
+        level = found.path.removeprefix(root).count("/")
+        if found.type != fs.FileType.Directory or level != depth or found.base_name in kept:
             continue
         if all(i.mtime is None or i.mtime.timestamp() < before for i in inside):
-            store.delete_dir(model.path)
-            swept.append(model.base_name)
+            store.delete_dir(found.path)
+            swept.append(found.base_name)
     return sorted(swept)
-
-
-def _filesystem(uri: str) -> tuple[fs.FileSystem, str]:
-    """(file system, path in it). Hadoop's name for S3 is s3a, pyarrow's is s3."""
-    if "://" not in uri:
-        uri = Path(uri.removeprefix("file:")).resolve().as_uri()
-    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
-    return found

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -35,12 +36,13 @@ def due(copies: Callable[[str], Shop]) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def harm(due: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[[Harm], None]:
+def harm(due: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Harm], None]:
     """Harms a rank of every training that follows in the test."""
 
     def done(kind: Harm) -> None:
         monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the ranks import tests.chaos.ranks
         monkeypatch.setenv(MARK, str(os.getpid()))
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
         monkeypatch.setattr(two_tower, "fit_and_store", harmed(kind))
 
     return done
@@ -64,7 +66,9 @@ def ranks() -> list[int]:
 
 @pytest.mark.fault("a training rank killed", "a training rank hung", "a training rank returning NaN")
 @pytest.mark.parametrize("kind", ["killed", "hung", "nan"])
-def test_all_ranks_end_and_no_model_is_recorded(due: Shop, harm: Callable[[Harm], None], kind: Harm) -> None:
+def test_all_ranks_end_and_no_model_is_recorded(
+    due: Shop, harm: Callable[[Harm], None], kind: Harm, tmp_path: Path
+) -> None:
     interrupt, started = signal.getsignal(signal.SIGINT), time.monotonic()
     harm(kind)
     with pytest.raises(RuntimeError, match="exited with non-zero status"):
@@ -72,6 +76,9 @@ def test_all_ranks_end_and_no_model_is_recorded(due: Shop, harm: Callable[[Harm]
     assert time.monotonic() - started < LIMIT_S
     assert signal.getsignal(signal.SIGINT) is interrupt
     assert ranks() == []
+    while list(tmp_path.glob("reasonrec-fit-*")):  # the guard of a killed rank outlives it by a moment
+        assert time.monotonic() - started < LIMIT_S
+        time.sleep(0.1)
     recorded = f"SELECT count(*) FROM training.models WHERE model = 'two_tower' AND train_cutoff = DATE '{NEXT_MONDAY}'"
     assert due.rows(recorded) == [(0,)]
     [(run_id, status)] = due.rows(

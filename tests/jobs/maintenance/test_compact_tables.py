@@ -12,7 +12,7 @@ from jobs.maintenance.compact_tables import Needed, expired
 from libs.spark import delta, maintenance
 from libs.spark.pins import add_pin
 from libs.tables import table
-from libs.training.weights import model_uri, save_arrays
+from libs.training.weights import checkpoints_uri, model_uri, save_arrays
 from tests.conftest import Warehouse
 
 DAY = date(2020, 6, 30)
@@ -54,6 +54,10 @@ def test_what_a_pinned_release_and_the_newest_model_rest_on_is_kept(warehouse: W
     for version in ("als-150", "als-160"):
         uri = model_uri(warehouse.conf.env.warehouse, "tiny", "als", version)
         save_arrays(uri, {"items": np.zeros((1, 2), np.float32)}, {})
+    for shop in ("tiny", "other"):
+        save_arrays(
+            checkpoints_uri(warehouse.conf.env.warehouse, shop, "two_tower-1/epoch-0001"), {"a": np.ones(1)}, {}
+        )
     add_pin(warehouse.spark, warehouse.conf.env.warehouse, "tiny", f"{ago(200)}-01", "a roll-back")
     warehouse.params = {"maintenance.compact_tables": {"vacuum_hours": 0}}
     warehouse.run("maintenance.compact_tables", start=str(ago(1)), end=str(DAY))
@@ -65,6 +69,8 @@ def test_what_a_pinned_release_and_the_newest_model_rest_on_is_kept(warehouse: W
     assert warehouse.read("features.user_history").where(F.col("shop") == "other").count() == 1
     assert warehouse.rows("training.models", "version") == [("als-150",)]
     assert [path.name for path in (warehouse.folder / "models" / "tiny" / "als").iterdir()] == ["als-150"]
+    left = (warehouse.folder / "checkpoints").rglob("two_tower-1")
+    assert [path.parent.name for path in left] == ["other"]  # a fit that never ended
 
 
 @pytest.mark.parametrize("name", ["silver.events", "bronze.reviews", "quality.ingest_counts", "results.pins"])

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from libs.job import GateError, UserError
 from libs.secrets import key_id, pseudonym
-from libs.training.weights import model_uri, save_arrays
+from libs.training.weights import checkpoints_uri, model_uri, save_arrays
 from tests.builders import event
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import order, orders_source, review, reviews_source, write_lines, write_orders
@@ -87,6 +87,10 @@ def seed_models(shop: Warehouse) -> None:
         save_arrays(uri, {"items": np.zeros((1, 2), np.float32)}, {})
         own = {"version": version, "train_cutoff": day, "weights_uri": uri, "fitted": "{}"}
         shop.seed("training.models", [model | own])
+    # Of a training that was killed: MLlib's ratings of each user, a fit's state.
+    ratings = Path(checkpoints_uri(str(shop.folder), shop.shop, "als-killed")) / "rdd-1" / "part-00000"
+    ratings.parent.mkdir(parents=True)
+    ratings.write_text(ZOE_ID)
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +148,10 @@ def test_a_sentence_that_cited_the_users_review_is_written_again_without_it(eras
     assert erased.read("features.product_profile").first()["aspects"][0]["review_ids"] == ["another"]  # type: ignore[index]
 
 
-def test_a_model_that_saw_the_user_is_dropped_with_its_weights(erased: Warehouse) -> None:
+def test_a_model_that_saw_the_user_is_dropped_with_its_weights_and_checkpoints(erased: Warehouse) -> None:
     assert erased.rows("training.models", "version") == [("before-her",)]
     assert [path.name for path in (erased.folder / "models" / "tiny" / "als").iterdir()] == ["before-her"]
+    assert not (erased.folder / "checkpoints" / "tiny").exists()
 
 
 def test_a_delivery_that_still_holds_the_user_is_named_and_the_user_is_not(erased: Warehouse) -> None:

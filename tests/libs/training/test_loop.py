@@ -19,7 +19,7 @@ PARAMS = TrainParams(epochs=4, batch_size=16, learning_rate=0.01)
 def fit_spec(folder: Path, name: str = "fit", n: int = 101, **changes: object) -> TrainSpec:
     files = tiny.write(folder / "rows", tiny.rows(n), [n // 2, n - n // 2])
     task = TwoTowerTask(tiny.PARAMS, tiny.catalogue(), tiny.N_PROFILE)
-    return replace(TrainSpec(task, files, str(folder / name), PARAMS), **changes)
+    return replace(TrainSpec(task, files, str(folder / name / "checkpoints"), str(folder / name), PARAMS), **changes)
 
 
 def _weights(folder: Path) -> dict[str, np.ndarray]:
@@ -61,7 +61,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -
 def test_a_half_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
     whole = train(fit_spec(tmp_path, "whole"))
     train(fit_spec(tmp_path, "cut", stop_after_epoch=2))
-    (tmp_path / "cut" / "checkpoints" / "tmp-0003").mkdir()
+    half = tmp_path / "cut" / "checkpoints" / "epoch-0003"
+    half.mkdir()
+    (half / "variables.safetensors").write_bytes(b"cut off")  # killed before the description was written
     assert train(fit_spec(tmp_path, "cut"))["weights_sha256"] == whole["weights_sha256"]
 
 

@@ -1,7 +1,6 @@
 """Two real Horovod ranks on this machine, one launch for all checks: a start of TensorFlow costs more than the fits."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +30,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     even, uneven = tiny.write(folder / "even", rows, [51, 50]), tiny.write(folder / "uneven", rows, [90, 11])
     task = TwoTowerTask(tiny.PARAMS, tiny.catalogue(), tiny.N_PROFILE)
     params = TrainParams(epochs=3, batch_size=16)
-    spec = TrainSpec(task, even, str(folder / "first"), params, expected_rows=101)
+
+    def spec(name: str, files: tuple[str, ...] = even, stop: int | None = None) -> TrainSpec:
+        at = folder / name
+        return TrainSpec(task, files, (at / "checkpoints").as_uri(), str(at), params, 101, stop)
+
     specs = {
-        "first": spec,
-        "again": replace(spec, output=str(folder / "again")),
-        "uneven": replace(spec, files=uneven, output=str(folder / "uneven_fit")),
-        "stopped": replace(spec, output=str(folder / "cut"), stop_after_epoch=1),
-        "resumed": replace(spec, output=str(folder / "cut")),
+        "first": spec("first"),
+        "again": spec("again"),
+        "uneven": spec("uneven_fit", uneven),
+        "stopped": spec("cut", stop=1),
+        "resumed": spec("cut"),
     }
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with pytest.MonkeyPatch.context() as patch:

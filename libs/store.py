@@ -1,0 +1,84 @@
+"""Files at a URI: a local disk, S3, Azure or Google; what each needs to know comes from the environment alone.
+
+One client serves every object store: deltalake's own, which reads the tables' logs for `reasonrec sql` too.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+from deltalake.fs import DeltaStorageHandler
+from pyarrow import fs
+
+STORES = ("s3", "s3a", "abfs", "abfss", "gs")
+
+
+def is_store(uri: str) -> bool:
+    """Whether a URI names a place in an object store."""
+    return urlparse(uri).scheme in STORES
+
+
+def filesystem(uri: str) -> tuple[fs.FileSystem, str]:
+    """(file system, path in it) of a `file:` URI, a plain path, or a place in an object store.
+
+    Folders of a store are prefixes of its keys: they are there while something lies in them.
+    """
+    if "://" not in uri:
+        uri = Path(uri.removeprefix("file:")).resolve().as_uri()
+    if not is_store(uri):
+        found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
+        return found
+    parts = urlparse(uri)
+    return fs.PyFileSystem(_Handler(f"{parts.scheme}://{parts.netloc}", storage_options())), unquote(parts.path).strip(
+        "/"
+    )
+
+
+def storage_options() -> dict[str, str]:
+    """What deltalake is told beyond the variables that it reads by itself: AWS_*, AZURE_*, GOOGLE_*."""
+    return {"allow_http": "true"} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else {}
+
+
+def hadoop_settings() -> dict[str, str]:
+    """Hadoop's names for AWS_ENDPOINT_URL and AWS_REGION; credentials it finds in the environment by itself."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION", os.environ.get("AWS_DEFAULT_REGION"))
+    settings = {"fs.s3a.endpoint.region": region} if region else {}
+    if endpoint:
+        settings |= {
+            "fs.s3a.endpoint": endpoint,
+            "fs.s3a.connection.ssl.enabled": str(not endpoint.startswith("http://")).lower(),
+            # As MinIO, Ceph and deltalake name a bucket: behind the host, not before it.
+            "fs.s3a.path.style.access": "true",
+            "fs.s3a.endpoint.region": region or "us-east-1",
+        }
+    return settings
+
+
+class _Handler(DeltaStorageHandler):  # type: ignore[misc]
+    """deltalake's handler for the pyarrow that petastorm holds us to, which writes buffers where bytes are expected."""
+
+    def open_output_stream(self, path: str, metadata: dict[str, str] | None = None) -> pa.PythonFile:
+        return pa.PythonFile(_Sink(self._handler.open_output_stream(path, metadata)), mode="w")
+
+
+class _Sink(io.RawIOBase):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._stream.write(bytes(data))
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._stream.close()
