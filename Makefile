@@ -27,7 +27,7 @@ test: setup ## The tests, in two processes side by side
 test-parts: setup
 	@$(BIN)/pytest --durations=20 tests/jobs tests/libs
 
-test-nights: setup # whole nights, a few faults, and S3 where `make object-store` was run
+test-nights: setup # whole nights, a few faults, and S3 where `make object-store` was run; else those tests say so
 	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos tests/object_store
 
 chaos: setup ## Faults that are really injected; says how many are survived
