@@ -75,6 +75,22 @@ def load_arrays(uri: str, checksum: str | None) -> tuple[Arrays, Any]:
         return read_arrays(folder, MODEL, SERVING), read_about(folder, MODEL)
 
 
+def save_file(path: Path, uri: str) -> None:
+    """Copies a local file to `uri`, which names either the whole file or none."""
+    store, place = _filesystem(uri)
+    store.create_dir(place.rpartition("/")[0], recursive=True)
+    with tempfile.NamedTemporaryFile() as unique:  # two attempts of a task do not write one file
+        part = f"{place}.{Path(unique.name).name}"
+    fs.copy_files(str(path.resolve()), part, fs.LocalFileSystem(), store)
+    store.move(part, place)
+
+
+def exists(uri: str) -> bool:
+    """Whether there is a file at `uri`."""
+    store, path = _filesystem(uri)
+    return bool(store.get_file_info(path).type == fs.FileType.File)
+
+
 def remove_folder(uri: str) -> None:
     """Deletes a folder and what is in it; nothing where there is none."""
     store, path = _filesystem(uri)
