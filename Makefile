@@ -10,7 +10,7 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 
 .PHONY: help setup demo test test-parts test-nights lint wheel environment lock audit clean chaos \
 	airflow airflow-test airflow-demo airflow-up object-store object-store-demo cluster-demo sql-server sql-demo \
-	bench-online-retail bench-backtest bench-increment bench-backfill
+	bench-online-retail bench-backtest bench-increment bench-backfill bench-ann
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -78,6 +78,9 @@ bench-increment: setup ## One more day against a rebuild, online_retail grown to
 
 bench-backfill: setup ## A month of days forwards, backwards, two at once and twice: the same tables
 	@$(BIN)/python tests/benchmarks/backfill.py
+
+bench-ann: setup ## The approximate index against exact top-K on 10^6 products: recall and CPU
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/ann.py
 
 sql-server: setup ## Tables and views for JDBC and ODBC tools on localhost, read only (PORT=10000)
 	@$(BIN)/reasonrec sql-server --port $(or $(PORT),10000)

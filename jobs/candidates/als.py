@@ -19,15 +19,19 @@ from pyspark.sql import functions as F
 from libs.frames.als import AlsLister, Factors, RatingRule
 from libs.frames.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
 from libs.frames.history import taking_kinds
+from libs.frames.retrieval import searches
 from libs.job import JobContext, UserError
 from libs.training.weights import load_arrays
 
 
 @dataclass(frozen=True)
 class Params:
-    """size: candidates of a user."""
+    """size: candidates of a user. index_from: products from which an approximate index finds them. probes: cells of the
+    index searched for a user; more cost more and miss less."""
 
     size: int = 100
+    index_from: int = 1_000_000
+    probes: int = 64
 
 
 def run(ctx: JobContext) -> None:
@@ -37,7 +41,10 @@ def run(ctx: JobContext) -> None:
     )
     loaded = {row["version"]: loaded_model(row, products) for row in models.values()}
     shared = {cutoff: loaded[row["version"]] for cutoff, row in models.items()}
-    lister = AlsLister(ctx.spark.sparkContext.broadcast(shared), taking_kinds(ctx.shop.action), params.size)
+    broadcast = ctx.spark.sparkContext.broadcast(shared)
+    sizes = {cutoff: len(model.products) for cutoff, model in shared.items()}
+    found_by = searches(ctx, models, sizes, lambda day: broadcast.value[day].items, params.index_from, params.probes)
+    lister = AlsLister(broadcast, taking_kinds(ctx.shop.action), params.size, found_by)
     lists = users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
     ctx.write("candidates.als", lists.withColumn("shop", F.lit(ctx.shop.name)))
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from libs.frames.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
 from libs.frames.history import taking_kinds
+from libs.frames.retrieval import searches
 from libs.frames.two_tower import TwoTowerLister
 from libs.job import JobContext
 from libs.models.score import load_two_tower
@@ -20,9 +21,12 @@ from libs.training.weights import fetched_folder
 
 @dataclass(frozen=True)
 class Params:
-    """size: candidates of a user."""
+    """size: candidates of a user. index_from: products from which an approximate index finds them. probes: cells of the
+    index searched for a user; more cost more and miss less."""
 
     size: int = 150
+    index_from: int = 1_000_000
+    probes: int = 64
 
 
 def run(ctx: JobContext) -> None:
@@ -35,7 +39,12 @@ def run(ctx: JobContext) -> None:
             with fetched_folder(row["weights_uri"], row["checksum"]) as folder:
                 loaded[row["version"]] = load_two_tower(folder)
     shared = {cutoff: (products[row["train_cutoff"]], loaded[row["version"]]) for cutoff, row in models.items()}
-    lister = TwoTowerLister(ctx.spark.sparkContext.broadcast(shared), taking_kinds(ctx.shop.action), params.size)
+    broadcast = ctx.spark.sparkContext.broadcast(shared)
+    sizes = {cutoff: len(vocabulary) for cutoff, (vocabulary, _) in shared.items()}
+    found_by = searches(
+        ctx, models, sizes, lambda day: broadcast.value[day][1]["item_vectors"][1:], params.index_from, params.probes
+    )
+    lister = TwoTowerLister(broadcast, taking_kinds(ctx.shop.action), params.size, found_by)
     profiles = ctx.read_cutoffs("features.user_profile").select("cutoff", "user_id", F.col("vector").alias("profile"))
     users = users_to_serve(ctx).join(profiles, ["cutoff", "user_id"], "inner")
     lists = users.select("cutoff", "user_id", "events", "profile").mapInArrow(lister, SCHEMA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,8 @@ from pyspark import Broadcast
 
 from libs.frames.candidates import Floats, Ints, Taken, UserList, as_batch, by_cutoff, greatest_shares, taken
 from libs.frames.pairs import AGE_POINTS, age_points
+from libs.frames.retrieval import Search, Searches
 from libs.models.score import als_shares, als_user_factors
-from libs.rerank.topk import top_k
 
 RATINGS = "cutoff date, user_id string, id int, rating int"
 TENTHS = 10  # ratings are whole tenths of an event: MLlib's sums then start from the same integers on every cluster
@@ -75,6 +76,11 @@ class Factors:
     reg: float
     rule: RatingRule
 
+    @cached_property
+    def gram(self) -> NDArray[np.float64]:
+        """items' items, [d, d]: worked out once a worker, not for each user."""
+        return self.items.T @ self.items
+
 
 @dataclass(frozen=True)
 class AlsLister:
@@ -83,30 +89,35 @@ class AlsLister:
     models: Broadcast[Mapping[date, Factors]]
     kinds: Sequence[str]
     size: int
+    searches: Searches
 
     def __call__(self, batches: Batches) -> Batches:
         for batch in batches:
             for cutoff, users in by_cutoff(batch):
-                model = self.models.value[cutoff]
+                model, search = self.models.value[cutoff], self.searches.of(cutoff)
+                indptr, items, ratings = model.rule.ratings(taken(users, self.kinds, model.products))
                 for start in range(0, users.num_rows, _BLOCK):
-                    block = users.slice(start, _BLOCK)
-                    indptr, items, ratings = model.rule.ratings(taken(block, self.kinds, model.products))
-                    yield as_batch(block, als_lists(model, indptr, items, ratings, self.size), model.products)
+                    block, own = users.slice(start, _BLOCK), indptr[start : start + _BLOCK + 1]
+                    inside = slice(own[0], own[-1])
+                    found = als_lists(model, own - own[0], items[inside], ratings[inside], self.size, search)
+                    yield as_batch(block, found, model.products)
 
 
-def als_lists(model: Factors, indptr: Ints, items: Ints, ratings: Ints, size: int) -> list[UserList]:
+def als_lists(model: Factors, indptr: Ints, items: Ints, ratings: Ints, size: int, search: Search) -> list[UserList]:
     """Each user's products of greatest score above 0, with the history items that carry them; CSR as in `RatingRule`.
 
     A user is folded in: factors are solved for from the history and the products' factors, so that the history as of
     the cut-off counts, whenever the model was fitted.
     """
     counts: Floats = ratings.astype(np.float64)
-    users = als_user_factors(model.items, indptr, items, counts, model.alpha, model.reg)
-    found, scores = top_k(users, model.items, size)
+    users = als_user_factors(model.items, indptr, items, counts, model.alpha, model.reg, model.gram)
+    found, scores = search.top_k(users, model.items, size)
     kept = scores > 0
     length = kept.sum(axis=1)
     pair_users, pair_items = np.repeat(np.arange(len(users)), length), found[kept]
-    _, shares = als_shares(model.items, indptr, items, counts, model.alpha, model.reg, pair_users, pair_items)
+    _, shares = als_shares(
+        model.items, indptr, items, counts, model.alpha, model.reg, pair_users, pair_items, model.gram
+    )
     lists, place = [], 0
     for user, n in enumerate(length.tolist()):
         history = items[indptr[user] : indptr[user + 1]]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pyspark import Broadcast
 
 from libs.frames.candidates import Floats, Ints, Taken, UserList, as_batch, by_cutoff, greatest_shares, taken
+from libs.frames.retrieval import Search, Searches
 from libs.models.files import Arrays
 from libs.models.score import two_tower_users
-from libs.rerank.topk import top_k
 
 HISTORY = 20  # slots a model reads
 _BLOCK = 256  # users whose scores without each history item are held at once
@@ -30,16 +30,18 @@ class TwoTowerLister:
     models: Broadcast[Mapping[date, tuple[pa.Array, Arrays]]]
     kinds: Sequence[str]
     size: int
+    searches: Searches
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for cutoff, users in by_cutoff(batch):
                 products, arrays = self.models.value[cutoff]
+                history, age = last_slots(taken(users, self.kinds, products))
                 for start in range(0, users.num_rows, _BLOCK):
-                    block = users.slice(start, _BLOCK)
-                    history, age = last_slots(taken(block, self.kinds, products))
+                    block, rows = users.slice(start, _BLOCK), slice(start, start + _BLOCK)
                     profile = np.stack([np.asarray(row, np.float32) for row in block.column("profile").to_pylist()])
-                    yield as_batch(block, lists(arrays, history, age, profile, self.size), products)
+                    found = lists(arrays, history[rows], age[rows], profile, self.size, self.searches.of(cutoff))
+                    yield as_batch(block, found, products)
 
 
 def last_slots(events: Taken) -> tuple[Ints, NDArray[np.float32]]:
@@ -56,7 +58,12 @@ def last_slots(events: Taken) -> tuple[Ints, NDArray[np.float32]]:
 
 
 def lists(
-    arrays: Arrays, history: Ints, age: NDArray[np.float32], profile: NDArray[np.float32], size: int
+    arrays: Arrays,
+    history: Ints,
+    age: NDArray[np.float32],
+    profile: NDArray[np.float32],
+    size: int,
+    search: Search,
 ) -> list[UserList]:
     """Each user's products of greatest logit; scores are exp(logit - greatest logit), so 1 for the first.
 
@@ -65,7 +72,7 @@ def lists(
     """
     products = np.ascontiguousarray(arrays["item_vectors"][1:])
     users = two_tower_users(arrays, history, age, profile)
-    found, logits = top_k(users, products, min(size, len(products)))
+    found, logits = search.top_k(users, products, min(size, len(products)))
     scores: Floats = np.exp(logits.astype(np.float64) - logits[:, :1])
     shares = np.zeros((len(users), HISTORY, found.shape[1]))
     for slot in range(HISTORY):
@@ -75,7 +82,9 @@ def lists(
         if not len(some):
             continue
         without = np.where(history[some] == own[some, None], 0, history[some])
-        other = two_tower_users(arrays, without, age[some], profile[some]) @ products.T
-        left = np.exp(np.take_along_axis(other, found[some], axis=1) - other.max(axis=1, keepdims=True))
+        other = two_tower_users(arrays, without, age[some], profile[some])
+        listed = np.einsum("ud,ukd->uk", other, products[found[some]])
+        greatest = np.maximum(search.greatest(other, products), listed.max(axis=1))
+        left = np.exp(listed - greatest[:, None])
         shares[some, slot] = np.clip(1 - left / scores[some], 0, 1)
     return [UserList(found[u], scores[u], *greatest_shares(history[u] - 1, shares[u])) for u in range(len(users))]

@@ -94,10 +94,16 @@ def two_tower_users(arrays: Arrays, history: Ints, history_age: Floats, profile:
 
 
 def _als_matrices(
-    factors: NDArray[np.float64], indptr: Ints, indices: Ints, counts: Floats, alpha: float, reg: float, users: Ints
+    factors: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    indptr: Ints,
+    indices: Ints,
+    counts: Floats,
+    alpha: float,
+    reg: float,
+    users: Ints,
 ) -> NDArray[np.float64]:
-    """A_u = Y'Y + Y'(C_u - I)Y + reg n_u I of the given users, [len(users), d, d]."""
-    gram = factors.T @ factors
+    """A_u = Y'Y + Y'(C_u - I)Y + reg n_u I of the given users, [len(users), d, d]; Y'Y is `gram`."""
     out = np.empty((len(users), *gram.shape))
     for row, user in enumerate(users):
         span = slice(indptr[user], indptr[user + 1])
@@ -113,7 +119,13 @@ def _check_als(reg: float) -> None:
 
 
 def als_user_factors(
-    item_factors: Floats, indptr: Ints, indices: Ints, counts: Floats, alpha: float, reg: float
+    item_factors: Floats,
+    indptr: Ints,
+    indices: Ints,
+    counts: Floats,
+    alpha: float,
+    reg: float,
+    gram: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """The exact user step of implicit ALS, float64 [u, d]: x = (Y'CY + reg n_u I)^-1 Y'C p.
 
@@ -127,6 +139,7 @@ def als_user_factors(
             once, with ratings `counts` of the same span.
         alpha: confidence of one unit of rating.
         reg: `regParam` of MLlib, above 0.
+        gram: Y'Y, [d, d], where it is at hand: it costs n d^2, whatever the number of users.
 
     Raises:
         ValueError: reg is not positive.
@@ -135,12 +148,13 @@ def als_user_factors(
     factors = np.asarray(item_factors, np.float64)
     users = len(indptr) - 1
     dim = factors.shape[1]
+    gram = factors.T @ factors if gram is None else gram
     out = np.zeros((users, dim))
     some = np.flatnonzero(np.diff(indptr) > 0)
     step = max(1, _BLOCK // (dim * dim))
     for block in (some[start : start + step] for start in range(0, len(some), step)):
         right = np.stack([_weighted_sum(factors, indptr, indices, counts, alpha, user) for user in block])
-        left = _als_matrices(factors, indptr, indices, counts, alpha, reg, block)
+        left = _als_matrices(factors, gram, indptr, indices, counts, alpha, reg, block)
         # No positive rating: the right side is zero, and so is the answer, whatever the matrix.
         solvable = right.any(axis=1)
         out[block[solvable]] = np.linalg.solve(left[solvable], right[solvable][:, :, None])[:, :, 0]
@@ -169,6 +183,7 @@ def als_shares(
     reg: float,
     pair_users: Ints,
     pair_items: Ints,
+    gram: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """How an ALS score splits over the user's history.
 
@@ -188,6 +203,7 @@ def als_shares(
     """
     _check_als(reg)
     factors = np.asarray(item_factors, np.float64)
+    gram = factors.T @ factors if gram is None else gram
     lengths = np.diff(indptr)[pair_users]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     shares = np.zeros(offsets[-1])
@@ -197,7 +213,7 @@ def als_shares(
             continue
         user = pair_users[pairs[0]]
         span = slice(indptr[user], indptr[user + 1])
-        matrix = _als_matrices(factors, indptr, indices, counts, alpha, reg, np.array([user]))[0]
+        matrix = _als_matrices(factors, gram, indptr, indices, counts, alpha, reg, np.array([user]))[0]
         weights = _weights(counts[span], alpha)
         if not weights.any():
             continue

@@ -13,7 +13,7 @@ from pyarrow import fs
 
 from libs.models.files import Arrays, ModelFileError, read_about, read_arrays, write_arrays
 from libs.models.score import MODEL, SERVING
-from libs.store import filesystem
+from libs.store import filesystem, is_store
 from libs.training.models_of_record import weights_checksum
 
 
@@ -79,6 +79,25 @@ def load_arrays(uri: str, checksum: str | None) -> tuple[Arrays, Any]:
     """
     with fetched_folder(uri, checksum) as folder:
         return read_arrays(folder, MODEL, SERVING), read_about(folder, MODEL)
+
+
+def save_file(path: Path, uri: str) -> None:
+    """Copies a local file to `uri`, which names either the whole file or none."""
+    store, place = filesystem(uri)
+    if is_store(uri):  # what is put there is there once it is whole
+        fs.copy_files(str(path.resolve()), place, fs.LocalFileSystem(), store)
+        return
+    store.create_dir(place.rpartition("/")[0], recursive=True)
+    with tempfile.NamedTemporaryFile() as unique:  # two attempts of a task do not write one file
+        part = f"{place}.{Path(unique.name).name}"
+    fs.copy_files(str(path.resolve()), part, fs.LocalFileSystem(), store)
+    store.move(part, place)
+
+
+def exists(uri: str) -> bool:
+    """Whether there is a file at `uri`."""
+    store, path = filesystem(uri)
+    return bool(store.get_file_info(path).type == fs.FileType.File)
 
 
 def remove_folder(uri: str) -> None:

@@ -1,13 +1,17 @@
 import math
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from libs.frames import retrieval
 from libs.frames.candidates import Taken
+from libs.frames.retrieval import Search
 from libs.frames.two_tower import HISTORY, last_slots, lists
 from libs.models import score, two_tower
+from libs.rerank.ann import build_index
 from tests.libs.models import tiny
 
 
@@ -41,7 +45,7 @@ def test_the_last_events_fill_the_slots_from_the_end() -> None:
 def test_a_share_is_the_part_of_the_score_lost_without_the_product(arrays: dict[str, np.ndarray]) -> None:
     rows = [[3, 5, 3, 8], [2]]
     age = np.tile(np.arange(HISTORY)[::-1].astype(np.float32), (2, 1))
-    found = lists(arrays, slots(*rows), age, np.zeros((2, tiny.N_PROFILE), np.float32), 5)
+    found = lists(arrays, slots(*rows), age, np.zeros((2, tiny.N_PROFILE), np.float32), 5, Search())
     for user, row in enumerate(rows):
         one = found[user]
         assert one.scores[0] == 1
@@ -57,7 +61,7 @@ def test_a_share_is_the_part_of_the_score_lost_without_the_product(arrays: dict[
 
 def test_a_list_is_longer_than_the_catalogue_for_nobody(arrays: dict[str, np.ndarray]) -> None:
     age = np.zeros((1, HISTORY), np.float32)
-    found = lists(arrays, slots([1]), age, np.zeros((1, tiny.N_PROFILE), np.float32), 1000)
+    found = lists(arrays, slots([1]), age, np.zeros((1, tiny.N_PROFILE), np.float32), 1000, Search())
     assert sorted(found[0].items + 1) == list(range(1, len(arrays["item_vectors"])))
 
 
@@ -68,3 +72,21 @@ def test_the_vocabulary_is_read_in_id_order(spark) -> None:
         [(date(2020, 1, 1), 2, "b"), (date(2020, 1, 1), 1, "a")], "cutoff date, id int, product_id string"
     )
     assert vocabularies(rows)[date(2020, 1, 1)].equals(pa.array(["a", "b"]))
+
+
+def test_an_index_gives_the_same_lists_and_shares(
+    arrays: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The catalogue is smaller than what is found beyond a list, so that nothing is missed.
+    build_index(arrays["item_vectors"][1:], tmp_path / "index")
+    monkeypatch.setattr(retrieval.SparkFiles, "get", lambda name: str(tmp_path / name))
+    age = np.tile(np.arange(HISTORY)[::-1].astype(np.float32), (2, 1))
+    whole, found = (
+        lists(arrays, slots([3, 5, 3, 8], [2]), age, np.zeros((2, tiny.N_PROFILE), np.float32), 5, search)
+        for search in (Search(), Search("index", 1))
+    )
+    for one, other in zip(whole, found, strict=True):
+        np.testing.assert_array_equal(one.items, other.items)
+        np.testing.assert_array_equal(one.scores, other.scores)
+        np.testing.assert_array_equal(one.carriers, other.carriers)
+        np.testing.assert_allclose(one.shares, other.shares, atol=1e-6)

@@ -75,7 +75,9 @@ def test_als_shares_add_up_and_rebuild_the_score() -> None:
         # Without one rating's right-hand side the score falls by exactly its share (the matrix kept).
         if lengths[pair]:
             span = slice(indptr[user], indptr[user + 1])
-            left = score._als_matrices(factors, indptr, indices, counts, 2.0, 0.1, np.array([user]))[0]
+            left = score._als_matrices(
+                factors, factors.T @ factors, indptr, indices, counts, 2.0, 0.1, np.array([user])
+            )[0]
             first = factors[indices[span][0]] * (1 + 2.0 * counts[span][0])
             part = factors[pair_items[pair]] @ np.linalg.solve(left, first)
             assert own[0] == pytest.approx(part / (factors[pair_items[pair]] @ users[user]))
