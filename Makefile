@@ -25,7 +25,7 @@ test: setup ## The tests, in two processes side by side
 	@$(MAKE) -j2 --no-print-directory test-parts test-nights
 
 test-parts: setup
-	@$(BIN)/pytest --durations=20 tests/jobs tests/libs
+	@$(BIN)/pytest --durations=20 tests/jobs tests/libs tests/benchmarks
 
 test-nights: setup # whole nights, a few faults, and S3 where `make object-store` was run; else those tests say so
 	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos tests/object_store
