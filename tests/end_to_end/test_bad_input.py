@@ -121,4 +121,6 @@ def test_a_day_without_a_model_is_refused(shop, capsys):
 
 def test_prod_refuses_to_start_without_a_key(shop, capsys, monkeypatch):
     monkeypatch.delenv("REASONREC_KEY")
+    prod = shop / "conf" / "prod.yaml"
+    prod.write_text(prod.read_text().replace("FILL-IN", "bucket"))
     assert "REASONREC_KEY is not set" in refused(capsys, "run", "daily", "--shop", "corner", "--env", "prod", *WINDOW)
