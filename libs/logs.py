@@ -30,7 +30,8 @@ class _Text(logging.Formatter):
 
 
 def configure(form: Literal["text", "json"]) -> None:
-    """Sends reasonrec's log lines to standard error; leaves other libraries' loggers alone."""
+    """Sends reasonrec's log lines to standard error; Great Expectations may warn but not tell each temporary folder."""
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     logger = logging.getLogger("reasonrec")
