@@ -31,7 +31,7 @@ SUMS = (
     *("ingest.bronze", "ingest.silver", "ingest.events"),
     *("products.product_days", "products.basket_days", "products.review_aspects"),
 )
-SNAPSHOTS = ("ingest.silver_gate", "monitoring.table_health", "users.user_ledger", "users.user_history")
+SNAPSHOTS = ("monitoring.table_health", "users.user_ledger", "users.user_history")
 
 
 def main() -> None:
