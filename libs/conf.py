@@ -291,18 +291,3 @@ def _first(error: ValidationError) -> str:
         if where
         else first["msg"].removeprefix("Value error, ")
     )
-
-
-__all__ = [
-    "Conf",
-    "ConfError",
-    "EnvConf",
-    "EvaluationConf",
-    "ShopConf",
-    "SourceConf",
-    "conf_root",
-    "load",
-    "load_shop",
-    "shops",
-    "typed_params",
-]

@@ -34,9 +34,8 @@ def filesystem(uri: str) -> tuple[fs.FileSystem, str]:
         found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
         return found
     parts = urlparse(uri)
-    return fs.PyFileSystem(_Handler(f"{parts.scheme}://{parts.netloc}", storage_options())), unquote(parts.path).strip(
-        "/"
-    )
+    bucket = _Handler(f"{parts.scheme}://{parts.netloc}", storage_options())
+    return fs.PyFileSystem(bucket), unquote(parts.path).strip("/")
 
 
 def storage_options() -> dict[str, str]:

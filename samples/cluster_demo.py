@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +39,7 @@ from tests import tiny_shop
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = "SELECT release_id, users, recommendations FROM current_release WHERE shop = ?"
-# A job that says how far the night is, what must run by then, and what is killed.
+# Jobs in the middle of which a worker is killed, in the order of a night.
 KILLS = ("users.user_history", "training.two_tower", "scoring.recommendations")
 
 
@@ -356,11 +356,11 @@ def _tree_cpu(workers: list[subprocess.Popen[bytes]]) -> float:
     """CPU seconds of workers with their executors, those that ended included."""
     total = 0.0
     for worker in workers:
-        for process in [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]:
-            try:
-                total += sum(process.cpu_times()[:4])
-            except psutil.Error:
-                continue
+        with suppress(psutil.Error):  # one that was killed is gone
+            root = psutil.Process(worker.pid)
+            for process in [root, *root.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    total += sum(process.cpu_times()[:4])
     return total
 
 

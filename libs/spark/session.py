@@ -99,9 +99,7 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
     # The JVM starts here where it does not run yet: its memory and class path are among the settings.
     SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
     _known(SparkContext._jvm, settings, f"conf/{env.env}.yaml")
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    session = builder.config(map=settings).getOrCreate()
     jvm = session.sparkContext._jvm
     if jvm is None or isinstance(jvm.io.delta.tables.DeltaTable, JavaPackage):
         # Under spark-submit the JVM runs before this builder: it takes jars from the command line alone.
