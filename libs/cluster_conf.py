@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 # Left in conf/prod.yaml where only the reader knows what to write.
 PLACEHOLDER = "FILL-IN"
 _SECRET = re.compile(r"(?i)secret|password|passwd|token|access\.key|credential")
+# Named after a secret, and none: a class, the path of a file, a reference to what the cluster keeps.
+_NO_SECRET = re.compile(r"(?i)(provider|file)$|^spark\.kubernetes\.(driver|executor)\.(secrets|secretKeyRef)\.")
 _GPU = ("spark.executor.resource.gpu.amount", "spark.task.resource.gpu.amount")
 
 
@@ -25,7 +27,7 @@ def faults(spark: Mapping[str, str], ranks: int = 0, gpu: bool = False) -> Itera
     for key, value in spark.items():
         if not key.startswith("spark."):
             yield f"{key}: is no setting of Spark; its names begin with `spark.`"
-        if _SECRET.search(key) and not _is_a_switch(value):
+        if _SECRET.search(key) and not _NO_SECRET.search(key) and not _is_a_switch(value):
             yield f"{key}: secrets come from the environment alone; take it out of the file"
         if PLACEHOLDER in value:
             yield f"{key}: {value!r} is still the example's; fill it in, or take the line out"

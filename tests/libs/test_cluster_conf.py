@@ -81,6 +81,19 @@ def test_what_cannot_hold_is_refused_by_name(prod, changes, told):
         prod(**changes)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "spark.hadoop.fs.s3a.aws.credentials.provider",
+        "spark.kubernetes.driver.secrets.shop-key",
+        "spark.kubernetes.executor.secretKeyRef.REASONREC_KEY",
+        "spark.kubernetes.authenticate.driver.oauthTokenFile",
+    ],
+)
+def test_what_is_only_named_after_a_secret_may_stand_in_conf(prod, key):
+    assert prod(spark={key: "/a/place"}).spark_of("small")[key] == "/a/place"
+
+
 def test_a_rank_with_its_own_gpu_is_a_rank_too(prod):
     env = prod(horovod={"gpu": "one_per_rank"}, compute={"ranks": {**RANKS, **GPUS}})
     assert env.horovod.gpu == "one_per_rank"
