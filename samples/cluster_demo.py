@@ -78,7 +78,7 @@ def run(night: Night, folder: Path, archive: bool, kills: bool) -> None:
     environment = make_environment(folder, archive)
     alone = _one_process(night, folder, environment, wheel)
     with standalone(folder, environment) as cluster:
-        _write_conf(night, cluster.url)
+        write_conf(night, cluster.url)
         send = ["--archives", f"{environment.with_suffix('.tar.gz')}#environment"] if archive else []
         submit = Submit(night, folder, environment, wheel, send, cluster)
         clean = submit.run("clean")
@@ -185,9 +185,9 @@ def standalone(folder: Path, environment: Path, workers: int = 2) -> Iterator[Cl
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _write_conf(night: Night, master: str) -> None:
-    """conf/cluster.yaml: what the tests' environment says of tables, and what a cluster needs."""
-    one = yaml.safe_load((night.conf / "test.yaml").read_text())
+def write_conf(night: Night, master: str, like: str = "test") -> None:
+    """conf/cluster.yaml: what the environment `like` says of tables, and what a cluster needs."""
+    one = yaml.safe_load((night.conf / f"{like}.yaml").read_text())
     spark = {key: value for key, value in one["spark"].items() if not key.startswith(("spark.driver.", "spark.master"))}
     spark |= {
         "spark.driver.bindAddress": "127.0.0.1",

@@ -1,0 +1,286 @@
+"""`make bench-scale`: the nightly run on online_retail grown to 10^5, 10^6 and 10^7 events: what each job costs, and how.
+
+A night on a shop of 10^4 events stands for the empty shop: what its jobs cost is taken off the others'. A job's CPU may
+grow as events to the power of 1.1 at most; that of exact top-K as users x products. Training is told and not held
+against a limit. The largest shop has its own limits, for the whole command. Then the night on a standalone cluster
+(`--cluster-events`), where the driver is a process of its own: its heap after a full collection must stay as it is.
+
+Each night's figures are kept below `--keep` as JSON; one that is there already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from libs.ask import ask
+from libs.process_tree import measure
+from samples.cluster_demo import Night, Submit, build_wheel, make_environment, standalone, write_conf
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOP, START, END = "online_retail", "2010-12-01", "2011-12-10"
+EMPTY = 10_000
+POWER, CPU_MINUTES, PSS_GIB, HEAP = 1.1, 180, 8, 1.2
+NOISE_S = 2.0  # CPU seconds of a job that differ between two equal nights on a shared machine
+TOP_K = ("candidates.als", "candidates.two_tower")
+COSTS = """
+SELECT job, epoch_ms(started_at) AS started_ms, seconds, cpu_seconds, peak_memory_bytes, bytes_read, bytes_shuffled,
+       task_seconds
+FROM quality.job_runs WHERE status = 'done' ORDER BY started_at"""
+SIZES = """
+SELECT (SELECT count(*) FROM silver.events), (SELECT count(DISTINCT user_id) FROM features.user_profile),
+       (SELECT count(DISTINCT product_id) FROM features.product_profile)"""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    options.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    options.add_argument("--cluster-events", type=int, nargs="*", default=[100_000, 1_000_000], help="none: no cluster")
+    options.add_argument("--keep", type=Path, required=True, help="folder of deliveries and figures")
+    asked = options.parse_args()
+    os.environ.setdefault("REASONREC_KEY", secrets.token_hex(32))
+    keep = asked.keep.resolve()
+    nights = {events: night(keep, events) for events in (EMPTY, *sorted(asked.events))}
+    costs = table(nights)
+    heaps = {events: heap(keep, events) for events in sorted(asked.cluster_events)}
+    for events, mib in heaps.items():
+        print(f"driver's heap on the cluster, {events:,} events: {mib:.0f} MiB after a full collection, at its most")
+    sys.exit(verdict(nights, costs, heaps))
+
+
+# ---- a night
+
+
+def night(keep: Path, events: int, *skew: str, name: str = "") -> dict[str, Any]:
+    """What the nightly run costs on the shop grown to so many events: `run` (the command) and `jobs` (each of them)."""
+    folder = keep / (name or str(events))
+    figures = folder / "figures.json"
+    if not figures.exists():
+        delivered(folder, events, *skew)
+        env = os.environ | {"REASONREC_WAREHOUSE": str(folder / "warehouse")}
+        command = ["reasonrec", "run", "daily", "--shop", SHOP, "--start", START, "--end", END]
+        with (folder / "night.log").open("w") as log, largest_python_worker() as worker:
+            done = measure([*command, "--conf", str(folder / "conf")], True, stdout=log, stderr=log, env=env)
+        if done.status:
+            sys.exit(f"the night of {folder.name} ended with status {done.status}: {folder}/night.log")
+        warehouse = (folder / "warehouse").as_uri()
+        told = ask(warehouse, COSTS)
+        jobs = [dict(zip([c[0] for c in told.description or ()], row, strict=True)) for row in told.fetchall()]
+        with_tasks(jobs, next((folder / "events").iterdir()))
+        sizes = zip(("events", "users", "products"), *ask(warehouse, SIZES).fetchall(), strict=True)
+        run = dict(sizes) | {"cpu_s": done.cpu_s, "wall_s": done.wall_s, "peak_pss_gib": done.peak_pss_gib}
+        run["python_worker_gib"] = worker[0]
+        figures.write_text(json.dumps({"run": run, "jobs": {job.pop("job"): job for job in jobs}}, indent=1))
+    found: dict[str, Any] = json.loads(figures.read_text())
+    run = found["run"]
+    print(
+        f"{folder.name}: {run['events']:,} events, {run['users']:,} users, {run['products']:,} products: "
+        f"{run['cpu_s'] / 60:.1f} CPU-minutes, {run['wall_s'] / 60:.1f} minutes, {run['peak_pss_gib']:.2f} GiB at most, "
+        f"{run['python_worker_gib']:.2f} in one Python worker",
+        flush=True,
+    )
+    return found
+
+
+def delivered(folder: Path, events: int, *skew: str) -> None:
+    """The grown shop and the conf that reads it; its nights keep Spark's event log."""
+    if folder.exists():
+        return
+    command = [sys.executable, str(Path(__file__).with_name("grow.py")), "--shop", SHOP, "--events", str(events)]
+    subprocess.run([*command, *skew, "--out", str(folder)], check=True)
+    path = folder / "conf" / "dev.yaml"
+    env = yaml.safe_load(path.read_text())
+    (folder / "events").mkdir()
+    env["spark"] |= {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.dir": (folder / "events").as_uri(),
+    }
+    path.write_text(yaml.safe_dump(env, sort_keys=False))
+
+
+def with_tasks(jobs: list[dict[str, Any]], log: Path) -> None:
+    """Adds `tasks` and `longest_task_s` to each job: of the tasks that Spark's event log has in the job's time."""
+    tasks = []
+    with log.open() as lines:
+        for line in lines:
+            if line.startswith('{"Event":"SparkListenerTaskEnd"'):
+                info = json.loads(line)["Task Info"]
+                tasks.append((info["Launch Time"], info["Finish Time"] - info["Launch Time"]))
+    for job in jobs:
+        begin, end = job["started_ms"], job["started_ms"] + 1000 * job["seconds"]
+        took = [took for launched, took in tasks if begin <= launched < end]
+        job |= {"tasks": len(took), "longest_task_s": max(took, default=0) / 1000}
+
+
+@contextmanager
+def largest_python_worker() -> Iterator[list[float]]:
+    """[GiB of proportional set size of the largest of Spark's Python workers seen], looked for every 2 s."""
+    with sampled(lambda: max((_pss(p) for p in _below("pyspark.daemon")), default=0.0), 2) as most:
+        yield most
+
+
+@contextmanager
+def sampled(value: Callable[[], float], seconds: float) -> Iterator[list[float]]:
+    """[the greatest value seen]."""
+    most, stop = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(seconds):
+            most[0] = max(most[0], value())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def _below(word: str) -> list[psutil.Process]:
+    """Processes below this one whose command line has the word."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if any(word in part for part in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _pss(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 2**30
+    except psutil.Error:
+        return 0.0
+
+
+# ---- the driver on a cluster
+
+
+def heap(keep: Path, events: int) -> float:
+    """MiB of the driver's heap after a full collection, asked for every 10 s of a night on a standalone cluster."""
+    folder = keep / f"cluster-{events}"
+    figure = folder / "heap.json"
+    if not figure.exists():
+        delivered(folder, events)
+        os.environ.setdefault("_SPARK_AUTH_SECRET", secrets.token_hex(32))
+        wheel, environment = build_wheel(folder), make_environment(folder, False)
+        ours = Night(SHOP, folder / "conf", START, END)
+        with standalone(folder, environment) as cluster:
+            write_conf(ours, cluster.url, "dev")
+            with sampled(_driver_heap, 10) as most:
+                done = Submit(ours, folder, environment, wheel, [], cluster).run("night")
+        if done.status:
+            sys.exit(f"the night of {folder.name} ended with status {done.status}: {folder}/night.log")
+        figure.write_text(json.dumps(most[0]))
+    return float(json.loads(figure.read_text()))
+
+
+def _driver_heap() -> float:
+    for driver in _below("org.apache.spark.deploy.SparkSubmit"):
+        java = str(driver.pid)
+        try:
+            subprocess.run(["jcmd", java, "GC.run"], check=True, capture_output=True)
+            told = subprocess.run(["jstat", "-gc", java], check=True, capture_output=True, text=True).stdout
+        except subprocess.CalledProcessError:  # it has just ended
+            continue
+        used = dict(zip(*(line.split() for line in told.splitlines()), strict=True))
+        return sum(float(used[part]) for part in ("S0U", "S1U", "EU", "OU")) / 1024
+    return 0.0
+
+
+# ---- figures
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How a job's CPU grows between the two largest shops, and the most it may."""
+
+    power: float
+    limit: float
+
+    @property
+    def ratio(self) -> float:
+        return self.power / self.limit
+
+
+def table(nights: dict[int, dict[str, Any]]) -> dict[str, Cost]:
+    """Prints what each job cost at each size; gives how its CPU grew."""
+    small, large = sorted(nights)[-2:]
+    size = {name: nights[large]["run"][name] / nights[small]["run"][name] for name in ("events", "users", "products")}
+    print(f"\nCPU seconds of each job; power: of CPU in events, from {small:,} to {large:,}, {EMPTY:,}'s taken off")
+    print(
+        f"{'job':30}"
+        + "".join(f"{events:>12,}" for events in nights)
+        + "  power   peak GiB  MB read  MB shuffled  longest task s"
+    )
+    found = {}
+    for job in nights[large]["jobs"]:
+        cpu = {events: one["jobs"][job]["cpu_seconds"] for events, one in nights.items()}
+        limit = POWER
+        if job in TOP_K:
+            limit *= math.log(size["users"] * size["products"]) / math.log(size["events"])
+        cost = Cost(power(cpu[small] - cpu[EMPTY], cpu[large] - cpu[EMPTY], size["events"]), limit)
+        if not job.startswith("training."):
+            found[job] = cost
+        last = nights[large]["jobs"][job]
+        print(
+            f"{job:30}"
+            + "".join(f"{cpu[events]:12.1f}" for events in nights)
+            + f"{cost.power:7.2f}{last['peak_memory_bytes'] / 2**30:11.2f}{last['bytes_read'] / 1e6:9.0f}"
+            + f"{last['bytes_shuffled'] / 1e6:13.0f}{last['longest_task_s']:16.1f}"
+        )
+    return found
+
+
+def power(small: float, large: float, times: float) -> float:
+    """Exponent of a cost that goes from `small` to `large` where the shop grows so many times.
+
+    What lies below the noise is taken for the noise: a job that costs 0.1 s and then 1 s has shown nothing.
+
+    >>> power(10.0, 100.0, 10)
+    1.0
+    >>> power(0.1, 1.0, 10)
+    0.0
+    """
+    return math.log(max(large, NOISE_S) / max(small, NOISE_S)) / math.log(times)
+
+
+def verdict(nights: dict[int, dict[str, Any]], costs: dict[str, Cost], heaps: dict[int, float]) -> int:
+    """Prints the figure; the exit status."""
+    largest = max(nights)
+    run = nights[largest]["run"]
+    worst = max(costs, key=lambda job: costs[job].ratio)
+    cpu, pss = run["cpu_s"] / 60, run["peak_pss_gib"]
+    ratios = [costs[worst].ratio, cpu / CPU_MINUTES, pss / PSS_GIB]
+    told = f"cpu_minutes={cpu:.1f} peak_pss_gib={pss:.2f} worst_power={costs[worst].power:.2f} of={worst}"
+    if len(heaps) > 1:
+        grown = heaps[max(heaps)] / heaps[min(heaps)]
+        ratios.append(grown / HEAP)
+        told += f" driver_heap_grown={grown:.2f}"
+    print(f"figure: scale events={run['events']} {told} ratio={max(ratios):.2f}")
+    return int(max(ratios) > 1)
+
+
+if __name__ == "__main__":
+    main()
