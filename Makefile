@@ -25,10 +25,10 @@ test: setup ## The tests, in two processes side by side
 	@$(MAKE) -j2 --no-print-directory test-parts test-nights
 
 test-parts: setup
-	@$(BIN)/pytest --durations=20 tests/jobs tests/libs tests/benchmarks
+	@$(BIN)/pytest --durations=20 tests/jobs tests/libs
 
 test-nights: setup # whole nights, a few faults, and S3 where `make object-store` was run; else those tests say so
-	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos tests/object_store
+	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos tests/object_store tests/benchmarks
 
 chaos: setup ## Faults that are really injected; says how many are survived
 	@$(BIN)/pytest -m fault --timeout 1800 tests/chaos

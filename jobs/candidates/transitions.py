@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from libs.frames.candidates import SCHEMA, users_to_serve
-from libs.frames.history import taking_kinds
-from libs.frames.pairs import LinearLister, matrices
+from libs.frames.pairs import linear_lists
 from libs.job import JobContext
 
 
@@ -27,11 +25,5 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    pairs = ctx.read_cutoffs("features.item_pairs", (ctx.as_of, *ctx.run.folds)).where(F.col("kind") == "transition")
-    # The size of the catalogue, not of the users.
-    found = matrices(pairs.select("cutoff", "anchor", "product_id", "weight").toArrow())
-    lister = LinearLister(
-        ctx.spark.sparkContext.broadcast(found), taking_kinds(ctx.shop.action), params.step_decay, params.size
-    )
-    lists = users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
+    lists = linear_lists(ctx, "transition", params.step_decay, params.size)
     ctx.write("candidates.transitions", lists.withColumn("shop", F.lit(ctx.shop.name)))

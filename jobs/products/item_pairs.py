@@ -47,19 +47,24 @@ class Params:
     kept: int = 100
 
 
+PER_TASK = 10_000_000  # pairs of a user or basket, before they are summed
+
+
 def run(ctx: JobContext) -> None:
     params, kinds = ctx.params(Params), taking_kinds(ctx.shop.action)
     history = ctx.read_cutoffs("features.user_history")
     found = baskets(ctx.read("features.basket_days"), ctx.run.cutoffs, params.most_in_basket).persist()
-    shared = ctx.spark.sparkContext.broadcast(frequencies(history, found, kinds))
+    counted = frequencies(history, found, kinds)
+    shared = ctx.spark.sparkContext.broadcast(counted)
     count_steps = StepCounter(
         shared, kinds, params.half_life_days, params.step_decay, params.reverse, params.most_steps
     )
     steps = history.select("cutoff", "events").mapInArrow(count_steps, PARTS)
     together = found.mapInArrow(BasketCounter(shared, params.half_life_days), PARTS)
     powers = {"transition": (params.popularity_power,) * 2, "together": (params.anchor_power, params.product_power)}
-    # A task for every cut-off and slot at least: a task sums all pairs of its anchors in memory.
-    tasks = max(int(ctx.spark.conf.get("spark.sql.shuffle.partitions") or 0), 2 * len(ctx.run.cutoffs))
+    # A task sums all pairs of its anchors in memory: a task for every cut-off and slot, and more where there are many.
+    few = max(int(ctx.spark.conf.get("spark.sql.shuffle.partitions") or 0), 2 * len(ctx.run.cutoffs))
+    tasks = max(few, counted.pairs // PER_TASK)
     parts = steps.unionByName(together).repartition(tasks, "kind", "cutoff", "anchor")
     pairs = parts.mapInArrow(Weigher(shared, powers, params.kept), PAIRS)
     ctx.write("features.item_pairs", pairs.withColumn("shop", F.lit(ctx.shop.name)))
@@ -95,5 +100,8 @@ def frequencies(history: DataFrame, found: DataFrame, kinds: list[str]) -> Frequ
     users = history.select(F.lit("transition").alias("kind"), "cutoff", products.alias("products"))
     groups = users.unionByName(found.select(F.lit("together").alias("kind"), "cutoff", "products"))
     # An empty name stands for the group itself, so that its count is the number of groups.
-    each = groups.select("kind", "cutoff", F.explode(F.concat("products", F.array(F.lit("")))).alias("product_id"))
-    return Frequencies.of(each.groupBy("kind", "cutoff", "product_id").count().collect())
+    named = F.explode(F.concat("products", F.array(F.lit("")))).alias("product_id")
+    each = groups.select("kind", "cutoff", F.size("products").cast("bigint").alias("size"), named)
+    # A product has a pair with each of its group.
+    counts = each.groupBy("kind", "cutoff", "product_id").agg(F.count("*").alias("count"), F.sum("size").alias("pairs"))
+    return Frequencies.of(counts.collect())

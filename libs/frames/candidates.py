@@ -237,8 +237,9 @@ def taken(users: pa.RecordBatch, kinds: Sequence[str], products: pa.Array) -> Ta
 
 def by_cutoff(rows: Any) -> list[tuple[date, Any]]:
     """The rows of each cut-off, in order; a record batch or a table with `cutoff`."""
-    days = np.array(rows.column("cutoff").to_pylist(), dtype=object)
-    return [(day, rows.take(pa.array(np.flatnonzero(days == day)))) for day in sorted(set(days))]
+    cutoffs = rows.column("cutoff")
+    days = sorted(pc.unique(cutoffs).to_pylist())
+    return [(day, rows.filter(pc.equal(cutoffs, pa.scalar(day, cutoffs.type)))) for day in days]
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -36,15 +36,17 @@ class Frequencies:
         products: vocabulary, sorted.
         counts: [products] each, at least 1.
         groups: users or baskets in all.
+        pairs: of products in one group, over all groups: what the counters give at most.
     """
 
     products: pa.Array
     counts: Mapping[tuple[str, date], Floats]
     groups: Mapping[tuple[str, date], int]
+    pairs: int
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Frequencies:
-        """From rows kind, cutoff, product_id, count; an empty product_id counts the groups."""
+        """From rows kind, cutoff, product_id, count, pairs; an empty product_id counts the groups."""
         products = sorted({row["product_id"] for row in rows} - {""})
         number = {product: place for place, product in enumerate(products)}
         counts = {(row["kind"], row["cutoff"]): np.ones(len(products)) for row in rows}
@@ -52,7 +54,8 @@ class Frequencies:
             if row["product_id"]:
                 counts[row["kind"], row["cutoff"]][number[row["product_id"]]] = row["count"]
         groups = {(row["kind"], row["cutoff"]): row["count"] for row in rows if not row["product_id"]}
-        return cls(pa.array(products, pa.string()), counts, groups)
+        pairs = sum(row["pairs"] for row in rows if row["product_id"])
+        return cls(pa.array(products, pa.string()), counts, groups, pairs)
 
 
 @dataclass(frozen=True)

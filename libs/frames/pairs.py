@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 
@@ -10,9 +10,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import Broadcast
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
-from libs.frames.candidates import Floats, Ints, UserList, as_batch, best_items, by_cutoff, greatest_shares, taken
+from libs.frames.candidates import (
+    SCHEMA,
+    Floats,
+    Ints,
+    UserList,
+    as_batch,
+    best_items,
+    by_cutoff,
+    greatest_shares,
+    taken,
+    users_to_serve,
+)
+from libs.frames.history import taking_kinds
+from libs.job import JobContext
 
 # Counts are whole numbers, so that their sums do not depend on the order of partitions: the weight of a gap in whole
 # millionths times the weight of an age in whole ten-thousandths. A user's sums stay below 2^53, exact in float64.
@@ -113,8 +128,9 @@ def basket_pairs(indptr: Ints, items: Ints, ages: Ints, n_items: int) -> Counts:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Weights of (anchor, item) as CSR over one vocabulary: what a history item lends to each product."""
+    """Weights of (anchor, item) as CSR over `products`: what a history item lends to each product."""
 
+    products: pa.Array
     indptr: Ints
     items: Ints
     weights: Floats
@@ -145,17 +161,29 @@ def linear_list(history: Ints, lent: Floats, matrix: Matrix, size: int) -> UserL
     return UserList(top, totals[top], carriers, shares)
 
 
-def matrices(pairs: pa.Table) -> tuple[pa.Array, dict[date, Matrix]]:
-    """(vocabulary, matrix of each cut-off) from rows cutoff, anchor, product_id, weight in any order."""
+def linear_lists(ctx: JobContext, kind: str, step_decay: float, size: int) -> DataFrame:
+    """Lists (`candidates.SCHEMA`) of all users to serve by one kind of pairs.
+
+    A cut-off's pairs come to the driver as numbers before the next one's do: together, the size of the catalogue.
+    """
+    pairs = ctx.read_cutoffs("features.item_pairs", (ctx.as_of, *ctx.run.folds)).where(F.col("kind") == kind)
+    found = {}
+    for day in (ctx.as_of, *ctx.run.folds):
+        own = pairs.where(F.col("cutoff") == F.lit(day))
+        found[day] = matrix(own.select("anchor", "product_id", "weight").toArrow())
+    shared = ctx.spark.sparkContext.broadcast(found)
+    lister = LinearLister(shared, taking_kinds(ctx.shop.action), step_decay, size)
+    return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
+
+
+def matrix(pairs: pa.Table) -> Matrix:
+    """From rows anchor, product_id, weight in any order."""
     names = {name for column in ("anchor", "product_id") for name in pairs[column].unique().to_pylist()}
     products = pa.array(sorted(names), pa.string())
-    found = {}
-    for cutoff, rows in by_cutoff(pairs):
-        anchor, item = (_numbers(rows[name], products) for name in ("anchor", "product_id"))
-        order = np.lexsort((item, anchor))
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(anchor, minlength=len(products)))])
-        found[cutoff] = Matrix(indptr, item[order], rows["weight"].to_numpy()[order])
-    return products, found
+    anchor, item = (_numbers(pairs[name], products) for name in ("anchor", "product_id"))
+    order = np.argsort(anchor << 32 | item)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(anchor, minlength=len(products)))])
+    return Matrix(products, indptr, item[order], pairs["weight"].to_numpy()[order])
 
 
 def _numbers(column: pa.ChunkedArray, products: pa.Array) -> Ints:
@@ -170,21 +198,21 @@ class LinearLister:
     A history item lends decay^(steps between it and the user's last step), as often as it occurs.
     """
 
-    shared: Broadcast[tuple[pa.Array, dict[date, Matrix]]]
+    shared: Broadcast[Mapping[date, Matrix]]
     kinds: Sequence[str]
     step_decay: float
     size: int
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        products, found = self.shared.value
-        nothing = Matrix(np.zeros(len(products) + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
         for batch in batches:
-            events = taken(batch, self.kinds, products)
-            lent = self.step_decay**events.steps_back
-            lists = []
-            for user, cutoff in enumerate(batch.column("cutoff").to_pylist()):
-                own = events.of(user)
-                history, place = np.unique(events.items[own], return_inverse=True)
-                weights = np.bincount(place, weights=lent[own], minlength=len(history)).astype(np.float64)
-                lists.append(linear_list(history, weights, found.get(cutoff, nothing), self.size))
-            yield as_batch(batch, lists, products)
+            for cutoff, users in by_cutoff(batch):
+                found = self.shared.value[cutoff]
+                events = taken(users, self.kinds, found.products)
+                lent = self.step_decay**events.steps_back
+                lists = []
+                for user in range(users.num_rows):
+                    own = events.of(user)
+                    history, place = np.unique(events.items[own], return_inverse=True)
+                    weights = np.bincount(place, weights=lent[own], minlength=len(history)).astype(np.float64)
+                    lists.append(linear_list(history, weights, found, self.size))
+                yield as_batch(users, lists, found.products)

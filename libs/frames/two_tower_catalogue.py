@@ -40,7 +40,7 @@ def catalogues(
     )
     recent = popularity(days, list(products), horizon_days / 4).toArrow()
     level = F.slice(F.concat(F.array("brand", "price_band"), "categories"), 1, ATTRIBUTES)
-    sides = profiles.select("cutoff", "product_id", level.alias("attributes"), "vector").toArrow()
+    sides = profiles.select("cutoff", "product_id", level.alias("attributes"), "vector")
     found = {}
     for day, ids in products.items():
         own = _of(targets, day)
@@ -49,14 +49,16 @@ def catalogues(
         counts, weights = np.zeros(len(ids) + 1), np.zeros(len(ids) + 1)
         counts[own["id"].to_numpy()] = own["n"].to_numpy()
         weights[own["id"].to_numpy()] = own["weight"].to_numpy()
-        side, demand = _of(sides, day), _of(recent, day)
+        # A cut-off at a time: vectors are most of what comes here.
+        side, demand = sides.where(F.col("cutoff") == F.lit(day)).toArrow(), _of(recent, day)
         late = np.zeros(len(ids) + 1)
         late[_number(demand["product_id"], ids)] = demand["points"].to_numpy() / 1_000_000
         place = _number(side["product_id"], ids)
         text = np.zeros((len(ids) + 1, _VECTOR), np.float32)
-        for row, vector in zip(place, side["vector"].to_pylist(), strict=True):
-            if vector is not None:
-                text[row] = vector
+        vectors = side["vector"].combine_chunks()
+        text[place[vectors.is_valid().to_numpy(zero_copy_only=False)]] = (
+            vectors.flatten().to_numpy().reshape(-1, _VECTOR)
+        )
         attributes = np.zeros((len(ids) + 1, ATTRIBUTES), np.int32)
         attributes[place] = _attribute_ids(side["attributes"].to_pylist())
         found[day] = Catalogue(attributes, text, log_share(counts), log_trend(late, weights))

@@ -1,5 +1,3 @@
-from datetime import date
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,12 +12,13 @@ from libs.frames.pairs import (
     basket_pairs,
     gap_points,
     linear_list,
-    matrices,
+    matrix,
     step_pairs,
     summed,
 )
 
 FRESH = 10_000
+NAMES = pa.array(["a", "b", "c", "d"])
 
 
 def as_dict(counts):
@@ -87,7 +86,7 @@ def test_sums_do_not_depend_on_how_baskets_are_parted(found, random):
 def test_a_linear_list_names_what_carries_it():
     # History 0 (lends 1.0) and 1 (lends .5); weights 0->2: .2, 0->3: .4, 1->2: 1.0.
     # score(2) = .2 + .5 = .7 of which 1 carries .5/.7; score(3) = .4, all by 0.
-    matrix = Matrix(np.array([0, 2, 3, 3, 3]), np.array([2, 3, 2]), np.array([0.2, 0.4, 1.0]))
+    matrix = Matrix(NAMES, np.array([0, 2, 3, 3, 3]), np.array([2, 3, 2]), np.array([0.2, 0.4, 1.0]))
     found = linear_list(np.array([0, 1]), np.array([1.0, 0.5]), matrix, 10)
     assert found.items.tolist() == [2, 3]
     assert found.scores.tolist() == pytest.approx([0.7, 0.4])
@@ -102,7 +101,7 @@ def test_shares_of_a_short_history_add_up_to_one_and_equal_what_its_removal_take
     history = np.array(sorted(data.draw(st.sets(st.integers(0, n - 1), min_size=1, max_size=3))))
     dense = np.array(data.draw(st.lists(st.lists(st.integers(0, 3), min_size=n, max_size=n), min_size=n, max_size=n)))
     indptr = np.concatenate([[0], np.cumsum((dense > 0).sum(axis=1))])
-    matrix = Matrix(indptr, np.nonzero(dense)[1], dense[dense > 0].astype(float))
+    matrix = Matrix(NAMES, indptr, np.nonzero(dense)[1], dense[dense > 0].astype(float))
     lent = np.array(
         data.draw(st.lists(st.sampled_from([0.25, 0.5, 1.0]), min_size=len(history), max_size=len(history)))
     )
@@ -129,12 +128,21 @@ def test_at_most_three_items_carry_and_none_that_speaks_against():
     assert items.tolist() == [[5, -1, -1]] and shares.tolist() == [[1.5, 0, 0]]
 
 
-def test_matrices_are_the_same_for_any_order_of_rows():
-    rows = [(date(2020, 1, 1), "a", "b", 1.0), (date(2020, 1, 1), "a", "c", 2.0), (date(2020, 1, 2), "c", "a", 3.0)]
-    names = ["cutoff", "anchor", "product_id", "weight"]
+def test_a_matrix_is_the_same_for_any_order_of_rows():
+    rows = [("a", "b", 1.0), ("a", "c", 2.0), ("c", "a", 3.0)]
     for order in (rows, rows[::-1]):
-        products, found = matrices(pa.table([pa.array(column) for column in zip(*order, strict=True)], names))
-        assert products.to_pylist() == ["a", "b", "c"]
-        first, second = found[date(2020, 1, 1)], found[date(2020, 1, 2)]
-        assert (first.indptr.tolist(), first.items.tolist(), first.weights.tolist()) == ([0, 2, 2, 2], [1, 2], [1, 2])
-        assert (second.indptr.tolist(), second.items.tolist()) == ([0, 0, 0, 1], [0])
+        found = matrix(
+            pa.table([pa.array(column) for column in zip(*order, strict=True)], ["anchor", "product_id", "weight"])
+        )
+        assert found.products.to_pylist() == ["a", "b", "c"]
+        assert (found.indptr.tolist(), found.items.tolist(), found.weights.tolist()) == (
+            [0, 2, 2, 3],
+            [1, 2, 0],
+            [1, 2, 3],
+        )
+
+
+def test_a_cutoff_without_pairs_has_an_empty_matrix():
+    none = pa.table({"anchor": pa.array([], pa.string()), "product_id": pa.array([], pa.string()), "weight": [0.5][:0]})
+    found = matrix(none)
+    assert (len(found.products), found.indptr.tolist(), len(found.items)) == (0, [0], 0)
