@@ -10,7 +10,8 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 
 .PHONY: help setup demo test test-parts test-nights lint wheel environment lock audit clean chaos \
 	airflow airflow-test airflow-demo airflow-up object-store object-store-demo cluster-demo sql-server sql-demo \
-	bench-online-retail bench-backtest bench-increment bench-backfill bench-ann
+	bench-online-retail bench-backtest bench-increment bench-backfill bench-ann \
+	bench-scale bench-skew
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -81,6 +82,12 @@ bench-backfill: setup ## A month of days forwards, backwards, two at once and tw
 
 bench-ann: setup ## The approximate index against exact top-K on 10^6 products: recall and CPU
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/ann.py
+
+bench-scale: setup ## The night at 10^5, 10^6 and 10^7 events: what each job costs, and how it grows (KEEP=folder of nights)
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/scale.py --keep $(or $(KEEP),build/scale)
+
+bench-skew: setup ## The night on uneven shops beside even ones: CPU, longest tasks, a bot's influence (KEEP=)
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/skew.py --keep $(or $(KEEP),build/scale)
 
 sql-server: setup ## Tables and views for JDBC and ODBC tools on localhost, read only (PORT=10000)
 	@$(BIN)/reasonrec sql-server --port $(or $(PORT),10000)

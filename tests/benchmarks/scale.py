@@ -31,8 +31,8 @@ from libs.ask import ask
 from libs.process_tree import measure
 from samples.cluster_demo import Night, Submit, build_wheel, make_environment, standalone, write_conf
 
-ROOT = Path(__file__).resolve().parents[2]
-SHOP, START, END = "online_retail", "2010-12-01", "2011-12-10"
+WINDOWS = {"online_retail": ("2010-12-01", "2011-12-10"), "music_store": ("1998-01-01", "2014-06-30")}
+SHOP = "online_retail"
 EMPTY = 10_000
 POWER, CPU_MINUTES, PSS_GIB, HEAP = 1.1, 180, 8, 1.2
 NOISE_S = 2.0  # CPU seconds of a job that differ between two equal nights on a shared machine
@@ -42,8 +42,12 @@ SELECT job, epoch_ms(started_at) AS started_ms, seconds, cpu_seconds, peak_memor
        task_seconds
 FROM quality.job_runs WHERE status = 'done' ORDER BY started_at"""
 SIZES = """
-SELECT (SELECT count(*) FROM silver.events), (SELECT count(DISTINCT user_id) FROM features.user_profile),
-       (SELECT count(DISTINCT product_id) FROM features.product_profile)"""
+SELECT (SELECT count(*) FROM silver.events) AS events,
+       (SELECT count(DISTINCT user_id) FROM features.user_profile) AS users,
+       (SELECT count(DISTINCT product_id) FROM features.product_profile) AS products,
+       (SELECT count(*) FROM features.user_profile) AS user_snapshots,
+       (SELECT count(*) FROM features.product_profile) AS product_snapshots,
+       (SELECT count(*) FROM results.recommendations) AS recommendations"""
 
 
 def main() -> None:
@@ -54,7 +58,7 @@ def main() -> None:
     options.add_argument("--cluster-events", type=int, nargs="*", default=[100_000, 1_000_000], help="none: no cluster")
     options.add_argument("--keep", type=Path, required=True, help="folder of deliveries and figures")
     asked = options.parse_args()
-    os.environ.setdefault("REASONREC_KEY", secrets.token_hex(32))
+    os.environ["REASONREC_KEY"] = "0" * 64
     keep = asked.keep.resolve()
     nights = {events: night(keep, events) for events in (EMPTY, *sorted(asked.events))}
     costs = table(nights)
@@ -67,24 +71,23 @@ def main() -> None:
 # ---- a night
 
 
-def night(keep: Path, events: int, *skew: str, name: str = "") -> dict[str, Any]:
+def night(keep: Path, events: int, *skew: str, shop: str = SHOP) -> dict[str, Any]:
     """What the nightly run costs on the shop grown to so many events: `run` (the command) and `jobs` (each of them)."""
-    folder = keep / (name or str(events))
+    folder = folder_of(keep, events, *skew, shop=shop)
     figures = folder / "figures.json"
     if not figures.exists():
-        delivered(folder, events, *skew)
+        delivered(folder, shop, events, *skew)
         env = os.environ | {"REASONREC_WAREHOUSE": str(folder / "warehouse")}
-        command = ["reasonrec", "run", "daily", "--shop", SHOP, "--start", START, "--end", END]
+        start, end = WINDOWS[shop]
+        command = ["reasonrec", "run", "daily", "--shop", shop, "--start", start, "--end", end]
         with (folder / "night.log").open("w") as log, largest_python_worker() as worker:
             done = measure([*command, "--conf", str(folder / "conf")], True, stdout=log, stderr=log, env=env)
         if done.status:
             sys.exit(f"the night of {folder.name} ended with status {done.status}: {folder}/night.log")
         warehouse = (folder / "warehouse").as_uri()
-        told = ask(warehouse, COSTS)
-        jobs = [dict(zip([c[0] for c in told.description or ()], row, strict=True)) for row in told.fetchall()]
+        jobs, [run] = rows(warehouse, COSTS), rows(warehouse, SIZES)
         with_tasks(jobs, next((folder / "events").iterdir()))
-        sizes = zip(("events", "users", "products"), *ask(warehouse, SIZES).fetchall(), strict=True)
-        run = dict(sizes) | {"cpu_s": done.cpu_s, "wall_s": done.wall_s, "peak_pss_gib": done.peak_pss_gib}
+        run |= {"cpu_s": done.cpu_s, "wall_s": done.wall_s, "peak_pss_gib": done.peak_pss_gib}
         run["python_worker_gib"] = worker[0]
         figures.write_text(json.dumps({"run": run, "jobs": {job.pop("job"): job for job in jobs}}, indent=1))
     found: dict[str, Any] = json.loads(figures.read_text())
@@ -98,11 +101,21 @@ def night(keep: Path, events: int, *skew: str, name: str = "") -> dict[str, Any]
     return found
 
 
-def delivered(folder: Path, events: int, *skew: str) -> None:
+def folder_of(keep: Path, events: int, *skew: str, shop: str = SHOP) -> Path:
+    return keep / "-".join([shop, str(events), *(part.strip("-") for part in skew)])
+
+
+def rows(warehouse: str, query: str) -> list[dict[str, Any]]:
+    told = ask(warehouse, query)
+    names = [column[0] for column in told.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in told.fetchall()]
+
+
+def delivered(folder: Path, shop: str, events: int, *skew: str) -> None:
     """The grown shop and the conf that reads it; its nights keep Spark's event log."""
     if folder.exists():
         return
-    command = [sys.executable, str(Path(__file__).with_name("grow.py")), "--shop", SHOP, "--events", str(events)]
+    command = [sys.executable, str(Path(__file__).with_name("grow.py")), "--shop", shop, "--events", str(events)]
     subprocess.run([*command, *skew, "--out", str(folder)], check=True)
     path = folder / "conf" / "dev.yaml"
     env = yaml.safe_load(path.read_text())
@@ -182,10 +195,10 @@ def heap(keep: Path, events: int) -> float:
     folder = keep / f"cluster-{events}"
     figure = folder / "heap.json"
     if not figure.exists():
-        delivered(folder, events)
+        delivered(folder, SHOP, events)
         os.environ.setdefault("_SPARK_AUTH_SECRET", secrets.token_hex(32))
         wheel, environment = build_wheel(folder), make_environment(folder, False)
-        ours = Night(SHOP, folder / "conf", START, END)
+        ours = Night(SHOP, folder / "conf", *WINDOWS[SHOP])
         with standalone(folder, environment) as cluster:
             write_conf(ours, cluster.url, "dev")
             with sampled(_driver_heap, 10) as most:

@@ -1,0 +1,93 @@
+"""`make bench-skew`: the nightly run on shops in which something is uneven, beside the even ones of the same size.
+
+Of a job (training apart): CPU at most 1.5 times, its longest task at most 2 times the even shop's. What one bot does to
+the others' lists is told by source: the share of their ten best products that are others than without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from libs.ask import ask
+from tests.benchmarks.scale import NOISE_S, folder_of, night
+
+CPU, LONGEST, MOVED = 1.5, 2.0, 0.1
+TASK_NOISE_S = 1.0
+# (what, shop, events, how it is grown)
+SKEWS = (
+    ("one product in 5% of all events", "online_retail", 1_000_000, ("--hot-product", "0.05")),
+    ("one bot with 100,000 events", "online_retail", 1_000_000, ("--bot", "100000")),
+    ("a day ten times the usual", "online_retail", 1_000_000, ("--day", "10")),
+    ("half of all products in one category", "music_store", 100_000, ("--category", "0.5")),
+)
+BOT = SKEWS[1][0]
+BEST = """
+SELECT 'popular' AS list, user_id, product_id FROM candidates.popular WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
+UNION ALL
+SELECT 'bought_together', user_id, product_id FROM candidates.bought_together
+WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
+UNION ALL
+SELECT 'transitions', user_id, product_id FROM candidates.transitions
+WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
+UNION ALL
+SELECT 'als', user_id, product_id FROM candidates.als WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
+UNION ALL
+SELECT 'two_tower', user_id, product_id FROM candidates.two_tower WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
+UNION ALL
+SELECT 'final', user_id, product_id FROM results.recommendations WHERE rank <= 10"""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    options.add_argument("--keep", type=Path, required=True, help="folder of deliveries and figures")
+    options.add_argument("--only", nargs="*", type=int, default=range(len(SKEWS)), help="numbers of skews, from 0")
+    keep = options.parse_args().keep.resolve()
+    os.environ["REASONREC_KEY"] = "0" * 64
+    ratios = []
+    for what, shop, events, skew in [SKEWS[number] for number in options.parse_args().only]:
+        even, uneven = night(keep, events, shop=shop), night(keep, events, *skew, shop=shop)
+        ratios.append(compared(what, even["jobs"], uneven["jobs"]))
+        if what == BOT:
+            ratios.append(
+                influence(folder_of(keep, events, shop=shop), folder_of(keep, events, *skew, shop=shop)) / MOVED
+            )
+    print(f"figure: skew shops={len(ratios)} ratio={max(ratios):.2f} of the limits")
+    sys.exit(max(ratios) > 1)
+
+
+def compared(what: str, even: dict[str, Any], uneven: dict[str, Any]) -> float:
+    """Prints each job's ratios; gives the worst as a share of its limit. What lies below the noise is the noise."""
+    print(f"\n{what}\n{'job':30}{'CPU s':>9}{'even':>9}{'ratio':>7}{'longest task s':>16}{'even':>8}{'ratio':>7}")
+    worst: dict[str, float] = {}
+    for job, cost in uneven.items():
+        cpu = [max(one["cpu_seconds"], NOISE_S) for one in (cost, even[job])]
+        task = [max(one["longest_task_s"], TASK_NOISE_S) for one in (cost, even[job])]
+        of_cpu, of_task = cpu[0] / cpu[1], task[0] / task[1]
+        print(f"{job:30}{cpu[0]:9.1f}{cpu[1]:9.1f}{of_cpu:7.2f}{task[0]:16.1f}{task[1]:8.1f}{of_task:7.2f}")
+        if not job.startswith("training."):
+            worst[job] = max(of_cpu / CPU, of_task / LONGEST)
+    name = max(worst, key=lambda job: worst[job])
+    print(f"nearest to its limit: {name}, {worst[name]:.2f} of it")
+    return worst[name]
+
+
+def influence(even: Path, uneven: Path) -> float:
+    """Prints, by list, the share of the others' ten best products that the bot moved; gives the final list's."""
+    keys = ["list", "user_id", "product_id"]
+    without, with_bot = (ask((folder / "warehouse").as_uri(), BEST).df() for folder in (even, uneven))
+    without = without[without["user_id"].isin(with_bot["user_id"])]
+    kept = without.merge(with_bot, on=keys).groupby("list").size()
+    moved = 1 - kept / without.groupby("list").size()
+    for name, share in moved.items():
+        print(f"the bot moved {share:6.1%} of the others' ten best of {name}")
+    return float(moved["final"])
+
+
+if __name__ == "__main__":
+    main()
