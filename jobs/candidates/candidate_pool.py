@@ -15,29 +15,26 @@ from libs.job import JobContext
 from libs.tables import SOURCES
 
 _USER = ["cutoff", "user_id"]
+_KEY = [*_USER, "product_id"]
+_SAID = ["source", "rank", "relative", "carriers"]
+_OWNED = "owned"  # stands for a source in rows that say that a user owns a product
 
 
 def run(ctx: JobContext) -> None:
     cutoffs = (ctx.as_of, *ctx.run.folds)
     lists = {source: ctx.read_cutoffs(f"candidates.{source}", cutoffs) for source in SOURCES}
-    pool = marked(pooled(lists), ctx.read_cutoffs("features.user_history", cutoffs))
+    pool = pooled(lists, ctx.read_cutoffs("features.user_history", cutoffs))
     ctx.write("candidates.candidate_pool", pool.withColumn("shop", F.lit(ctx.shop.name)))
 
 
-def pooled(lists: dict[str, DataFrame]) -> DataFrame:
-    """cutoff, user_id, product_id, sources: what each list says of the product, sorted by source."""
-    said = F.struct("source", "rank", "relative", "carriers")
-    rows = reduce(DataFrame.unionByName, [rows.withColumn("source", F.lit(source)) for source, rows in lists.items()])
-    return (
-        # By user, so that the owned products below meet them without a second shuffle.
-        rows.repartition(*_USER).groupBy(*_USER, "product_id").agg(F.array_sort(F.collect_list(said)).alias("sources"))
-    )
-
-
-def marked(pool: DataFrame, history: DataFrame) -> DataFrame:
-    """Adds `owned`: the user has taken the product before."""
-    owned = history.select(*_USER, "owned").withColumnRenamed("owned", "all_owned")
-    return pool.join(owned, _USER, "left").select(
-        *pool.columns,
-        F.coalesce(F.array_contains("all_owned", F.col("product_id")), F.lit(False)).alias("owned"),
-    )
+def pooled(lists: dict[str, DataFrame], history: DataFrame) -> DataFrame:
+    """cutoff, user_id, product_id; sources: what each list says of the product, sorted by source; owned."""
+    rows = [rows.withColumn("source", F.lit(source)) for source, rows in lists.items()]
+    owned = history.select(*_USER, F.explode("owned").alias("product_id"), F.lit(_OWNED).alias("source"))
+    told = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), [*rows, owned]).select(*_KEY, *_SAID)
+    # A source names a product once. One value of each source costs Spark two thirds of a list of all to be sorted.
+    said = {s: F.first(F.when(F.col("source") == s, F.struct(*_SAID)), ignorenulls=True).alias(s) for s in lists}
+    is_owned = F.max(F.col("source") == _OWNED).alias("owned")
+    by_product = told.repartition(*_USER).groupBy(*_KEY).agg(*said.values(), is_owned)
+    named = by_product.where(F.coalesce(*said).isNotNull())
+    return named.select(*_KEY, F.array_compact(F.array(*sorted(said))).alias("sources"), "owned")

@@ -119,7 +119,7 @@ def _both(new: str, old: str) -> Column:
     a, b = F.col(new), F.col(old)
 
     def joined(name: str) -> Column:
-        return F.when(b.isNull(), a[name]).otherwise(F.array_sort(F.array_union(a[name], b[name])))
+        return F.when(b.isNull(), a[name]).otherwise(F.sort_array(F.array_union(a[name], b[name])))
 
     return F.struct(
         (a["lines"] + F.coalesce(b["lines"], F.lit(0))).alias("lines"),
@@ -202,24 +202,24 @@ def histories(ledger: DataFrame, taking: Collection[str], most_events: int) -> D
     of_kept = F.filter("ledger", kept)
     own = F.transform(F.filter("lines", lambda e: e["kind"].isin(*taking)), lambda e: e["product_id"])
     times = F.array_distinct(F.transform("events", lambda e: e["event_time"]))
+
+    def of(times: Column) -> Column:
+        return F.transform(
+            "events",
+            lambda e: F.struct(
+                F.array_position(times, e["event_time"]).cast("int").alias("step"),
+                *[e[name].alias(name) for name in ("event_day", "product_id", "kind")],
+                left(e).cast("int").alias("quantity"),
+                amount(e).alias("amount"),
+                e["rating"].alias("rating"),
+            ),
+        )
+
     return (
         ledger.select(*_USER, "older", of_kept.alias("lines"))
         .withColumn("events", F.reverse(F.slice("lines", 1, most_events)))
-        .withColumn("owned", F.array_sort(F.array_union(own, F.col("older")["products"])))
+        .withColumn("owned", F.sort_array(F.array_union(own, F.col("older")["products"])))
         .where(F.size("events") > 0)
-        .withColumn("times", times)
-        .select(
-            *_USER,
-            F.transform(
-                "events",
-                lambda e: F.struct(
-                    F.array_position(F.col("times"), e["event_time"]).cast("int").alias("step"),
-                    *[e[name].alias(name) for name in ("event_day", "product_id", "kind")],
-                    left(e).cast("int").alias("quantity"),
-                    amount(e).alias("amount"),
-                    e["rating"].alias("rating"),
-                ),
-            ).alias("events"),
-            "owned",
-        )
+        # As a variable of a lambda the times are worked out once; as a column Spark would put them into each event's.
+        .select(*_USER, F.transform(F.array(times), of)[0].alias("events"), "owned")
     )
