@@ -9,7 +9,6 @@ measured: it gives the second one its weights and its best single source.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -27,19 +26,12 @@ from libs.tables import SOURCES, TABLES
 DEPTH = 20
 
 
-@dataclass(frozen=True)
-class Params:
-    """max_users: users looked at in each window, chosen by a hash; their lists come to the driver."""
-
-    max_users: int = 5000
-
-
 def run(ctx: JobContext) -> None:
     folds = ctx.run.folds
     if not folds:
         ctx.log.info("no folds: nothing to measure")
         return
-    users, lists = looked_at(ctx, ctx.params(Params).max_users)
+    users, lists = looked_at(ctx)
     profiles = products(ctx.read_cutoffs("features.product_profile", folds),
                         ctx.read_cutoffs("features.user_history", folds)).toPandas()  # fmt: skip
     rows = measure(ctx, users, lists, profiles)
@@ -47,14 +39,14 @@ def run(ctx: JobContext) -> None:
     log_table(ctx, rows)
 
 
-def looked_at(ctx: JobContext, max_users: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def looked_at(ctx: JobContext) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The known users of each fold with their number of targets, and what each list shows them."""
     folds, kinds = ctx.run.folds, taking_kinds(ctx.shop.action)
     taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, kinds)
     users = users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds)).cache()
     counts = {row["known"]: row["count"] for row in users.groupBy("known").count().collect()}
     ctx.log.info("users of the windows: %d known, %d new ones left out", counts.get(True, 0), counts.get(False, 0))
-    chosen = sample(users, max_users)
+    chosen = sample(users, ctx.shop.evaluation.max_users)
     pool = ctx.read_cutoffs("candidates.candidate_pool", folds)
     lists = top_lists(candidate_arrays(pool, chosen, SOURCES), SOURCES, weights(ctx), DEPTH)
     return chosen.select("cutoff", "user_id", "n_all", "n_first").toPandas(), lists.toPandas()

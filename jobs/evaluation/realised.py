@@ -6,7 +6,6 @@ for, who took something in [as_of, as_of + horizon). The target `first` leaves p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,19 +21,12 @@ from libs.tables import TABLES
 DEPTH = 20
 
 
-@dataclass(frozen=True)
-class Params:
-    """max_users: users looked at for each release, chosen by a hash; their lists come to the driver."""
-
-    max_users: int = 5000
-
-
 def run(ctx: JobContext) -> None:
     releases = due(ctx)
     if not releases:
         ctx.log.info("no published release whose horizon has just passed")
         return
-    rows = measure(ctx, releases, ctx.params(Params).max_users)
+    rows = measure(ctx, releases, ctx.shop.evaluation.max_users)
     found = [tuple(row.get(name) for name in TABLES["quality.metrics"].column_names) for row in rows]
     ctx.write("quality.metrics", ctx.spark.createDataFrame(found, TABLES["quality.metrics"].ddl))
 

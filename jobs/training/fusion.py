@@ -40,20 +40,18 @@ class Params:
     """Defaults of the fit.
 
     Attributes:
-        max_users: users a fit looks at, chosen by a hash; some thousands settle seven weights.
         prior: weights of a shop too young for a fold with a hit; scaled to sum to 1.
     """
 
-    max_users: int = 4000
     prior: dict[str, float] = field(default_factory=lambda: dict(_PRIOR))
 
 
 def run(ctx: JobContext) -> None:
     params, folds = ctx.params(Params), ctx.run.folds
-    rows = examples(ctx, params.max_users) if folds else None
+    rows, most = examples(ctx) if folds else None, ctx.shop.evaluation.max_users
     # The oldest fold has none before it to be fitted on.
     days = (*folds[1:], ctx.run.train_cutoff)
-    fits = {day: fit(rows, tuple(fold for fold in folds if fold < day), params) for day in days}
+    fits = {day: fit(rows, tuple(fold for fold in folds if fold < day), params, most) for day in days}
     models = []
     for cutoff, fitted in fits.items():
         version = version_of(ctx, "fusion", cutoff, asdict(params))
@@ -62,25 +60,28 @@ def run(ctx: JobContext) -> None:
     ctx.write("training.models", ctx.spark.createDataFrame(models, TABLES["training.models"].ddl))
 
 
-def examples(ctx: JobContext, max_users: int) -> pd.DataFrame:
+def examples(ctx: JobContext) -> pd.DataFrame:
     """One row per fold and chosen known user: number of targets and, where one is among them, the candidates' arrays.
 
-    Bounded by max_users a fold, whatever the shop's size.
+    Bounded by evaluation.max_users a fold, whatever the shop's size.
     """
     folds, kinds = ctx.run.folds, taking_kinds(ctx.shop.action)
     taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, kinds)
-    users = sample(users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds)), max_users)
+    known = users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds))
+    users = sample(known, ctx.shop.evaluation.max_users)
     arrays = candidate_arrays(ctx.read_cutoffs("candidates.candidate_pool", folds), users, SOURCES)
     useful = arrays.where(F.array_contains("hit", True)).select("cutoff", "user_id", "owned", "hit", "relative")
     counts = users.select("cutoff", "user_id", "place", "n_all", "n_first")
     return counts.join(useful.withColumnRenamed("owned", "owns"), ["cutoff", "user_id"], "left").toPandas()
 
 
-def fit(rows: pd.DataFrame | None, folds: tuple[date, ...], params: Params) -> dict[str, dict[str, Any]]:
+def fit(
+    rows: pd.DataFrame | None, folds: tuple[date, ...], params: Params, max_users: int
+) -> dict[str, dict[str, Any]]:
     """Weights for each target from the folds given, or the prior where they hold no hit."""
     found: dict[str, dict[str, Any]] = {}
     for target in ("all", "first"):
-        data = arrays_of(rows, folds, target, params.max_users) if rows is not None else None
+        data = arrays_of(rows, folds, target, max_users) if rows is not None else None
         if data is None or not data["label"].any():
             found[target] = asdict(prior(params.prior)) | {"users": 0, "ndcg": None}
             continue

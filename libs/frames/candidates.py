@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from libs.frames.as_of import as_of, decay, with_age
-from libs.frames.evaluation import targets
+from libs.frames.evaluation import sample, targets
 from libs.frames.history import taking_kinds
 from libs.job import JobContext, UserError
 from libs.training.models_of_record import ModelNotFound, choose_model
@@ -44,16 +44,17 @@ Ints = NDArray[np.int64]
 def users_to_serve(ctx: JobContext) -> DataFrame:
     """Rows of features.user_history that need lists (the job reads that table and silver.events).
 
-    As of tonight all users with a history; as of a fold of the back-test only those who take something inside its
-    window, since nobody looks at the rest; as of a training day alone nobody. Who is looked at is all that the window
-    tells: what stands in a list does not depend on it.
+    As of tonight all users with a history; as of a fold of the back-test only the sample that is looked at of those who
+    take something inside its window; as of a training day alone nobody. Who is looked at is all that the window tells:
+    what stands in a list does not depend on it.
     """
     history = ctx.read_cutoffs("features.user_history", (ctx.as_of, *ctx.run.folds))
     if not ctx.run.folds:
         return history
-    horizon, kinds = ctx.shop.evaluation.horizon_days, taking_kinds(ctx.shop.action)
-    looked_at = targets(ctx.read("silver.events"), ctx.run.folds, horizon, kinds).select("cutoff", "user_id")
-    inside = history.where(F.col("cutoff") != ctx.as_of).join(looked_at, ["cutoff", "user_id"], "left_semi")
+    rules, before, user = ctx.shop.evaluation, history.where(F.col("cutoff") != ctx.as_of), ["cutoff", "user_id"]
+    taken = targets(ctx.read("silver.events"), ctx.run.folds, rules.horizon_days, taking_kinds(ctx.shop.action))
+    known = taken.join(before.select(*user), user, "left_semi").withColumn("known", F.lit(True))
+    inside = before.join(sample(known, rules.max_users), user, "left_semi")
     return history.where(F.col("cutoff") == ctx.as_of).unionByName(inside)
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from pyspark.sql import functions as F
 
+from libs.frames.evaluation import sample, targets
 from tests.builders import event
 from tests.jobs.candidates.rows import CUTOFF, history, lists, pair
 
@@ -50,6 +52,22 @@ def test_folds_serve_only_who_takes_something_in_their_window_and_training_days_
                   train_cutoff="2020-01-27")  # fmt: skip
     found = warehouse.rows("candidates.transitions", "cutoff", "user_id")
     assert found == sorted([(FOLD, "comes"), *[(CUTOFF, user) for user in users]])
+
+
+def test_of_a_fold_only_the_sample_that_is_looked_at_is_served(make_warehouse):
+    warehouse, users = make_warehouse(evaluation={"max_users": 2}), [f"u{n}" for n in range(5)]
+    warehouse.seed("features.item_pairs", [pair("a", "x", 1.0, cutoff=c) for c in (FOLD, CUTOFF)])
+    warehouse.seed("features.user_history", [history(user, ("2020-01-01", "a"), cutoff=c)
+                                             for user in users for c in (FOLD, CUTOFF)])  # fmt: skip
+    warehouse.seed("silver.events", [event(user, "q", "2020-01-10") for user in (*users, "new")])
+    warehouse.run("candidates.transitions", cutoffs=("2020-01-10", "2020-02-01"), folds=("2020-01-10",))
+    found = warehouse.rows("candidates.transitions", "cutoff", "user_id")
+    served = {user for cutoff, user in found if cutoff == FOLD}
+    taken = targets(warehouse.read("silver.events"), [FOLD], 28, ["purchase"]).withColumn(
+        "known", F.col("user_id") != "new"
+    )
+    assert served == {row["user_id"] for row in sample(taken, 2).collect()}
+    assert (len(served), len(found)) == (2, 7)
 
 
 def test_order_of_input_does_not_show(make_warehouse, spark, tmp_path):

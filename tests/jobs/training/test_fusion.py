@@ -82,8 +82,9 @@ def test_order_of_rows_does_not_show_and_a_rerun_replaces_its_rows(shop, make_wa
     assert fit(other) == once
 
 
-def test_the_users_of_a_fit_are_bounded_and_every_fold_gives_its_share(shop):
-    shop.params["training.fusion"] = {"max_users": 6}
+def test_the_users_of_a_fit_are_bounded_and_every_fold_gives_its_share(make_warehouse):
+    shop = make_warehouse(evaluation={"horizon_days": 10, "windows": 1, "max_users": 6})
+    seed(shop)
     found = fit(shop)
     assert [found[purpose]["all"]["users"] for purpose in ("backtest", "record")] == [6, 6]
     # Three users of each fold: als was right for one half, popular for the other, and neither is shut out.
