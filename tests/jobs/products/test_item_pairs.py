@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from jobs.products import item_pairs
 from tests.builders import event
 
 D = date(2020, 2, 1)
@@ -81,6 +82,18 @@ def test_any_order_and_partitioning_of_input_gives_the_same_bits(make_warehouse,
     for one in histories:
         other.seed("features.user_history", [one])
     assert pairs(other, [], events) == first
+
+
+def test_more_tasks_where_there_are_more_pairs_give_the_same_bits(make_warehouse, spark, tmp_path, monkeypatch):
+    first, other = make_warehouse(), type(make_warehouse())(spark, tmp_path / "other")
+    once = pairs(first)
+    asked, frame = [], type(spark.range(1))
+    repartition = frame.repartition
+    monkeypatch.setattr(frame, "repartition", lambda *a: asked.append(a[1]) or repartition(*a))
+    monkeypatch.setattr(item_pairs, "PER_TASK", 2)
+    assert pairs(other) == once
+    # Products that a user has, squared: 9 + 4 + 4 + 1; a basket: u3's and the guest's of 2 each, six of 1.
+    assert (18 + 4 + 4 + 6) // 2 in asked
 
 
 def test_what_happens_from_the_cutoff_on_changes_nothing(make_warehouse, spark, tmp_path):
