@@ -47,6 +47,7 @@ SELECT (SELECT count(*) FROM silver.events) AS events,
        (SELECT count(DISTINCT product_id) FROM features.product_profile) AS products,
        (SELECT count(*) FROM features.user_profile) AS user_snapshots,
        (SELECT count(*) FROM features.product_profile) AS product_snapshots,
+       (SELECT count(*) FROM candidates.popular WHERE rank = 1) AS lists,
        (SELECT count(*) FROM results.recommendations) AS recommendations"""
 
 
