@@ -28,10 +28,23 @@ OF = {
     "events": ("ingest.", "monitoring.", "products.product_days", "products.basket_days", "users.user_ledger"),
     "user_snapshots": ("users.", "products.item_pairs"),
     "product_snapshots": ("products.", "training.vocabulary"),
-    "lists": ("candidates.", "scoring.", "explanation.", "evaluation.audit", "publish."),
+    "lists": ("candidates.",),
+    "users": ("scoring.", "explanation.", "evaluation.audit", "publish."),  # of tonight alone
 }
-NIGHT = {"events": 1_000_000_000, "user_snapshots": 100_000_000, "product_snapshots": 10_000_000, "lists": 100_000_000}
-NAMES = {"events": "event", "user_snapshots": "user", "product_snapshots": "product", "lists": "list"}
+NIGHT = {
+    "events": 1_000_000_000,
+    "user_snapshots": 100_000_000,
+    "product_snapshots": 10_000_000,
+    "lists": 100_000_000,
+    "users": 100_000_000,
+}
+NAMES = {
+    "events": "event",
+    "user_snapshots": "user",
+    "product_snapshots": "product",
+    "lists": "list",
+    "users": "user tonight",
+}
 
 
 @dataclass(frozen=True)
