@@ -56,7 +56,7 @@ def _children_cpu() -> float:
 
 def _sample(peak: list[float], stop: threading.Event) -> None:
     while not stop.wait(2):
-        peak[0] = max(peak[0], _pss(psutil.Process().children(recursive=True)) / 2**30)
+        peak[0] = max(peak[0], pss(psutil.Process().children(recursive=True)) / 2**30)
 
 
 class TreeMeter:
@@ -88,9 +88,9 @@ class TreeMeter:
 
     def _watch(self) -> None:
         while True:
-            self._peak = max(self._peak, _pss(self._tree()))
+            self._peak = max(self._peak, pss(self._tree()))
             if self._stop.wait(2):
-                self._peak = max(self._peak, _pss(self._tree()))
+                self._peak = max(self._peak, pss(self._tree()))
                 return
             self._look()
 
@@ -110,7 +110,8 @@ class TreeMeter:
         return total
 
 
-def _pss(processes: list[psutil.Process]) -> int:
+def pss(processes: list[psutil.Process]) -> int:
+    """Bytes of proportional set size, added up; a process that has ended has none."""
     total = 0
     for process in processes:
         try:

@@ -28,7 +28,7 @@ import psutil
 import yaml
 
 from libs.ask import ask
-from libs.process_tree import measure
+from libs.process_tree import measure, pss
 from samples.cluster_demo import Night, Submit, build_wheel, make_environment, standalone, write_conf
 
 WINDOWS = {"online_retail": ("2010-12-01", "2011-12-10"), "music_store": ("1998-01-01", "2014-06-30")}
@@ -38,8 +38,7 @@ POWER, CPU_MINUTES, PSS_GIB, HEAP = 1.1, 180, 8, 1.2
 NOISE_S = 2.0  # CPU seconds of a job that differ between two equal nights on a shared machine
 TOP_K = ("candidates.als", "candidates.two_tower")
 COSTS = """
-SELECT job, epoch_ms(started_at) AS started_ms, seconds, cpu_seconds, peak_memory_bytes, bytes_read, bytes_shuffled,
-       task_seconds
+SELECT job, epoch_ms(started_at) AS started_ms, seconds, cpu_seconds, peak_memory_bytes, bytes_read, bytes_shuffled
 FROM quality.job_runs WHERE status = 'done' ORDER BY started_at"""
 SIZES = """
 SELECT (SELECT count(*) FROM silver.events) AS events,
@@ -47,8 +46,7 @@ SELECT (SELECT count(*) FROM silver.events) AS events,
        (SELECT count(DISTINCT product_id) FROM features.product_profile) AS products,
        (SELECT count(*) FROM features.user_profile) AS user_snapshots,
        (SELECT count(*) FROM features.product_profile) AS product_snapshots,
-       (SELECT count(*) FROM candidates.popular WHERE rank = 1) AS lists,
-       (SELECT count(*) FROM results.recommendations) AS recommendations"""
+       (SELECT count(*) FROM candidates.popular WHERE rank = 1) AS lists"""
 
 
 def main() -> None:
@@ -147,7 +145,7 @@ def with_tasks(jobs: list[dict[str, Any]], log: Path) -> None:
 @contextmanager
 def largest_python_worker() -> Iterator[list[float]]:
     """[GiB of proportional set size of the largest of Spark's Python workers seen], looked for every 2 s."""
-    with sampled(lambda: max((_pss(p) for p in _below("pyspark.daemon")), default=0.0), 2) as most:
+    with sampled(lambda: max((pss([p]) / 2**30 for p in _below("pyspark.daemon")), default=0.0), 2) as most:
         yield most
 
 
@@ -179,13 +177,6 @@ def _below(word: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
-
-
-def _pss(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_full_info().pss) / 2**30
-    except psutil.Error:
-        return 0.0
 
 
 # ---- the driver on a cluster

@@ -119,10 +119,10 @@ def main() -> None:
     if missing:
         options.error(f"no figures at {missing[0]}: run bench-scale first")
     small, large = (json.loads(path.read_text()) for path in nights)
-    page = PAGE.read_text()
-    head, rest = page.split(BEGIN)
-    PAGE.write_text(head + BEGIN + table(small, large) + END + rest.split(END)[1])
-    sys.stdout.write(table(small, large))
+    told = table(small, large)
+    head, rest = PAGE.read_text().split(BEGIN)
+    PAGE.write_text(head + BEGIN + told + END + rest.split(END)[1])
+    sys.stdout.write(told)
 
 
 if __name__ == "__main__":
