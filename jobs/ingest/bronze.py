@@ -74,7 +74,8 @@ def with_row_id(rows: DataFrame) -> DataFrame:
     Equal rows differ in nothing, so that whichever of them gets which number the table is the same.
     """
     rows = rows.withColumn("row_hash", F.sha2(ROW, 256))
-    equal = Window.partitionBy("day", "row_hash").orderBy(F.lit(1))
+    # Spark sorts by the first key's first bytes, and compares whole rows where these are equal: a hash's differ.
+    equal = Window.partitionBy("row_hash", "day").orderBy(F.lit(1))
     number = F.row_number().over(equal).cast("string")
     return rows.withColumn(
         "row_id", F.substring(F.sha2(F.concat_ws("|", "source", "row_hash", number), 256), 1, 32)

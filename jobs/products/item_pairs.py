@@ -52,8 +52,9 @@ PER_TASK = 10_000_000  # pairs of a user or basket, before they are summed
 
 def run(ctx: JobContext) -> None:
     params, kinds = ctx.params(Params), taking_kinds(ctx.shop.action)
-    history = ctx.read_cutoffs("features.user_history")
-    found = baskets(ctx.read("features.basket_days"), ctx.run.cutoffs, params.most_in_basket).persist()
+    served = (ctx.as_of, *ctx.run.folds)  # as of a training day alone nobody gets lists
+    history = ctx.read_cutoffs("features.user_history", served)
+    found = baskets(ctx.read("features.basket_days"), served, params.most_in_basket).persist()
     counted = frequencies(history, found, kinds)
     shared = ctx.spark.sparkContext.broadcast(counted)
     count_steps = StepCounter(
@@ -63,7 +64,7 @@ def run(ctx: JobContext) -> None:
     together = found.mapInArrow(BasketCounter(shared, params.half_life_days), PARTS)
     powers = {"transition": (params.popularity_power,) * 2, "together": (params.anchor_power, params.product_power)}
     # A task sums all pairs of its anchors in memory: a task for every cut-off and slot, and more where there are many.
-    few = max(int(ctx.spark.conf.get("spark.sql.shuffle.partitions") or 0), 2 * len(ctx.run.cutoffs))
+    few = max(int(ctx.spark.conf.get("spark.sql.shuffle.partitions") or 0), 2 * len(served))
     tasks = max(few, counted.pairs // PER_TASK)
     parts = steps.unionByName(together).repartition(tasks, "kind", "cutoff", "anchor")
     pairs = parts.mapInArrow(Weigher(shared, powers, params.kept), PAIRS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -37,11 +38,12 @@ def run(ctx: JobContext) -> None:
     pool = ctx.read_cutoffs("candidates.candidate_pool", (ctx.as_of,))
     allowed = filter_rules(pool, sold_out(ctx.read("silver.stock"), ctx), ctx)
     target = "all" if ctx.shop.repurchasable else "first"
-    scored = with_score(allowed, json.loads(models["fusion"]["fitted"])[target], params.carriers)
+    fused = Fused.of(json.loads(models["fusion"]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
-    scored = with_something_to_say(scored, profile, params.people)
+    scored = with_something_to_say(with_score(allowed, fused), fused, profile, params.people)
+    best = with_carriers(top(scored, params.list_size), fused, params.carriers)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
-    ctx.write("results.recommendations", as_rows(top(scored, params.list_size), ctx, versions))
+    ctx.write("results.recommendations", as_rows(best, ctx, versions))
 
 
 def models_of_record(ctx: JobContext) -> dict[str, dict[str, str]]:
@@ -75,42 +77,43 @@ def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
     return allowed.join(F.broadcast(out), "product_id", "left_anti")
 
 
-def with_score(pool: DataFrame, fusion: dict[str, list[object]], carriers: int) -> DataFrame:
-    """Adds score, contributions by source, and carriers: history items with the fall of the score without each."""
-    named = zip(fusion["sources"], fusion["weights"], fusion["powers"], strict=True)
-    weights = F.create_map(
-        *[F.lit(v) for s, w, p in named for v in (s, F.struct(F.lit(w).alias("w"), F.lit(p).alias("p")))]
-    )
+@dataclass(frozen=True)
+class Fused:
+    """How scores of sources become one: (weight, power) by source."""
 
-    def part(source: Column, kept: Column) -> Column:
-        weight = weights[source["source"]]
-        return F.coalesce(weight["w"] * F.pow(source["relative"] * kept, weight["p"]), F.lit(0.0))
+    powers: dict[str, tuple[float, float]]
 
-    parts = F.transform("sources", lambda s: F.struct(s["source"].alias("source"), part(s, F.lit(1.0)).alias("part")))
-    falls = F.flatten(
-        F.transform(
-            "sources",
-            lambda s: F.transform(
-                s["carriers"],
-                lambda c: F.struct(
-                    # A share may be above 1, where other items pull down: a source gives no less than nothing.
-                    (part(s, F.lit(1.0)) - part(s, F.greatest(F.lit(0.0), 1.0 - c["share"]))).alias("contribution"),
-                    s["source"].alias("source"),
-                    c["product_id"].alias("product_id"),
-                ),
-            ),
-        )
+    @classmethod
+    def of(cls, fitted: dict[str, list[Any]]) -> Fused:
+        return cls(dict(zip(fitted["sources"], zip(fitted["weights"], fitted["powers"], strict=True), strict=True)))
+
+    def part(self, source: Column, kept: Column) -> Column:
+        """What a source (an entry of `sources`) gives to the score, if so much of its relative score is kept."""
+        parts = [
+            F.when(source["source"] == name, weight * F.pow(source["relative"] * kept, F.lit(power)))
+            for name, (weight, power) in self.powers.items()
+        ]
+        return F.coalesce(*parts, F.lit(0.0))
+
+    def fall(self, source: Column, carrier: Column) -> Column:
+        """How far the score falls without one history item of a source."""
+        # A share may be above 1, where other items pull down: a source gives no less than nothing.
+        return self.part(source, F.lit(1.0)) - self.part(source, F.greatest(F.lit(0.0), 1.0 - carrier["share"]))
+
+
+def with_score(pool: DataFrame, fused: Fused) -> DataFrame:
+    """Adds score, and contributions by source."""
+    parts = F.transform(
+        "sources", lambda s: F.struct(s["source"].alias("source"), fused.part(s, F.lit(1.0)).alias("part"))
     )
-    kept = F.slice(F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0))), 1, carriers)
     return (
         pool.withColumn("parts", F.filter(parts, lambda p: p["part"] > 0))
         .withColumn("score", F.aggregate("parts", F.lit(0.0), lambda total, p: total + p["part"]))
         .withColumn("contributions", F.map_from_entries(F.col("parts")))
-        .withColumn("carriers", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"])))
     )
 
 
-def with_something_to_say(scored: DataFrame, profile: DataFrame, people: int) -> DataFrame:
+def with_something_to_say(scored: DataFrame, fused: Fused, profile: DataFrame, people: int) -> DataFrame:
     """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
 
     Of any other row explanation.evidence has at least one fact: the history item, or what others did of late, or how
@@ -118,8 +121,32 @@ def with_something_to_say(scored: DataFrame, profile: DataFrame, people: int) ->
     """
     liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= 4)
     known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
-    joined = scored.join(F.broadcast(known), "product_id", "left")
-    return joined.where((F.size("carriers") > 0) | F.col("known")).drop("known")
+    carried = F.exists("sources", lambda s: F.exists(s["carriers"], lambda c: fused.fall(s, c) > 0))
+    return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")
+
+
+def with_carriers(best: DataFrame, fused: Fused, most: int) -> DataFrame:
+    """Adds carriers: the `most` history items without which the score falls farthest, and how far.
+
+    After the lists are cut: a list is a hundredth of what might have stood in it.
+    """
+    falls = F.flatten(
+        F.transform(
+            "sources",
+            lambda s: F.transform(
+                s["carriers"],
+                lambda c: F.struct(
+                    fused.fall(s, c).alias("contribution"),
+                    s["source"].alias("source"),
+                    c["product_id"].alias("product_id"),
+                ),
+            ),
+        )
+    )
+    kept = F.slice(F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0))), 1, most)
+    return best.withColumn(
+        "carriers", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"]))
+    )
 
 
 def top(scored: DataFrame, list_size: int) -> DataFrame:

@@ -20,20 +20,24 @@ class Params:
 
     targets: a user's last products to learn from.
     half_life_days: an example weighs half when its target is this old: short where fashions rule.
+    examples: about so many of a fit at most, by a hash: past it a larger shop does not train longer. Raise it where
+        ranks have GPUs.
     files: parts of the snapshot, one a rank at least.
     """
 
     targets: int = 50
     half_life_days: float = 365.0
+    examples: int = 200_000
     files: int = 4
 
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
     fits = (*ctx.run.folds, ctx.run.train_cutoff)
-    items = with_ids(ctx.read_cutoffs("features.user_history", fits), ctx.read_cutoffs("training.vocabulary", fits))
+    histories = ctx.read_cutoffs("features.user_history", fits)
+    chosen = sampled(with_ids(histories, ctx.read_cutoffs("training.vocabulary", fits)), histories, params)
     profiles = ctx.read_cutoffs("features.user_profile", fits)
-    rows = with_profile(as_examples(items, params.targets, params.half_life_days), profiles)
+    rows = with_profile(as_examples(chosen, params.half_life_days), profiles)
     ctx.write("training.two_tower_examples", laid_out(rows, max(params.files, ctx.run.conf.env.horovod.ranks)))
 
 
@@ -44,13 +48,24 @@ def with_ids(histories: DataFrame, vocabulary: DataFrame) -> DataFrame:
         F.broadcast(vocabulary.drop("shop")), ["cutoff", "product_id"], "inner"
     )
     item = F.struct("place", F.col("event.step").alias("step"), "id", F.col("event.event_day").alias("event_day"))
-    return numbered.groupBy("shop", "cutoff", "user_id").agg(F.array_sort(F.collect_list(item)).alias("items"))
+    return numbered.groupBy("user_id", "cutoff", "shop").agg(F.array_sort(F.collect_list(item)).alias("items"))
 
 
-def as_examples(items: DataFrame, targets: int, half_life_days: float) -> DataFrame:
-    """A row for each of the last `targets` items that have a step before them; weight 2^(-age / half-life)."""
-    target = F.explode(F.slice(F.reverse("items"), 1, targets)).alias("t")
-    rows = items.select("*", target)
+def sampled(items: DataFrame, histories: DataFrame, params: Params) -> DataFrame:
+    """`items` once for each of a user's last ones that an example may have as its target, `t`.
+
+    Of more than `params.examples` as of one cut-off about so many are chosen, by a hash of each.
+    """
+    several = F.least(F.size("events"), F.lit(params.targets))
+    there = histories.groupBy("cutoff").agg(F.sum(several).alias("there"))
+    target = F.explode(F.slice(F.reverse("items"), 1, params.targets)).alias("t")
+    place = F.pmod(F.xxhash64("user_id", "t.step", "t.id"), F.greatest(F.col("there"), F.lit(1)))
+    rows = items.join(F.broadcast(there), "cutoff", "inner").select("*", target)
+    return rows.where(place < params.examples).drop("there")
+
+
+def as_examples(rows: DataFrame, half_life_days: float) -> DataFrame:
+    """A row for each target that has a step before it; weight 2^(-age / half-life)."""
     before = F.filter("items", lambda item: item["step"] < F.col("t.step"))
     last = F.reverse(F.slice(F.reverse(before), 1, HISTORY))
     age = F.date_diff("cutoff", F.col("t.event_day"))

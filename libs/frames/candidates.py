@@ -110,7 +110,7 @@ def ranked(scored: DataFrame, size: int) -> DataFrame:
 
     `scored` has cutoff, user_id, product_id, score (double).
     """
-    user = Window.partitionBy("cutoff", "user_id")
+    user = Window.partitionBy("user_id", "cutoff")
     return (
         scored.where(F.col("score") > 0)
         .withColumns(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.rerank.fusion import FusionWeights, score
@@ -86,12 +86,17 @@ def candidate_arrays(pool: DataFrame, users: DataFrame, sources: Sequence[str]) 
         cutoff, user_id, products (array<string>), owned and hit (array<boolean>), relative (array<double> of
         n * len(sources): relative scores candidate by candidate, 0 where a source does not name it).
     """
-    by_source = F.map_from_entries(F.transform("sources", lambda s: F.struct(s["source"], s["relative"])))
+    entries = F.map_from_entries(F.transform("sources", lambda s: F.struct(s["source"], s["relative"])))
+
+    def of_each(told: Column) -> Column:
+        return F.array(*[F.coalesce(told[F.lit(source)], F.lit(0.0)) for source in sources])
+
     candidate = F.struct(
         "product_id",
         "owned",
         F.array_contains("taken", F.col("product_id")).alias("hit"),
-        F.array(*[F.coalesce(by_source[F.lit(source)], F.lit(0.0)) for source in sources]).alias("relative"),
+        # As a variable of a lambda the map is made once a row; as a column it would be made for each source.
+        F.transform(F.array(entries), of_each)[0].alias("relative"),
     )
     return (
         pool.join(F.broadcast(users.select(*_USER, "taken")), _USER, "inner")

@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 
 from libs.frames.as_of import as_of
 
-_USER = ("cutoff", "user_id")
+# Spark sorts by the first bytes of the first key, and compares whole rows where they are equal, as cut-offs mostly are.
+_USER = ("user_id", "cutoff")
 _LINE = (*_USER, "product_id", "event_time", "kind")
 # What a line of a ledger is, in the order of features.user_ledger.
 _FIELDS = ("event_time", "event_day", "product_id", "kind", "lines", "pieces", "amount", "rating", "returned")

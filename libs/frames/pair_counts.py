@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,17 +15,19 @@ import pyarrow.compute as pc
 from pyspark import Broadcast
 from pyspark.sql import Row
 
-from libs.frames.candidates import Floats, Ints, taken
-from libs.frames.pairs import UNIT, Counts, age_points, basket_pairs, gap_points, step_pairs, summed
+from libs.frames.candidates import Floats, Ints, best_items, taken
+from libs.frames.pairs import UNIT, Counts, age_points, basket_pairs, gap_points, joined, order_of, step_pairs, summed
 
 # Pairs of one anchor travel as the bytes of such an array: Spark then copies them whole, not number by number.
 _PACKED = np.dtype([("item", "<i4"), ("support", "<i4"), ("people", "<i4"), ("weight", "<i8")])
 PARTS = "kind string, cutoff date, anchor int, pairs binary"
+PARTS_COLUMNS = ("kind", "cutoff", "anchor", "pairs")
 PAIRS = (
     "cutoff date, kind string, anchor string, product_id string, weight double, support bigint, people bigint,"
     " lift double"
 )
-_PENDING = 4_000_000  # pairs that a task holds before it sums them and hands them on
+_PENDING = 4_000_000  # pairs that a task holds before it hands them on
+_BLOCK = 100_000  # pairs that are summed at once, so that they stay in the processor's cache
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -129,65 +133,83 @@ class Weigher:
     kept: int
 
     def __call__(self, batches: Batches) -> Batches:
-        found: dict[tuple[str, date], list[Counts]] = {}
+        found: dict[tuple[str, date], list[tuple[int, bytes]]] = {}
         for batch in batches:
-            keys = list(zip(batch.column("kind").to_pylist(), batch.column("cutoff").to_pylist(), strict=True))
-            for key, rows in _rows_by(keys):
-                found.setdefault(key, []).append(_unpacked(batch.take(pa.array(rows))))
-        for kind, cutoff in sorted(found):
-            pairs = summed(found.pop((kind, cutoff)))
-            if pairs.weight.any():
-                yield self._weighed(kind, cutoff, pairs)
+            kinds, cutoffs, anchors, pairs = (batch.column(name).to_pylist() for name in PARTS_COLUMNS)
+            for kind, cutoff, anchor, own in zip(kinds, cutoffs, anchors, pairs, strict=True):
+                found.setdefault((kind, cutoff), []).append((anchor, own))
+        # Where no basket is known, users' steps give pairs that weigh nothing.
+        for kind, cutoff in sorted(found.keys() & self.shared.value.counts.keys()):
+            parts = sorted(found.pop((kind, cutoff)), key=itemgetter(0))
+            scale = self._scale(kind, cutoff)
+            for block in _blocks(parts):
+                pairs = summed(block)
+                if pairs.weight.any():
+                    yield self._weighed(kind, cutoff, pairs, scale)
 
-    def _weighed(self, kind: str, cutoff: date, pairs: Counts) -> pa.RecordBatch:
+    def _scale(self, kind: str, cutoff: date) -> tuple[Floats, Floats]:
+        """What a pair is divided by for its anchor, and for its product: [products] each."""
+        anchor, product = (self.shared.value.counts[kind, cutoff] ** power for power in self.powers[kind])
+        return anchor, product
+
+    def _weighed(self, kind: str, cutoff: date, pairs: Counts, scale: tuple[Floats, Floats]) -> pa.RecordBatch:
         shared = self.shared.value
         counts, groups = shared.counts[kind, cutoff], shared.groups[kind, cutoff]
-        of_anchor, of_product = counts[pairs.anchor], counts[pairs.item]
-        anchor_power, product_power = self.powers[kind]
-        weight = pairs.weight / UNIT / (of_anchor**anchor_power * of_product**product_power)
-        lift = pairs.support * groups / (of_anchor * of_product)
-        order = np.lexsort((pairs.item, -weight, pairs.anchor))
-        order = order[weight[order] > 0]
-        first = np.searchsorted(pairs.anchor[order], pairs.anchor[order])
-        kept = order[np.arange(len(order)) - first < self.kept]
+        weight = pairs.weight / UNIT / (scale[0][pairs.anchor] * scale[1][pairs.item])
+        ends = np.append(np.flatnonzero(np.diff(pairs.anchor, prepend=-1)), len(weight))
+        kept = np.concatenate([b + best_items(weight[b:e], self.kept) for b, e in pairwise(ends)])
+        anchor, item, support = pairs.anchor[kept], pairs.item[kept], pairs.support[kept]
         columns: dict[str, Any] = {
             "cutoff": pa.array([cutoff] * len(kept), pa.date32()),
             "kind": pa.array([kind] * len(kept), pa.string()),
-            "anchor": shared.products.take(pa.array(pairs.anchor[kept])),
-            "product_id": shared.products.take(pa.array(pairs.item[kept])),
+            "anchor": shared.products.take(pa.array(anchor)),
+            "product_id": shared.products.take(pa.array(item)),
             "weight": pa.array(weight[kept]),
-            "support": pa.array(pairs.support[kept]),
+            "support": pa.array(support),
             "people": pa.array(pairs.people[kept]),
-            "lift": pa.array(lift[kept]),
+            "lift": pa.array(support * groups / (counts[anchor] * counts[item])),
         }
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 def _parts(pending: Mapping[tuple[str, date], list[Counts]]) -> Batches:
-    """One row for each kind, cut-off and anchor, its pairs as arrays: far fewer rows to shuffle than pairs."""
+    """One row for each kind, cut-off and anchor, its pairs as bytes: far fewer rows to shuffle than pairs.
+
+    A pair may stand there several times: users share too few of their pairs for sums to be worth a sort.
+    """
     for (kind, cutoff), counts in pending.items():
-        pairs = summed(counts)
+        pairs = joined(counts)
         if not len(pairs.anchor):
             continue
-        packed = np.empty(len(pairs.anchor), _PACKED)
+        order = order_of(pairs.anchor)
+        packed = np.empty(len(order), _PACKED)
         for name in _PACKED.names or ():
-            packed[name] = getattr(pairs, name)
-        start = np.flatnonzero(np.diff(pairs.anchor, prepend=-1))
-        size = np.diff(start, append=len(packed))
-        columns: dict[str, Any] = {
-            "kind": pa.array([kind] * len(start), pa.string()),
-            "cutoff": pa.array([cutoff] * len(start), pa.date32()),
-            "anchor": pa.array(pairs.anchor[start], pa.int32()),
-            "pairs": pa.array([packed[b : b + n].tobytes() for b, n in zip(start, size, strict=True)], pa.binary()),
-        }
-        yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+            packed[name] = getattr(pairs, name)[order]
+        anchor = pairs.anchor[order]
+        start = np.flatnonzero(np.diff(anchor, prepend=-1))
+        size, pieces = _PACKED.itemsize, packed.tobytes()
+        ends = pairwise([*(start * size).tolist(), len(pieces)])
+        columns: list[Any] = [
+            pa.array([kind] * len(start), pa.string()),
+            pa.array([cutoff] * len(start), pa.date32()),
+            pa.array(anchor[start], pa.int32()),
+            pa.array([pieces[begin:end] for begin, end in ends], pa.binary()),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, names=PARTS_COLUMNS)
 
 
-def _unpacked(rows: pa.RecordBatch) -> Counts:
-    packed = [np.frombuffer(row, _PACKED) for row in rows.column("pairs").to_pylist()]
-    anchor = np.repeat(rows.column("anchor").to_numpy().astype(np.int64), [len(part) for part in packed])
-    pairs = np.concatenate(packed)
-    return Counts(anchor, *(pairs[name].astype(np.int64) for name in ("item", "weight", "support", "people")))
+def _blocks(parts: Sequence[tuple[int, bytes]]) -> Iterator[Counts]:
+    """The pairs of (anchor, its `_PACKED` pairs) rows in ascending order; all pairs of an anchor in one block."""
+    begin = size = 0
+    for place, (anchor, own) in enumerate(parts, 1):
+        size += len(own) // _PACKED.itemsize
+        if place == len(parts) or (size > _BLOCK and parts[place][0] != anchor):
+            anchors, pieces = zip(*parts[begin:place], strict=True)
+            pairs = np.frombuffer(b"".join(pieces), _PACKED)
+            each = [len(piece) // _PACKED.itemsize for piece in pieces]
+            values = (pairs[name].astype(np.int64) for name in ("item", "weight", "support", "people"))
+            yield Counts(np.repeat(np.array(anchors, np.int64), each), *values)
+            begin, size = place, 0
 
 
 def _rows_by(keys: Sequence[Any]) -> Iterable[tuple[Any, Ints]]:

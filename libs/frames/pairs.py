@@ -101,15 +101,35 @@ def step_pairs(items: Ints, steps: Ints, ages: Ints, weights: Floats, forward: F
     return over, Counts(kinds[row], kinds[column], none, none, none + 1)
 
 
-def summed(parts: list[Counts]) -> Counts:
+def summed(pairs: Counts) -> Counts:
     """The same pairs, each once, in ascending (anchor, item)."""
-    anchor, item, *values = (np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Counts))
-    # One key, since sorting by two takes seven times as long.
-    key = anchor << 32 | item
-    order = np.argsort(key)
-    start = np.flatnonzero(np.diff(key[order], prepend=-1))
-    sums = [np.add.reduceat(value[order], start) if len(start) else value for value in values]
-    return Counts(anchor[order[start]], item[order[start]], *sums)
+    order = order_of(pairs.item)
+    order = order[order_of(pairs.anchor[order])]
+    anchor, item = pairs.anchor[order], pairs.item[order]
+    start = np.flatnonzero((np.diff(anchor, prepend=-1) != 0) | (np.diff(item, prepend=-1) != 0))
+    values = [getattr(pairs, name)[order] for name in ("weight", "support", "people")]
+    sums = [np.add.reduceat(value, start) if len(start) else value for value in values]
+    return Counts(anchor[start], item[start], *sums)
+
+
+def joined(parts: Sequence[Counts]) -> Counts:
+    """One after another."""
+    return Counts(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Counts)))
+
+
+def order_of(numbers: Ints) -> Ints:
+    """The stable order that makes whole numbers from 0 to 2^32 ascend.
+
+    NumPy sorts 16 bits by radix, in a fifth of the time that it takes to compare.
+
+    >>> order_of(np.array([70_000, 2, 70_000, 1])).tolist()
+    [3, 1, 0, 2]
+    """
+    order: Ints = np.argsort(numbers.astype(np.uint16), kind="stable")
+    high = numbers >> 16
+    if high.any():
+        order = order[np.argsort(high[order].astype(np.uint16), kind="stable")]
+    return order
 
 
 def basket_pairs(indptr: Ints, items: Ints, ages: Ints, n_items: int) -> Counts:

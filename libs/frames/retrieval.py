@@ -24,6 +24,8 @@ from libs.rerank.ann import FORM, build_index, nearest, read_index
 from libs.rerank.topk import Floats, top_k
 from libs.training.weights import exists, model_uri, save_file
 
+_BLOCK = 2048  # products whose scores are held at once: few enough to stay in the processor's cache
+
 
 @dataclass(frozen=True)
 class Search:
@@ -41,7 +43,8 @@ class Search:
     def greatest(self, users: Floats, items: Floats) -> Floats:
         """The greatest inner product of each user with an item, [u]."""
         if self.file is None:
-            return np.asarray((users @ items.T).max(axis=1))
+            best = [(users @ items[start : start + _BLOCK].T).max(axis=1) for start in range(0, len(items), _BLOCK)]
+            return np.asarray(np.max(best, axis=0))
         return self.top_k(users, items, 1)[1][:, 0]
 
 

@@ -128,3 +128,11 @@ def test_cutoffs_are_counted_apart_and_a_half_life_ages_pairs(warehouse):
     # b is 14 and 29 days old: .5 and 2^(-29/14) = .2379 in whole ten-thousandths; a, 2 days older, for the way back.
     assert found[early, "a", "b"] == 0.5 and found[D, "a", "b"] == 0.2379
     assert found[early, "b", "a"] == pytest.approx(0.3 * 0.4529) and found[D, "b", "a"] == pytest.approx(0.3 * 0.2155)
+
+
+def test_a_training_day_that_serves_nobody_has_no_pairs(warehouse):
+    early = date(2020, 1, 20)
+    rows = [history("u", step(1, "2020-01-01", "a"), step(2, "2020-01-03", "b"), cutoff=c) for c in (early, D)]
+    warehouse.seed("features.user_history", rows)
+    warehouse.run("products.item_pairs", cutoffs=("2020-01-20", "2020-02-01"), train_cutoff="2020-01-20")
+    assert {row[0] for row in warehouse.rows("features.item_pairs", "cutoff")} == {D}

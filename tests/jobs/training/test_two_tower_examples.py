@@ -56,3 +56,19 @@ def test_the_snapshot_has_a_file_a_rank(warehouse):
     seed(warehouse, *[history(f"u{i}", (1, 1, "a"), (2, 2, "b")) for i in range(20)])
     warehouse.run("training.two_tower_examples")
     assert len(warehouse.read("training.two_tower_examples").inputFiles()) >= 2
+
+
+def test_of_many_examples_about_as_many_as_asked_for_are_chosen_and_the_same_ones_again(warehouse):
+    # 200 users of 3 events each: 600 events that may be targets, 400 of which have a step before them.
+    seed(warehouse, *[history(f"u{i}", (1, 1, "a"), (2, 2, "b"), (3, 3, "c")) for i in range(200)])
+    job, columns = "training.two_tower_examples", ("user_id", "step", "target")
+    warehouse.run(job)
+    everything = warehouse.rows(job, *columns)
+    assert len(everything) == 400
+    warehouse.params[job] = {"examples": 150}
+    warehouse.run(job)
+    chosen = warehouse.rows(job, *columns)
+    # A quarter of 400, give or take four standard deviations (8.7 each).
+    assert 65 < len(chosen) < 135 and set(chosen) < set(everything)
+    warehouse.run(job)
+    assert warehouse.rows(job, *columns) == chosen

@@ -1,9 +1,12 @@
+from unittest import mock
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from libs.frames import pair_counts
 from libs.frames.candidates import best_items, greatest_shares
 from libs.frames.pairs import (
     UNIT,
@@ -11,8 +14,10 @@ from libs.frames.pairs import (
     age_points,
     basket_pairs,
     gap_points,
+    joined,
     linear_list,
     matrix,
+    order_of,
     step_pairs,
     summed,
 )
@@ -76,11 +81,32 @@ def test_sums_do_not_depend_on_how_baskets_are_parted(found, random):
         indptr = np.concatenate([[0], np.cumsum([len(b) for b in part])])
         return basket_pairs(indptr, np.concatenate([np.array(b) for b in part]), np.full(len(part), 3), 6)
 
-    whole = summed([count(found)])
+    whole = summed(count(found))
     shuffled = random.sample(found, len(found))
-    assert as_dict(summed([count([basket]) for basket in shuffled])) == as_dict(whole)
+    assert as_dict(summed(joined([count([basket]) for basket in shuffled]))) == as_dict(whole)
     # Each basket of m products makes m (m - 1) pairs.
     assert whole.support.sum() == sum(len(b) * (len(b) - 1) for b in found)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 70_000)))
+def test_an_order_by_digits_is_the_stable_order(numbers):
+    found = np.array(numbers, np.int64)
+    assert order_of(found).tolist() == np.argsort(found, kind="stable").tolist()
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 9), min_size=1, max_size=4))), st.integers(0, 6))
+def test_blocks_hold_every_pair_once_and_no_anchor_lies_in_two(rows, block):
+    parts = sorted(
+        (anchor, np.array([(i, 1, 2, 3) for i in items], pair_counts._PACKED).tobytes()) for anchor, items in rows
+    )
+    with mock.patch.object(pair_counts, "_BLOCK", block):
+        found = list(pair_counts._blocks(parts))
+    told = [(int(a), int(i)) for one in found for a, i in zip(one.anchor, one.item, strict=True)]
+    assert sorted(told) == sorted((anchor, item) for anchor, items in rows for item in items)
+    anchors = [anchor for one in found for anchor in set(one.anchor.tolist())]
+    assert len(anchors) == len(set(anchors))
 
 
 def test_a_linear_list_names_what_carries_it():
