@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import resource
 import subprocess
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import psutil
@@ -32,12 +32,9 @@ def measure(command: list[str], memory: bool = False, **options: object) -> Meas
     their time is counted too. Children that run already are left alone; none of them may end meanwhile.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    others, before, started = set(psutil.Process().children()), _children_cpu(), time.monotonic()
+    others, started = set(psutil.Process().children()), time.monotonic()
+    meter = TreeMeter(apart=others)
     process = subprocess.Popen(command, **options)  # type: ignore[call-overload]
-    peak, stop = [0.0], threading.Event()
-    sampler = threading.Thread(target=_sample, args=(peak, stop), daemon=True)
-    if memory:
-        sampler.start()
     status = process.wait()
     wall = time.monotonic() - started
     for _ in range(600):  # what is left ends by itself within a minute, or is not waited for
@@ -45,18 +42,8 @@ def measure(command: list[str], memory: bool = False, **options: object) -> Meas
         if not children:
             break
         psutil.wait_procs(children, timeout=0.1)
-    stop.set()
-    return Measured(status, _children_cpu() - before, wall, peak[0] if memory else None)
-
-
-def _children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _sample(peak: list[float], stop: threading.Event) -> None:
-    while not stop.wait(2):
-        peak[0] = max(peak[0], pss(psutil.Process().children(recursive=True)) / 2**30)
+    cpu, peak = meter.stop()
+    return Measured(status, cpu, wall, peak / 2**30 if memory else None)
 
 
 class TreeMeter:
@@ -64,13 +51,18 @@ class TreeMeter:
 
     Under spark-submit the JVM is this process's parent, and counts; started from Python it is a child. CPU is told
     twice, and neither tells too much: by the parents, who know of a child that ended only if they waited for it, and by
-    the processes seen every two seconds, less what each did after it was last seen. The greater one holds.
+    the processes seen every two seconds, less what each did after it was last seen. The greater one holds. (Spark's
+    Python workers are waited for by nobody: their daemon ignores SIGCHLD, and the kernel drops their time.)
+
+    Args:
+        apart: where given, neither this process counts nor these children of it, with all below them.
     """
 
-    def __init__(self) -> None:
-        own = psutil.Process()
-        parent = own.parent()
-        self._root = parent if parent is not None and parent.name() == "java" else own
+    def __init__(self, apart: Collection[psutil.Process] | None = None) -> None:
+        self._apart, here = apart, psutil.Process()
+        parent = here.parent()
+        java = apart is None and parent is not None and parent.name() == "java"
+        self._root = parent if java else here
         self._seen: dict[psutil.Process, float] = {}
         self._with_ended, self._peak, self._stop = self._look(), 0, threading.Event()
         self._before = dict(self._seen)
@@ -95,19 +87,31 @@ class TreeMeter:
             self._look()
 
     def _tree(self) -> list[psutil.Process]:
-        return [self._root, *self._root.children(recursive=True)]
+        if self._apart is None:
+            return [self._root, *self._root.children(recursive=True)]
+        tops = [child for child in self._root.children() if child not in self._apart]
+        return [*tops, *(process for top in tops for process in _below(top))]
 
     def _look(self) -> float:
         """Notes the CPU of those that live; gives its sum with the time of children that ended before."""
         total = 0.0
-        for process in self._tree():
+        for process in [*self._tree(), *([] if self._apart is None else [self._root])]:
             try:
                 times = process.cpu_times()
             except psutil.Error:
                 continue
-            self._seen[process] = times.user + times.system
-            total += self._seen[process] + times.children_user + times.children_system
+            total += times.children_user + times.children_system
+            if self._apart is None or process != self._root:
+                self._seen[process] = times.user + times.system
+                total += self._seen[process]
         return total
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=True))
+    except psutil.Error:  # it has just ended
+        return []
 
 
 def pss(processes: list[psutil.Process]) -> int:

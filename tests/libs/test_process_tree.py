@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from libs.process_tree import TreeMeter
+from libs.process_tree import TreeMeter, measure
 
 BURN = "import time\nend = time.process_time() + {cpu}\nwhile time.process_time() < end: pass"
 
@@ -37,3 +37,15 @@ def test_a_process_that_leaves_the_tree_takes_nothing_off():
         exec(BURN.format(cpu=0.4), {})
         cpu, _ = meter.stop()
     assert 0.4 <= cpu < 0.6
+
+
+def test_a_command_counts_the_time_of_processes_that_nobody_waits_for():
+    """As Spark's Python workers are: their daemon ignores SIGCHLD, and the kernel then tells nobody what they used."""
+    worker = BURN.format(cpu=4.5)
+    daemon = (
+        "import signal, subprocess, sys, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait()"
+    )
+    done = measure([sys.executable, "-c", daemon, worker])
+    assert done.status == 0 and done.peak_pss_gib is None
+    assert 2.4 < done.cpu_s < 5.5  # what it used after it was last seen, less than two seconds, is lost
