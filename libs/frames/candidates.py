@@ -163,11 +163,15 @@ def greatest_shares(items: Ints, shares: Floats) -> tuple[Ints, Floats]:
         items: [h] history, ascending, so that ties go to the smaller.
         shares: [h, n].
     """
-    order = np.argsort(-shares, axis=0, kind="stable")[:CARRIERS].T
-    top = np.take_along_axis(shares.T, order, axis=1)
-    short = ((0, 0), (0, CARRIERS - top.shape[1]))
-    carriers, carried = np.where(top > 0, items[order], -1), np.where(top > 0, top, 0.0)
-    return np.pad(carriers, short, constant_values=-1), np.pad(carried, short)
+    left, column = shares.copy(), np.arange(shares.shape[1])
+    carriers, carried = np.full((len(column), CARRIERS), -1), np.zeros((len(column), CARRIERS))
+    # Three times the first of the greatest: to sort all of the history takes ten times as long.
+    for place in range(min(CARRIERS, len(items))):
+        best = left.argmax(axis=0)
+        top = left[best, column]
+        carriers[:, place], carried[:, place] = np.where(top > 0, items[best], -1), np.maximum(top, 0.0)
+        left[best, column] = -np.inf
+    return carriers, carried
 
 
 def as_batch(users: pa.RecordBatch, lists: Sequence[UserList], products: pa.Array) -> pa.RecordBatch:

@@ -36,6 +36,8 @@ SHOP = "online_retail"
 EMPTY = 10_000
 POWER, CPU_MINUTES, PSS_GIB, HEAP = 1.1, 180, 8, 1.2
 NOISE_S = 2.0  # CPU seconds of a job that differ between two equal nights on a shared machine
+PER_PARTITION = 625_000  # events to a partition of a shuffle
+ONE_COMPILER = "-XX:TieredStopAtLevel=1 "  # quick to start, and slow where a night is long
 TOP_K = ("candidates.als", "candidates.two_tower")
 COSTS = """
 SELECT job, epoch_ms(started_at) AS started_ms, seconds, cpu_seconds, peak_memory_bytes, bytes_read, bytes_shuffled
@@ -111,7 +113,10 @@ def rows(warehouse: str, query: str) -> list[dict[str, Any]]:
 
 
 def delivered(folder: Path, shop: str, events: int, *skew: str) -> None:
-    """The grown shop and the conf that reads it; its nights keep Spark's event log."""
+    """The grown shop and the conf that reads it; its nights keep Spark's event log.
+
+    As docs/operate.md says for shops past a laptop's: the JVM's full compiler, and partitions that grow with the shop.
+    """
     if folder.exists():
         return
     command = [sys.executable, str(Path(__file__).with_name("grow.py")), "--shop", shop, "--events", str(events)]
@@ -124,6 +129,8 @@ def delivered(folder: Path, shop: str, events: int, *skew: str) -> None:
         "spark.eventLog.rolling.enabled": "false",
         "spark.eventLog.compress": "false",
         "spark.eventLog.dir": (folder / "events").as_uri(),
+        "spark.sql.shuffle.partitions": str(max(4, events // PER_PARTITION)),
+        "spark.driver.extraJavaOptions": env["spark"]["spark.driver.extraJavaOptions"].replace(ONE_COMPILER, ""),
     }
     path.write_text(yaml.safe_dump(env, sort_keys=False))
 
