@@ -1,6 +1,9 @@
 """Settings that cannot hold are refused before anything starts, by name."""
 
+import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -114,3 +117,15 @@ def test_an_application_asks_for_the_largest_class_of_its_jobs():
     assert catalog.compute_of(catalog.select("daily")) == "ranks"
     assert catalog.compute_of(catalog.select("ingest")) == "large"
     assert catalog.compute_of(catalog.select("publish.release")) == "small"
+
+
+def test_the_discovery_script_tells_spark_the_gpus(tmp_path):
+    """In the form that ResourceInformation reads; seen with one NVIDIA H200, here with a stand-in for two."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
+    tool.chmod(0o755)
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    told = subprocess.run([CONF / "gpus.sh"], capture_output=True, check=True, env=env, text=True).stdout
+    assert json.loads(told) == {"name": "gpu", "addresses": ["0", "1"]}
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert subprocess.run([CONF / "gpus.sh"], capture_output=True, check=False, env=env).returncode
