@@ -105,4 +105,4 @@ def frequencies(history: DataFrame, found: DataFrame, kinds: list[str]) -> Frequ
     each = groups.select("kind", "cutoff", F.size("products").cast("bigint").alias("size"), named)
     # A product has a pair with each of its group.
     counts = each.groupBy("kind", "cutoff", "product_id").agg(F.count("*").alias("count"), F.sum("size").alias("pairs"))
-    return Frequencies.of(counts.collect())
+    return Frequencies.of(counts.toArrow())

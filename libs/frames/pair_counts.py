@@ -13,9 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import Broadcast
-from pyspark.sql import Row
 
-from libs.frames.candidates import Floats, Ints, best_items, taken
+from libs.frames.candidates import Floats, Ints, best_items, by_cutoff, taken
 from libs.frames.pairs import UNIT, Counts, age_points, basket_pairs, gap_points, joined, order_of, step_pairs, summed
 
 # Pairs of one anchor travel as the bytes of such an array: Spark then copies them whole, not number by number.
@@ -49,17 +48,18 @@ class Frequencies:
     pairs: int
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> Frequencies:
+    def of(cls, rows: pa.Table) -> Frequencies:
         """From rows kind, cutoff, product_id, count, pairs; an empty product_id counts the groups."""
-        products = sorted({row["product_id"] for row in rows} - {""})
-        number = {product: place for place, product in enumerate(products)}
-        counts = {(row["kind"], row["cutoff"]): np.ones(len(products)) for row in rows}
-        for row in rows:
-            if row["product_id"]:
-                counts[row["kind"], row["cutoff"]][number[row["product_id"]]] = row["count"]
-        groups = {(row["kind"], row["cutoff"]): row["count"] for row in rows if not row["product_id"]}
-        pairs = sum(row["pairs"] for row in rows if row["product_id"])
-        return cls(pa.array(products, pa.string()), counts, groups, pairs)
+        is_group = pc.equal(rows["product_id"], "")
+        named, whole = rows.filter(pc.invert(is_group)), rows.filter(is_group).to_pylist()
+        products = pa.array(sorted(named["product_id"].unique().to_pylist()), pa.string())
+        groups = {(row["kind"], row["cutoff"]): row["count"] for row in whole}
+        counts = {key: np.ones(len(products)) for key in groups}
+        for kind in {kind for kind, _ in groups}:
+            for cutoff, own in by_cutoff(named.filter(pc.equal(named["kind"], kind))):
+                place = pc.index_in(own["product_id"], products).to_numpy()
+                counts[kind, cutoff][place] = own["count"].to_numpy()
+        return cls(products, counts, groups, pc.sum(named["pairs"]).as_py() or 0)
 
 
 @dataclass(frozen=True)
