@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from libs.frames.mapping import mapped
 from libs.frames.sources import BROKEN, DELIVERED, ROW, read_source, readable, unchanged
 from libs.frames.suppression import suppressed_keys, without_suppressed
-from libs.frames.times import instant, local_day, period, plausible, timeless
+from libs.frames.times import instant, local_day, once, period, plausible, timeless
 from libs.job import JobContext, constants
 from libs.secrets import required
 from libs.spark.delta import TIMELESS
@@ -49,9 +49,8 @@ def bring_in_source(ctx: JobContext, name: str) -> DataFrame | None:
         ctx.log.info("%s: closed on all days of the window", name)
         return None
     rows = with_day(mapped(raw, source, CONTRACT[source.kind], where, shop.timezone), shop.timezone)
-    rows = rows.where(
-        ((F.col("day") >= ctx.window.start) & (F.col("day") < ctx.window.end)) | (F.col("day") == TIMELESS)
-    )
+    start, end = ctx.window.start, ctx.window.end
+    rows = rows.where(once(F.col("day"), lambda day: ((day >= start) & (day < end)) | (day == TIMELESS)))
     rows = rows.withColumns({"source": F.lit(name), "period": period(F.col("day"), shop.partition)})
     listed = ctx.read("silver.suppressed_users")
     if not listed.isEmpty():
@@ -63,8 +62,8 @@ def bring_in_source(ctx: JobContext, name: str) -> DataFrame | None:
 def with_day(rows: DataFrame, zone: str) -> DataFrame:
     """Adds `day`: of the delivery, else on which the row became known, else TIMELESS. `broken` holds the unread row."""
     times = [instant(F.col(c), zone) for c in ("known_at", "event_time") if c in rows.columns]
-    known = F.coalesce(*times)
-    day = F.coalesce(F.col(DELIVERED), F.when(plausible(known), local_day(known, zone)), timeless())
+    known = once(F.coalesce(*times), lambda time: F.when(plausible(time), local_day(time, zone)))
+    day = F.coalesce(F.col(DELIVERED), known, timeless())
     return rows.withColumn("day", day).withColumnRenamed(BROKEN, "broken")
 
 

@@ -22,13 +22,13 @@ from libs.frames.models import model_row, version_of
 from libs.frames.two_tower_catalogue import catalogues
 from libs.job import JobContext, UserError
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
-from libs.models.two_tower_task import TwoTowerTask
+from libs.models.two_tower_task import StoredCatalogue, TwoTowerTask
 from libs.spark.delta import live_files
 from libs.spark.session import task_slots
 from libs.tables import table
 from libs.training.launch import fit_and_store
 from libs.training.spec import TrainParams, TrainSpec
-from libs.training.weights import checkpoints_uri, model_uri, remove_folder
+from libs.training.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 
 # petastorm warns of its own pyarrow calls, a hundred lines a fit.
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore::FutureWarning"}
@@ -54,9 +54,9 @@ def run(ctx: JobContext) -> None:
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", fits))
     horizon = ctx.shop.evaluation.horizon_days
     profiles, days = ctx.read_cutoffs("features.product_profile", fits), ctx.read("features.product_days")
-    sides = catalogues(profiles, examples, days, products, horizon)
     specs = [
-        spec_of(ctx, params, cutoff, sides[cutoff], products[cutoff], examples) for cutoff in fits if cutoff in sides
+        spec_of(ctx, params, cutoff, side, products[cutoff], examples)
+        for cutoff, side in catalogues(profiles, examples, days, products, horizon)
     ]
     uris = [model_uri(ctx.run.conf.env.warehouse, ctx.shop.name, "two_tower", spec.version) for spec in specs]
     results = launch(ctx, [spec.spec for spec in specs], uris)
@@ -99,7 +99,9 @@ def spec_of(
     train = TrainParams(**asdict(params.train) | {"gpu": horovod.gpu, "mixed_precision": horovod.mixed_precision})
     model = TwoTowerParams(**asdict(params.model) | {"never_repeats": not ctx.shop.repurchasable})
     checkpoints = checkpoints_uri(ctx.run.conf.env.warehouse, ctx.shop.name, f"two_tower-{digest}")
-    spec = TrainSpec(TwoTowerTask(model, side, width), files, checkpoints, params=train, expected_rows=own.count())
+    stored = f"{checkpoints}/catalogue"
+    catalogue = StoredCatalogue(stored, save_arrays(stored, side.arrays(), {}))
+    spec = TrainSpec(TwoTowerTask(model, catalogue, width), files, checkpoints, params=train, expected_rows=own.count())
     return Fit(version, cutoff, spec)
 
 

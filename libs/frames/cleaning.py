@@ -37,6 +37,7 @@ def cleaned(text: Column) -> Column:
     """libs.text.clean.clean_text; null where nothing is left."""
 
     def clean(raw: pd.Series) -> pd.Series:
-        return raw.map(lambda value: clean_text(value) or None, na_action="ignore")
+        # A title comes on many rows: clean each once a batch.
+        return raw.map({text: clean_text(text) or None for text in raw.dropna().unique()})
 
     return F.pandas_udf(clean, "string")(text)

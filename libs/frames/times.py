@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -17,8 +19,14 @@ FIRST_YEAR, LAST_YEAR = 1990, 2099
 
 def instant(text: Column, zone: str) -> Column:
     """The instant a text tells, or null: ISO 8601, in the shop's zone where it names none (the session's is UTC)."""
-    read = F.when(text.rlike(_DATED), text.try_cast("timestamp"))
-    return F.when(text.rlike(_WITHOUT_ZONE), F.to_utc_timestamp(read, zone)).otherwise(read)
+    read = text.try_cast("timestamp")
+    # The commonest form first: of most rows one pattern is tried.
+    return F.when(text.rlike(_WITHOUT_ZONE), F.to_utc_timestamp(read, zone)).when(text.rlike(_DATED), read)
+
+
+def once(value: Column, use: Callable[[Column], Column]) -> Column:
+    """What `use` makes of a value that is dear to compute: Spark computes a column anew wherever a filter names it."""
+    return F.transform(F.array(value), use)[0]
 
 
 def plausible(time: Column) -> Column:

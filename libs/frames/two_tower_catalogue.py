@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -23,8 +23,8 @@ _VECTOR = 384
 
 def catalogues(
     profiles: DataFrame, examples: DataFrame, days: DataFrame, products: Mapping[date, pa.Array], horizon_days: int
-) -> dict[date, Catalogue]:
-    """The product side for each cut-off that has examples.
+) -> Iterator[tuple[date, Catalogue]]:
+    """(cut-off, its product side), of each cut-off that has examples; one is held at a time.
 
     Args:
         profiles: features.product_profile at the cut-offs.
@@ -41,7 +41,6 @@ def catalogues(
     recent = popularity(days, list(products), horizon_days / 4).toArrow()
     level = F.slice(F.concat(F.array("brand", "price_band"), "categories"), 1, ATTRIBUTES)
     sides = profiles.select("cutoff", "product_id", level.alias("attributes"), "vector")
-    found = {}
     for day, ids in products.items():
         own = _of(targets, day)
         if not own.num_rows:
@@ -61,8 +60,7 @@ def catalogues(
         )
         attributes = np.zeros((len(ids) + 1, ATTRIBUTES), np.int32)
         attributes[place] = _attribute_ids(side["attributes"].to_pylist())
-        found[day] = Catalogue(attributes, text, log_share(counts), log_trend(late, weights))
-    return found
+        yield day, Catalogue(attributes, text, log_share(counts), log_trend(late, weights))
 
 
 def _of(rows: pa.Table, day: date) -> pa.Table:
