@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,21 +12,19 @@ from libs.explain.evidence_types import evidence_id
 def with_id(found: DataFrame, shop: str) -> DataFrame:
     """Adds evidence_id: the same type, subject, source row and slots give the same id in every run."""
 
-    # Slots travel as text: a map becomes Python objects row by row, a text only where a fact is new to its batch.
     @F.pandas_udf("string")  # type: ignore[untyped-decorator, unused-ignore]
     def hashed(type: pd.Series, subject: pd.Series, slots: pd.Series) -> pd.Series:
-        known: dict[tuple[str, str, str], str] = {}
+        known: dict[tuple[object, ...], str] = {}
         ids = []
-        for key in zip(type, subject, slots, strict=True):
+        for key in zip(type, subject, [tuple(sorted(dict(s).items())) for s in slots], strict=True):
             if key not in known:
-                entries = {entry["key"]: entry.get("value") for entry in json.loads(key[2])}
-                known[key] = evidence_id(shop, key[0], key[1], entries)
+                known[key] = evidence_id(shop, key[0], key[1], dict(key[2]))
             ids.append(known[key])
         return pd.Series(ids)
 
     subject = F.concat_ws("|", "about_user", "about_product", _text("source_keys"))
-    return found.withColumn("evidence_id", hashed(F.col("type"), subject, _text("slots")))
+    return found.withColumn("evidence_id", hashed(F.col("type"), subject, F.col("slots")))
 
 
-def _text(pairs: str) -> Column:
-    return F.to_json(F.array_sort(F.map_entries(pairs)))
+def _text(keys: str) -> Column:
+    return F.to_json(F.array_sort(F.map_entries(keys)))

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from libs.models import score, two_tower
-from libs.models.two_tower_task import TwoTowerTask
+from libs.models.two_tower_task import StoredCatalogue, TwoTowerTask
 from libs.training.checkpoint import CheckpointError
 from libs.training.loop import TrainingError, train, train_many
 from libs.training.reader import TrainingDataError
 from libs.training.spec import TrainParams, TrainSpec
+from libs.training.weights import save_arrays
 from tests.libs.models import tiny
 
 PARAMS = TrainParams(epochs=4, batch_size=16, learning_rate=0.01)
@@ -84,6 +85,19 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path, change: str) -> 
     }[change]()
     with pytest.raises(CheckpointError, match="other parameters, ranks or data"):
         train(other)
+
+
+def test_a_stored_catalogue_gives_the_same_fit_and_another_one_is_another_fit(tmp_path: Path) -> None:
+    def stored(seed: int) -> StoredCatalogue:
+        uri = (tmp_path / f"catalogue-{seed}").as_uri()
+        return StoredCatalogue(uri, save_arrays(uri, tiny.catalogue(seed=seed).arrays(), {}))
+
+    spec = fit_spec(tmp_path, "held", stop_after_epoch=1)
+    own = fit_spec(tmp_path, "stored", stop_after_epoch=1)
+    held, read = train_many([spec, replace(own, task=replace(own.task, catalogue=stored(0)))])
+    assert held["weights_sha256"] == read["weights_sha256"]
+    with pytest.raises(CheckpointError, match="other parameters, ranks or data"):
+        train(replace(own, task=replace(own.task, catalogue=stored(7))))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:
