@@ -13,10 +13,11 @@ from functools import reduce
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from libs.frames.columns import once
 from libs.frames.mapping import mapped
 from libs.frames.sources import BROKEN, DELIVERED, ROW, read_source, readable, unchanged
 from libs.frames.suppression import suppressed_keys, without_suppressed
-from libs.frames.times import instant, local_day, once, period, plausible, timeless
+from libs.frames.times import instant, local_day, period, plausible, timeless
 from libs.job import JobContext, constants
 from libs.secrets import required
 from libs.spark.delta import TIMELESS

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from libs.frames.columns import once
 from libs.rerank.fusion import FusionWeights, score
 
 FINAL = "final"
@@ -95,8 +96,7 @@ def candidate_arrays(pool: DataFrame, users: DataFrame, sources: Sequence[str]) 
         "product_id",
         "owned",
         F.array_contains("taken", F.col("product_id")).alias("hit"),
-        # As a variable of a lambda the map is made once a row; as a column it would be made for each source.
-        F.transform(F.array(entries), of_each)[0].alias("relative"),
+        once(entries, of_each).alias("relative"),
     )
     return (
         pool.join(F.broadcast(users.select(*_USER, "taken")), _USER, "inner")

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.frames.as_of import as_of
+from libs.frames.columns import once
 
 # Spark sorts by the first bytes of the first key, and compares whole rows where they are equal, as cut-offs mostly are.
 _USER = ("user_id", "cutoff")
@@ -221,6 +222,5 @@ def histories(ledger: DataFrame, taking: Collection[str], most_events: int) -> D
         .withColumn("events", F.reverse(F.slice("lines", 1, most_events)))
         .withColumn("owned", F.sort_array(F.array_union(own, F.col("older")["products"])))
         .where(F.size("events") > 0)
-        # As a variable of a lambda the times are worked out once; as a column Spark would put them into each event's.
-        .select(*_USER, F.transform(F.array(times), of)[0].alias("events"), "owned")
+        .select(*_USER, once(times, of).alias("events"), "owned")
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -22,11 +20,6 @@ def instant(text: Column, zone: str) -> Column:
     read = text.try_cast("timestamp")
     # The commonest form first: of most rows one pattern is tried.
     return F.when(text.rlike(_WITHOUT_ZONE), F.to_utc_timestamp(read, zone)).when(text.rlike(_DATED), read)
-
-
-def once(value: Column, use: Callable[[Column], Column]) -> Column:
-    """What `use` makes of a value that is dear to compute: Spark computes a column anew wherever a filter names it."""
-    return F.transform(F.array(value), use)[0]
 
 
 def plausible(time: Column) -> Column:
