@@ -30,6 +30,7 @@ _TRAINED = "fusion"
 _AFTER_TRAINING = {"candidates": "two_tower", "weights": "two_tower", "results": _TRAINED, "publish": _TRAINED}
 
 # Reads no table before it runs: any may be of an older schema version.
+_LONG_S = 60  # a job that takes longer tells in the log what it cost
 _MIGRATE = "maintenance.migrate_tables"
 # What a plan and a walk read and write themselves.
 _OWN = ("training.models", "results.releases", "results.recommendations", "quality.job_runs")
@@ -160,6 +161,9 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 spark.catalog.clearCache()
                 record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
                 done.append(_job_run(run, ctx, record))
+                if record["seconds"] >= _LONG_S:  # quality.job_runs has it for all jobs, but not before the walk ends
+                    told = (record["seconds"], record["cpu_seconds"], record["peak_memory_bytes"] / 2**30)
+                    ctx.log.info("%s: %.0f s, %.0f CPU seconds, %.1f GiB at most", job.name, *told)
                 raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
     except Exception:
         try:

@@ -1,9 +1,11 @@
 """Groups in processes of their own: when training is due there, and what its failure does."""
 
+import re
 from datetime import date
 
 import pytest
 
+from jobs import walk as walk_module
 from jobs.catalog import select
 from jobs.training import als
 from jobs.walk import make_plan, walk
@@ -51,3 +53,11 @@ def test_a_training_group_that_fails_ends_its_process_and_the_next_group_uses_ol
 
     after = make_plan(spark, older_models.conf, "candidates", WINDOW, train=False).run
     assert (after.train_cutoff, after.stale, after.folds) == (date(2020, 1, 6), True, ())
+
+
+def test_a_long_job_tells_its_cost_in_the_log_which_outlives_a_killed_run(spark, older_models, monkeypatch, caplog):
+    monkeypatch.setattr(walk_module, "_LONG_S", 0)
+    monkeypatch.setattr(als, "run", lambda ctx: 1 / 0)
+    with caplog.at_level("INFO", "reasonrec"), pytest.raises(ZeroDivisionError):
+        walk(spark, make_plan(spark, older_models.conf, "training", WINDOW, train=False), {})
+    assert re.search(r"training\.als: \d+ s, \d+ CPU seconds, \d+\.\d GiB at most", caplog.text)
