@@ -163,7 +163,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 done.append(_job_run(run, ctx, record))
                 if record["seconds"] >= _LONG_S:  # quality.job_runs has it for all jobs, but not before the walk ends
                     told = (record["seconds"], record["cpu_seconds"], record["peak_memory_bytes"] / 2**30)
-                    ctx.log.info("%s: %.0f s, %.0f CPU seconds, %.1f GiB at most", job.name, *told)
+                    ctx.log.info("%.0f s, %.0f CPU seconds, %.1f GiB at most", *told)
                 raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
     except Exception:
         try:

@@ -60,4 +60,4 @@ def test_a_long_job_tells_its_cost_in_the_log_which_outlives_a_killed_run(spark,
     monkeypatch.setattr(als, "run", lambda ctx: 1 / 0)
     with caplog.at_level("INFO", "reasonrec"), pytest.raises(ZeroDivisionError):
         walk(spark, make_plan(spark, older_models.conf, "training", WINDOW, train=False), {})
-    assert re.search(r"training\.als: \d+ s, \d+ CPU seconds, \d+\.\d GiB at most", caplog.text)
+    assert re.search(r"\d+ s, \d+ CPU seconds, \d+\.\d GiB at most", caplog.text)
