@@ -17,10 +17,17 @@ from pyspark import Broadcast
 from libs.frames.candidates import Floats, Ints, best_items, by_cutoff, taken
 from libs.frames.pairs import UNIT, Counts, age_points, basket_pairs, gap_points, joined, order_of, step_pairs, summed
 
-# Pairs of one anchor travel as the bytes of such an array: Spark then copies them whole, not number by number.
-_PACKED = np.dtype([("item", "<i4"), ("support", "<i4"), ("people", "<i4"), ("weight", "<i8")])
-PARTS = "kind string, cutoff date, anchor int, pairs binary"
-PARTS_COLUMNS = ("kind", "cutoff", "anchor", "pairs")
+PARTS = "kind string, cutoff date, anchor int, form string, pairs binary"
+PARTS_COLUMNS = ("kind", "cutoff", "anchor", "form", "pairs")
+# Pairs of one anchor travel as the bytes of an array, so that Spark copies them whole, and with no more bytes than they
+# need: a night shuffles more of them than of anything else. By form: `steps`, a user's pairs over steps (`weight` twice
+# the weight, and 1 more where the user stands behind the pair), `inside`, a user's pairs in one step, and `baskets`.
+_FORMS = {
+    "steps": np.dtype([("item", "<i4"), ("weight", "<i8")]),
+    "inside": np.dtype([("item", "<i4")]),
+    "baskets": np.dtype([("item", "<i4"), ("weight", "<i8"), ("support", "<i4")]),
+}
+_KINDS = {"steps": "transition", "inside": "together", "baskets": "together"}
 PAIRS = (
     "cutoff date, kind string, anchor string, product_id string, weight double, support bigint, people bigint,"
     " lift double"
@@ -29,6 +36,7 @@ _PENDING = 4_000_000  # pairs that a task holds before it hands them on
 _BLOCK = 100_000  # pairs that are summed at once, so that they stay in the processor's cache
 
 Batches = Iterator[pa.RecordBatch]
+Pending = Mapping[tuple[str, date], list[Counts]]  # by form and cut-off
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,8 @@ class StepCounter:
                 if len(back) < 2:
                     continue
                 found = step_pairs(events.items[own], back[0] - back, ages[own], weights, forward)
-                for kind, counts in zip(("transition", "together"), found, strict=True):
-                    pending.setdefault((kind, cutoff), []).append(counts)
+                for form, counts in zip(("steps", "inside"), found, strict=True):
+                    pending.setdefault((form, cutoff), []).append(counts)
                     size += len(counts.item)
                 if size > _PENDING:
                     yield from _parts(pending)
@@ -116,7 +124,7 @@ class BasketCounter:
                 indptr = np.concatenate([[0], np.cumsum(length)])
                 own = np.repeat(ends[rows] - indptr[:-1], length) + np.arange(indptr[-1])
                 counts = basket_pairs(indptr, items[own], ages[rows], len(products))
-                yield from _parts({("together", cutoff): [counts]})
+                yield from _parts({("baskets", cutoff): [counts]})
 
 
 @dataclass(frozen=True)
@@ -133,11 +141,10 @@ class Weigher:
     kept: int
 
     def __call__(self, batches: Batches) -> Batches:
-        found: dict[tuple[str, date], list[tuple[int, bytes]]] = {}
+        found: dict[tuple[str, date], list[tuple[int, str, bytes]]] = {}
         for batch in batches:
-            kinds, cutoffs, anchors, pairs = (batch.column(name).to_pylist() for name in PARTS_COLUMNS)
-            for kind, cutoff, anchor, own in zip(kinds, cutoffs, anchors, pairs, strict=True):
-                found.setdefault((kind, cutoff), []).append((anchor, own))
+            for kind, cutoff, *part in zip(*(batch.column(name).to_pylist() for name in PARTS_COLUMNS), strict=True):
+                found.setdefault((kind, cutoff), []).append(tuple(part))
         # Where no basket is known, users' steps give pairs that weigh nothing.
         for kind, cutoff in sorted(found.keys() & self.shared.value.counts.keys()):
             parts = sorted(found.pop((kind, cutoff)), key=itemgetter(0))
@@ -172,44 +179,58 @@ class Weigher:
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _parts(pending: Mapping[tuple[str, date], list[Counts]]) -> Batches:
-    """One row for each kind, cut-off and anchor, its pairs as bytes: far fewer rows to shuffle than pairs.
+def _parts(pending: Pending) -> Batches:
+    """One row for each form, cut-off and anchor, its pairs as bytes: far fewer rows to shuffle than pairs.
 
     A pair may stand there several times: users share too few of their pairs for sums to be worth a sort.
     """
-    for (kind, cutoff), counts in pending.items():
+    for (form, cutoff), counts in pending.items():
         pairs = joined(counts)
         if not len(pairs.anchor):
             continue
         order = order_of(pairs.anchor)
-        packed = np.empty(len(order), _PACKED)
-        for name in _PACKED.names or ():
-            packed[name] = getattr(pairs, name)[order]
+        packed = np.empty(len(order), _FORMS[form])
+        packed["item"] = pairs.item[order]
+        if form == "steps":
+            packed["weight"] = (2 * pairs.weight + pairs.support)[order]
+        elif form == "baskets":
+            packed["weight"], packed["support"] = pairs.weight[order], pairs.support[order]
         anchor = pairs.anchor[order]
         start = np.flatnonzero(np.diff(anchor, prepend=-1))
-        size, pieces = _PACKED.itemsize, packed.tobytes()
-        ends = pairwise([*(start * size).tolist(), len(pieces)])
+        pieces = packed.tobytes()
+        ends = pairwise([*(start * packed.itemsize).tolist(), len(pieces)])
         columns: list[Any] = [
-            pa.array([kind] * len(start), pa.string()),
+            pa.array([_KINDS[form]] * len(start), pa.string()),
             pa.array([cutoff] * len(start), pa.date32()),
             pa.array(anchor[start], pa.int32()),
+            pa.array([form] * len(start), pa.string()),
             pa.array([pieces[begin:end] for begin, end in ends], pa.binary()),
         ]
         yield pa.RecordBatch.from_arrays(columns, names=PARTS_COLUMNS)
 
 
-def _blocks(parts: Sequence[tuple[int, bytes]]) -> Iterator[Counts]:
-    """The pairs of (anchor, its `_PACKED` pairs) rows in ascending order; all pairs of an anchor in one block."""
+def _blocks(parts: Sequence[tuple[int, str, bytes]]) -> Iterator[Counts]:
+    """The pairs of (anchor, form, pairs) rows in ascending order of anchor; all pairs of an anchor in one block."""
     begin = size = 0
-    for place, (anchor, own) in enumerate(parts, 1):
-        size += len(own) // _PACKED.itemsize
+    for place, (anchor, form, own) in enumerate(parts, 1):
+        size += len(own) // _FORMS[form].itemsize
         if place == len(parts) or (size > _BLOCK and parts[place][0] != anchor):
-            anchors, pieces = zip(*parts[begin:place], strict=True)
-            pairs = np.frombuffer(b"".join(pieces), _PACKED)
-            each = [len(piece) // _PACKED.itemsize for piece in pieces]
-            values = (pairs[name].astype(np.int64) for name in ("item", "weight", "support", "people"))
-            yield Counts(np.repeat(np.array(anchors, np.int64), each), *values)
+            block = parts[begin:place]
+            yield joined([_unpacked(form, [part for part in block if part[1] == form]) for form in _FORMS])
             begin, size = place, 0
+
+
+def _unpacked(form: str, parts: Sequence[tuple[int, str, bytes]]) -> Counts:
+    packed = np.frombuffer(b"".join(part[2] for part in parts), _FORMS[form])
+    each = [len(part[2]) // packed.itemsize for part in parts]
+    anchor = np.repeat(np.array([part[0] for part in parts], np.int64), each)
+    item, none = packed["item"].astype(np.int64), np.zeros(len(packed), np.int64)
+    if form == "steps":
+        behind = packed["weight"] & 1
+        return Counts(anchor, item, packed["weight"] >> 1, behind, behind)
+    if form == "inside":
+        return Counts(anchor, item, none, none, none + 1)
+    return Counts(anchor, item, packed["weight"].astype(np.int64), packed["support"].astype(np.int64), none)
 
 
 def _rows_by(keys: Sequence[Any]) -> Iterable[tuple[Any, Ints]]:

@@ -1,3 +1,4 @@
+from datetime import date
 from unittest import mock
 
 import numpy as np
@@ -10,6 +11,7 @@ from libs.frames import pair_counts
 from libs.frames.candidates import best_items, greatest_shares
 from libs.frames.pairs import (
     UNIT,
+    Counts,
     Matrix,
     age_points,
     basket_pairs,
@@ -24,6 +26,7 @@ from libs.frames.pairs import (
 
 FRESH = 10_000
 NAMES = pa.array(["a", "b", "c", "d"])
+NONE = Counts(*[np.zeros(0, np.int64)] * 5)
 
 
 def as_dict(counts):
@@ -96,15 +99,23 @@ def test_an_order_by_digits_is_the_stable_order(numbers):
 
 
 @settings(deadline=None)  # a busy machine is no failure
-@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 9), min_size=1, max_size=4))), st.integers(0, 6))
-def test_blocks_hold_every_pair_once_and_no_anchor_lies_in_two(rows, block):
-    parts = sorted(
-        (anchor, np.array([(i, 1, 2, 3) for i in items], pair_counts._PACKED).tobytes()) for anchor, items in rows
-    )
+@given(
+    st.lists(st.tuples(st.sampled_from(["steps", "inside", "baskets"]), *[st.integers(0, 5)] * 4), max_size=30),
+    st.integers(0, 6),
+)
+def test_pairs_that_travelled_as_bytes_are_the_same_and_no_anchor_lies_in_two_blocks(rows, block):
+    # A user stands behind a pair over steps or does not, and behind one in one step in any case; baskets know no users.
+    def of(form, anchor, item, weight, support):
+        values = {"steps": (weight, support % 2, support % 2), "inside": (0, 0, 1), "baskets": (weight, support, 0)}
+        return Counts(*(np.array([value], np.int64) for value in (anchor, item, *values[form])))
+
+    day = date(2020, 2, 1)
+    batches = pair_counts._parts({(f, day): [of(*row) for row in rows if row[0] == f] for f, *_ in rows})
+    parts = [(row["anchor"], row["form"], row["pairs"]) for batch in batches for row in batch.to_pylist()]
     with mock.patch.object(pair_counts, "_BLOCK", block):
-        found = list(pair_counts._blocks(parts))
-    told = [(int(a), int(i)) for one in found for a, i in zip(one.anchor, one.item, strict=True)]
-    assert sorted(told) == sorted((anchor, item) for anchor, items in rows for item in items)
+        found = list(pair_counts._blocks(sorted(parts)))
+    whole = summed(joined([NONE, *(of(*row) for row in rows)]))
+    assert as_dict(summed(joined([NONE, *found]))) == as_dict(whole)
     anchors = [anchor for one in found for anchor in set(one.anchor.tolist())]
     assert len(anchors) == len(set(anchors))
 
