@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from libs.frames.fused import Fused, with_carriers, with_score
 from libs.job import JobContext, UserError, constants
 
 SCHEMA_VERSION = 1
@@ -77,42 +77,6 @@ def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
     return allowed.join(F.broadcast(out), "product_id", "left_anti")
 
 
-@dataclass(frozen=True)
-class Fused:
-    """How scores of sources become one: (weight, power) by source."""
-
-    powers: dict[str, tuple[float, float]]
-
-    @classmethod
-    def of(cls, fitted: dict[str, list[Any]]) -> Fused:
-        return cls(dict(zip(fitted["sources"], zip(fitted["weights"], fitted["powers"], strict=True), strict=True)))
-
-    def part(self, source: Column, kept: Column) -> Column:
-        """What a source (an entry of `sources`) gives to the score, if so much of its relative score is kept."""
-        parts = [
-            F.when(source["source"] == name, weight * F.pow(source["relative"] * kept, F.lit(power)))
-            for name, (weight, power) in self.powers.items()
-        ]
-        return F.coalesce(*parts, F.lit(0.0))
-
-    def fall(self, source: Column, carrier: Column) -> Column:
-        """How far the score falls without one history item of a source."""
-        # A share may be above 1, where other items pull down: a source gives no less than nothing.
-        return self.part(source, F.lit(1.0)) - self.part(source, F.greatest(F.lit(0.0), 1.0 - carrier["share"]))
-
-
-def with_score(pool: DataFrame, fused: Fused) -> DataFrame:
-    """Adds score, and contributions by source."""
-    parts = F.transform(
-        "sources", lambda s: F.struct(s["source"].alias("source"), fused.part(s, F.lit(1.0)).alias("part"))
-    )
-    return (
-        pool.withColumn("parts", F.filter(parts, lambda p: p["part"] > 0))
-        .withColumn("score", F.aggregate("parts", F.lit(0.0), lambda total, p: total + p["part"]))
-        .withColumn("contributions", F.map_from_entries(F.col("parts")))
-    )
-
-
 def with_something_to_say(scored: DataFrame, fused: Fused, profile: DataFrame, people: int) -> DataFrame:
     """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
 
@@ -123,30 +87,6 @@ def with_something_to_say(scored: DataFrame, fused: Fused, profile: DataFrame, p
     known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
     carried = F.exists("sources", lambda s: F.exists(s["carriers"], lambda c: fused.fall(s, c) > 0))
     return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")
-
-
-def with_carriers(best: DataFrame, fused: Fused, most: int) -> DataFrame:
-    """Adds carriers: the `most` history items without which the score falls farthest, and how far.
-
-    After the lists are cut: a list is a hundredth of what might have stood in it.
-    """
-    falls = F.flatten(
-        F.transform(
-            "sources",
-            lambda s: F.transform(
-                s["carriers"],
-                lambda c: F.struct(
-                    fused.fall(s, c).alias("contribution"),
-                    s["source"].alias("source"),
-                    c["product_id"].alias("product_id"),
-                ),
-            ),
-        )
-    )
-    kept = F.slice(F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0))), 1, most)
-    return best.withColumn(
-        "carriers", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"]))
-    )
 
 
 def top(scored: DataFrame, list_size: int) -> DataFrame:
