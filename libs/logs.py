@@ -32,6 +32,8 @@ class _Text(logging.Formatter):
 def configure(form: Literal["text", "json"]) -> None:
     """Sends reasonrec's log lines to standard error; Great Expectations may warn but not tell each temporary folder."""
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # One of its loggers has a level of its own, and MLflow's migrations give the root a handler: not that far, then.
+    logging.getLogger("great_expectations").propagate = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     logger = logging.getLogger("reasonrec")
