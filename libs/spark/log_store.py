@@ -14,6 +14,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from libs.conf import ConfError
+from libs.spark.java import java_source
 
 _CLASS = "reasonrec.ConditionalPutLogStore"
 _KEY = "spark.delta.logStore.s3a.impl"
@@ -43,7 +44,7 @@ def install(spark: SparkSession, warehouse: str) -> None:
         pass  # not there yet
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
     compiler.setParentClassLoader(loader)
-    compiler.cook(Path(__file__).with_name("ConditionalPutLogStore.java").read_text(encoding="utf-8"))
+    compiler.cook(java_source("ConditionalPutLogStore"))
     folder = Path(tempfile.mkdtemp(prefix="reasonrec-log-store-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     jar = folder / "log-store.jar"

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from libs.conf import ConfError, EnvConf
 from libs.spark import delta
+from libs.spark.java import java_source
 from libs.spark.session import build_session, jar_cache
 from libs.spark.sql import needed, register
 from libs.tables import TABLES, VIEWS, table
@@ -101,7 +102,7 @@ def _start(spark: SparkSession, hears: _FirstWrites, folder: Path) -> None:
     jvm.java.lang.System.setProperty("derby.stream.error.file", f"{folder}/derby.log")
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
     compiler.setParentClassLoader(jvm.java.lang.Thread.currentThread().getContextClassLoader())
-    compiler.cook(Path(__file__).with_name("ReadOnly.java").read_text(encoding="utf-8"))
+    compiler.cook(java_source("ReadOnly"))
     guard = compiler.getClassLoader().loadClass("reasonrec.ReadOnly").newInstance()
     schemas = jvm.java.util.HashSet()
     for layer in {"default", *(found.layer for found in TABLES.values())}:
