@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     from libs.models.files import ModelFileError
     from libs.spark.delta import ConflictError
     from libs.spark.errors import storage_fault
+    from libs.training.launch import RankError
 
     given = sys.argv[1:] if arguments is None else arguments
     if given and (given[0] in ("daily", *catalog.GROUPS) or "." in given[0]):
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
         AskError,
         ConflictError,
         ModelFileError,
+        RankError,
         catalog.UnknownJobError,
     ) as error:
         typer.echo(f"reasonrec: {error}", err=True)

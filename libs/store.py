@@ -16,6 +16,7 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
 STORES = ("s3", "s3a", "abfs", "abfss", "gs")
+_OURS = ("AWS_", "AZURE_", "GOOGLE_")  # beginnings of the variables by which this process knows its stores
 
 
 def is_store(uri: str) -> bool:
@@ -41,6 +42,11 @@ def filesystem(uri: str) -> tuple[fs.FileSystem, str]:
 def storage_options() -> dict[str, str]:
     """What deltalake is told beyond the variables that it reads by itself: AWS_*, AZURE_*, GOOGLE_*."""
     return {"allow_http": "true"} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else {}
+
+
+def variables() -> dict[str, str]:
+    """What a process elsewhere must know to open the same stores: Spark hands it to its JVMs, not to their Python."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
 
 
 def hadoop_settings() -> dict[str, str]:

@@ -7,13 +7,13 @@ day. All fits share one launch of the ranks: to start TensorFlow costs more than
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
+from pyspark import SparkFiles
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -26,12 +26,9 @@ from libs.models.two_tower_task import StoredCatalogue, TwoTowerTask
 from libs.spark.delta import live_files
 from libs.spark.session import task_slots
 from libs.tables import table
-from libs.training.launch import fit_and_store
+from libs.training.launch import RankError, RankWords, fit_and_store, knowing, listening_on, variables
 from libs.training.spec import TrainParams, TrainSpec
 from libs.training.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
-
-# petastorm warns of its own pyarrow calls, a hundred lines a fit.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore::FutureWarning"}
 
 
 @dataclass(frozen=True)
@@ -111,26 +108,40 @@ def _local(ctx: JobContext) -> bool:
 
 
 def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dict[str, Any]]:
-    """Runs the fits on all ranks; rank 0's rows. The ranks' key-value store listens on `network_interface` alone."""
+    """Runs the fits on all ranks; rank 0's rows. The ranks meet on `network_interface`.
+
+    Raises:
+        RankError: a rank said why it ended.
+        RuntimeError: a rank ended without a word, or the ranks' weights differ.
+    """
     import horovod.spark
 
     horovod_conf = ctx.run.conf.env.horovod
     interface = horovod_conf.network_interface or ("lo" if _local(ctx) else None)
-    nccl = {"NCCL_SOCKET_IFNAME": interface} if interface else {}
+    context = ctx.spark.sparkContext
+    shipped = filter(None, context.getConf().get("spark.submit.pyFiles", "").split(","))
+    root = SparkFiles.getRootDirectory() if _local(ctx) else "."
+    archives = [f"{root}/{path.rpartition('/')[2]}" for path in shipped]
+    words = RankWords()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        results = horovod.spark.run(
-            fit_and_store,
-            args=(specs, uris, horovod_conf.stall_timeout_s),
-            num_proc=horovod_conf.ranks,
-            start_timeout=horovod_conf.start_timeout_s,
-            use_gloo=True,
-            use_mpi=False,
-            nics={interface} if interface else None,
-            # Keys and tokens are among our variables: no rank needs them.
-            env={k: v for k, v in os.environ.items() if not k.startswith("REASONREC_")} | _QUIET | nccl,
-            verbose=0,
-        )
+        with listening_on(interface):
+            results = horovod.spark.run(
+                knowing(archives, fit_and_store, specs, uris, horovod_conf.stall_timeout_s),
+                num_proc=horovod_conf.ranks,
+                start_timeout=horovod_conf.start_timeout_s,
+                use_gloo=True,
+                use_mpi=False,
+                nics={interface} if interface else None,
+                env=variables(interface),
+                executable=context.pythonExec,  # the executors' own, which need not lie where the driver's does
+                stderr=words,
+                verbose=0,
+            )
+    except RuntimeError as error:  # names the process that ended first, and not why
+        if (why := words.last()) is None:
+            raise
+        raise RankError(why) from error
     finally:
         for number, handler in handlers.items():  # Horovod's would swallow every later Ctrl-C
             signal.signal(number, handler)

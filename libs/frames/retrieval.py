@@ -6,6 +6,7 @@ so that it goes when its model goes. Spark brings the file to each executor once
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from pyspark import SparkFiles
 from pyspark.sql import Row
 
+from libs import store
 from libs.job import JobContext
 from libs.rerank.ann import FORM, build_index, nearest, read_index
 from libs.rerank.topk import Floats, top_k
@@ -89,7 +91,8 @@ def searches(
     spark = ctx.spark.sparkContext
     if missing:
         ctx.log.info("building %s", ", ".join(Path(index.uri).name for index in missing))
-        spark.parallelize(missing, len(missing)).foreach(lambda index: _build(index, vectors(index.cutoff)))
+        known = store.variables()
+        spark.parallelize(missing, len(missing)).foreach(lambda index: _build(index, vectors(index.cutoff), known))
     for index in indexes:
         spark.addFile(index.uri)
     return Searches({index.cutoff: Search(Path(index.uri).name, probes) for index in indexes})
@@ -101,7 +104,8 @@ def index_uri(ctx: JobContext, model: Row) -> str:
     return f"{folder}/{model['version']}-{model['checksum'][:16]}.{FORM}"
 
 
-def _build(index: Index, vectors: NDArray[Any]) -> None:
+def _build(index: Index, vectors: NDArray[Any], known: Mapping[str, str]) -> None:
+    os.environ.update(known)  # an executor's Python has no credentials of its own
     with tempfile.TemporaryDirectory(prefix="reasonrec-index-") as folder:
         path = Path(folder) / "index"
         build_index(vectors, path)

@@ -185,7 +185,10 @@ def _forward(
     def linear(x: Any, kernel_bias: tuple[Any, Any]) -> Any:
         return x @ kernel_bias[0] + kernel_bias[1]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
+    # Nothing here branches on a tensor; AutoGraph would leave files in the temporary folder when a worker is ended.
+    shapes = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
+
+    @tf.function(input_signature=shapes, autograph=False)  # type: ignore[untyped-decorator]
     def run(ids: Any, lengths: Any) -> Any:
         batch, width = tf.shape(ids)[0], tf.shape(ids)[1]
         real = tf.sequence_mask(lengths, width, tf.float32)  # [batch, width]

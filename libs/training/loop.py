@@ -17,6 +17,7 @@ import horovod.tensorflow as hvd
 import keras
 import numpy as np
 import tensorflow as tf
+from horovod.spark.task import get_available_devices
 
 from libs.models.files import Arrays
 from libs.training.checkpoint import Checkpoint, fingerprint, load_latest, save_checkpoint
@@ -44,12 +45,25 @@ def start_runtime(params: TrainParams) -> None:
     tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU") if params.gpu == "one_per_rank" else []
     if params.gpu == "one_per_rank":
-        if hvd.local_rank() >= len(gpus):
-            raise TrainingError(f"gpu: one_per_rank, but rank {hvd.rank()} finds {len(gpus)} GPUs; set gpu: none")
-        tf.config.experimental.set_memory_growth(gpus[hvd.local_rank()], True)
-        tf.config.set_visible_devices(gpus[hvd.local_rank()], "GPU")
+        own = own_gpu(get_available_devices(), hvd.local_rank())
+        if own >= len(gpus):
+            raise TrainingError(
+                f"gpu: one_per_rank, but rank {hvd.rank()} finds {len(gpus)} GPUs and is to take number {own};"
+                " set gpu: none"
+            )
+        tf.config.experimental.set_memory_growth(gpus[own], True)
+        tf.config.set_visible_devices(gpus[own], "GPU")
     else:
         tf.config.set_visible_devices([], "GPU")
+
+
+def own_gpu(of_spark: Sequence[str], local_rank: int) -> int:
+    """The number of a rank's GPU: that which Spark gave its task, for others may train on the machine too.
+
+    >>> own_gpu(["1"], 0), own_gpu([], 1)
+    (1, 1)
+    """
+    return int(of_spark[0]) if of_spark else local_rank
 
 
 def train(spec: TrainSpec) -> dict[str, Any]:
@@ -144,7 +158,8 @@ class _Fit:
         variables = model.trainable_variables
         values = [variable.value for variable in variables]
 
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
+        # Nothing branches on a tensor; AutoGraph would leave files in the temporary folder when a rank is ended.
+        @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
         def step(batch: dict[str, Any], seed: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 loss = model.training_loss(batch, seed)

@@ -15,6 +15,7 @@ import pytest
 from jobs.training import two_tower
 from libs.job import UserError
 from libs.models.files import ModelFileError
+from libs.training.launch import RankError, variables
 from tests.chaos.child import ROOT
 from tests.chaos.conftest import MONDAY, NEXT_MONDAY, Shop
 from tests.chaos.ranks import Harm, harmed
@@ -40,9 +41,9 @@ def harm(due: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     """Harms a rank of every training that follows in the test."""
 
     def done(kind: Harm) -> None:
-        monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the ranks import tests.chaos.ranks
-        monkeypatch.setenv(MARK, str(os.getpid()))
-        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        # The ranks import tests.chaos.ranks, and are found again by a mark.
+        own = {"PYTHONPATH": str(ROOT), MARK: str(os.getpid()), "TMPDIR": str(tmp_path)}
+        monkeypatch.setattr(two_tower, "variables", lambda interface: variables(interface) | own)
         monkeypatch.setattr(two_tower, "fit_and_store", harmed(kind))
 
     return done
@@ -65,13 +66,20 @@ def ranks() -> list[int]:
 
 
 @pytest.mark.fault("a training rank killed", "a training rank hung", "a training rank returning NaN")
-@pytest.mark.parametrize("kind", ["killed", "hung", "nan"])
+@pytest.mark.parametrize(
+    ("kind", "error", "said"),
+    [
+        ("killed", RuntimeError, "exited with non-zero status"),
+        ("hung", RankError, f"rank 1: no step in {STALL_S}"),
+        ("nan", RankError, "rank [01]: .*loss"),
+    ],
+)
 def test_all_ranks_end_and_no_model_is_recorded(
-    due: Shop, harm: Callable[[Harm], None], kind: Harm, tmp_path: Path
+    due: Shop, harm: Callable[[Harm], None], kind: Harm, error: type[Exception], said: str, tmp_path: Path
 ) -> None:
     interrupt, started = signal.getsignal(signal.SIGINT), time.monotonic()
     harm(kind)
-    with pytest.raises(RuntimeError, match="exited with non-zero status"):
+    with pytest.raises(error, match=said):
         due.run(NEXT_MONDAY, start=MONDAY, job="training.two_tower")
     assert time.monotonic() - started < LIMIT_S
     assert signal.getsignal(signal.SIGINT) is interrupt
