@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 # Left in conf/prod.yaml where only the reader knows what to write.
 PLACEHOLDER = "FILL-IN"
-_SECRET = re.compile(r"(?i)secret|password|passwd|token|access\.key|credential")
+_SECRET = re.compile(r"(?i)secret|password|passwd|token|(access|account|private|encryption)\.key|credential|\.sas\.")
 # Named after a secret, and none: a class, the path of a file, a reference to what the cluster keeps.
 _NO_SECRET = re.compile(r"(?i)(provider|file)$|^spark\.kubernetes\.(driver|executor)\.(secrets|secretKeyRef)\.")
 _GPU = ("spark.executor.resource.gpu.amount", "spark.task.resource.gpu.amount")

@@ -8,6 +8,7 @@ import re
 from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -230,6 +231,11 @@ def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, 
         merged["warehouse"] = os.environ["REASONREC_WAREHOUSE"]
     if "://" not in merged.get("warehouse", "://"):
         merged["warehouse"] = Path(merged["warehouse"]).resolve().as_uri()
+    if merged["warehouse"].startswith("file:") and not re.fullmatch(r"[!-$&-~]+", merged["warehouse"]):
+        raise ConfError(
+            f"warehouse {unquote(merged['warehouse'])}: Spark and other readers write a folder with a space, a % or a"
+            " letter outside ASCII in different ways; name another by REASONREC_WAREHOUSE"
+        )
     params: dict[str, dict[str, Any]] = {}
     for path in sorted((root / "params").glob("*.yaml")):
         for job, values in _read(path).items():

@@ -7,7 +7,9 @@ import hmac
 import os
 import re
 import secrets as random
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -74,9 +76,12 @@ def _from_file(warehouse: str, ending: str) -> str:
     path = key_file(warehouse, ending)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        # Readable by its owner alone, and there once it is whole: of two first runs at once, both read the first's.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as file:
             file.write(random.token_hex(32))
+            file.flush()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
     if path.stat().st_mode & 0o077:
         raise ConfError(f"{path} may be read by others; `chmod 600 {path}`")
     return path.read_text().strip()

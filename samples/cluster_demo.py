@@ -128,11 +128,15 @@ def make_environment(folder: Path, archive: bool) -> Path:
 
 @dataclass
 class Cluster:
-    """A master and its workers. `workers` are process groups: a worker goes with its executors."""
+    """A master and its workers. `workers` are process groups: a worker goes with its executors.
+
+    `processes` are those started anew, which are none of the night's.
+    """
 
     url: str
     start_worker: Callable[[int], subprocess.Popen[bytes]]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: set[psutil.Process] = field(default_factory=set)
 
     def kill(self, number: int) -> None:
         """The machine of a worker is gone: nothing on it ends in order."""
@@ -141,18 +145,21 @@ class Cluster:
 
     def restart(self, number: int) -> None:
         self.workers[number] = self.start_worker(number)
+        self.processes.add(psutil.Process(self.workers[number].pid))
 
 
 @contextmanager
 def standalone(folder: Path, environment: Path, workers: int = 2) -> Iterator[Cluster]:
     """A standalone cluster on loopback whose processes authenticate and encrypt; its logs lie in the folder."""
     port, ui = _free_port(), _free_port()
-    secured = "-Dspark.authenticate=true -Dspark.network.crypto.enabled=true"
-    secret = f"-Dspark.authenticate.secret={os.environ['_SPARK_AUTH_SECRET']}"
-    variables = _environment(environment) | {
-        "SPARK_DAEMON_JAVA_OPTS": f"{secured} {secret}",
-        "SPARK_DAEMON_MEMORY": "512m",
-    }
+    # A file that nobody else may read: anybody may list the arguments of a process.
+    settings = folder / "cluster.properties"
+    settings.touch(0o600)
+    secret = os.environ["_SPARK_AUTH_SECRET"]
+    settings.write_text(
+        f"spark.authenticate true\nspark.network.crypto.enabled true\nspark.authenticate.secret {secret}\n"
+    )
+    variables = _environment(environment) | {"SPARK_DAEMON_MEMORY": "512m"}
 
     def daemon(name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (folder / f"{name}.log").open("ab") as log:
@@ -160,6 +167,7 @@ def standalone(folder: Path, environment: Path, workers: int = 2) -> Iterator[Cl
                 [
                     _spark_home(environment) / "bin" / "spark-class",
                     f"org.apache.spark.deploy.{arguments[0]}",
+                    *("--properties-file", settings),
                     *arguments[1:],
                 ],
                 env=variables,
@@ -242,7 +250,7 @@ class Submit:
             variables["PYSPARK_DRIVER_PYTHON"] = str(self.environment / "bin" / "python")
         before = _tree_cpu(self.cluster.workers)
         with (self.folder / f"{name}.log").open("w") as out:
-            done = measure(command, stdout=out, stderr=out, env=variables, cwd=home)
+            done = measure(command, apart=self.cluster.processes, stdout=out, stderr=out, env=variables, cwd=home)
         executors = _tree_cpu(self.cluster.workers) - before  # of workers that were killed nobody knows any more
         told = f", {executors:.0f} of the workers" if executors > 0 else ""
         print(f"{name}: status {done.status}, {done.cpu_s:.0f} CPU seconds of the driver{told}", flush=True)

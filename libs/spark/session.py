@@ -93,11 +93,12 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
         folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings["spark.sql.warehouse.dir"] = folder
-    if settings.get("spark.authenticate") == "true" and _AUTHENTICATION in os.environ:
-        # YARN and Kubernetes make a secret for each application; a standalone cluster has one, told to all its parts.
-        settings["spark.authenticate.secret"] = os.environ[_AUTHENTICATION]
     # The JVM starts here where it does not run yet: its memory and class path are among the settings.
     SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
+    if settings.get("spark.authenticate") == "true" and _AUTHENTICATION in os.environ:
+        # YARN and Kubernetes make a secret for each application; a standalone cluster has one, told to all its parts.
+        # Not before: the settings until here are arguments of a process, which anybody on the machine may list.
+        settings["spark.authenticate.secret"] = os.environ[_AUTHENTICATION]
     _known(SparkContext._jvm, settings, f"conf/{env.env}.yaml")
     session = builder.config(map=settings).getOrCreate()
     jvm = session.sparkContext._jvm

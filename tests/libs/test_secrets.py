@@ -2,9 +2,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from pyspark import SparkContext
 
 from libs.conf import ConfError, load
 from libs.secrets import keys, required
+from libs.spark.session import build_session
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,3 +48,42 @@ def test_a_malformed_key_is_named_and_not_shown(env, monkeypatch):
     with pytest.raises(ConfError, match="REASONREC_KEY_OLD") as refused:
         keys(env("prod"))
     assert "canary" not in str(refused.value)
+
+
+def test_of_two_first_runs_at_once_both_take_the_same_key(env, tmp_path, monkeypatch):
+    """The other run makes its file between our look and our own."""
+    other = tmp_path / "wh.key"
+    look = Path.exists
+
+    def late(path):
+        found = look(path)
+        if path == other and not found:
+            other.touch(0o600)
+            other.write_text("b" * 64)
+        return found
+
+    monkeypatch.setattr(Path, "exists", late)
+    assert keys(env("dev"))["pseudonym_key"] == "b" * 64
+    assert {path.name for path in tmp_path.iterdir()} == {"wh.key", "wh.suppression.key"}
+
+
+def test_a_cluster_s_secret_is_no_argument_of_a_process(env, monkeypatch):
+    class Started(Exception):
+        pass
+
+    def started(conf):
+        raise Started(dict(conf.getAll()))
+
+    monkeypatch.setenv("_SPARK_AUTH_SECRET", "canary")
+    monkeypatch.setattr(SparkContext, "_ensure_initialized", started)
+    with pytest.raises(Started) as settings:
+        build_session(env("prod"))
+    assert settings.value.args[0]["spark.authenticate"] == "true"
+    assert "canary" not in str(settings.value)
+
+
+@pytest.mark.parametrize("name", ["My Projects", "caf\u00e9", "50%"])
+def test_a_warehouse_that_its_readers_would_look_for_elsewhere_is_refused(env, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("REASONREC_WAREHOUSE", str(tmp_path / name / "wh"))
+    with pytest.raises(ConfError, match=f"{name}/wh: .*REASONREC_WAREHOUSE"):
+        env("dev")
