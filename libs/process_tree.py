@@ -25,14 +25,20 @@ class Measured:
     peak_pss_gib: float | None
 
 
-def measure(command: list[str], memory: bool = False, **options: object) -> Measured:
+def measure(
+    command: list[str], memory: bool = False, apart: set[psutil.Process] | None = None, **options: object
+) -> Measured:
     """Runs a command and waits for it and every process it leaves behind.
 
     Processes that outlive their parent (Spark's JVM, its Python workers) come to this one as to a sub-reaper, so that
     their time is counted too. Children that run already are left alone; none of them may end meanwhile.
+
+    Args:
+        apart: children that are none of the command's; who starts one meanwhile adds it.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    others, started = set(psutil.Process().children()), time.monotonic()
+    others, started = set() if apart is None else apart, time.monotonic()
+    others |= set(psutil.Process().children())
     meter = TreeMeter(apart=others)
     process = subprocess.Popen(command, **options)  # type: ignore[call-overload]
     status = process.wait()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from delta.exceptions import captured
 from delta.tables import DeltaTable
@@ -37,6 +37,7 @@ _CONFLICTS = (
     captured.ConcurrentTransactionException,
 )
 _TRIES = 6
+_T = TypeVar("_T")
 _RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2,6}")
 
 
@@ -157,11 +158,21 @@ def write(
     if table.scope not in ("merge", "run"):
         where = replaced(table, shop, window, cutoffs, release_id)
     told = replaced_days(shop, *window) if table.scope == "window" and window else None
+    committed(path, table, lambda alone: _commit(spark, path, table, frame, where, alone, told))
+
+
+def committed(path: str, table: Table, commit: Callable[[bool], _T]) -> _T:
+    """Calls `commit`, which commits to the table, again where another writer came first; what it returns.
+
+    It is told whether it is alone: no other process of this machine then commits to the table meanwhile.
+
+    Raises:
+        ConflictError: other writers came first each time.
+    """
     for left in reversed(range(_TRIES)):
         try:
             with commit_lock(path) as alone:
-                _commit(spark, path, table, frame, where, alone, told)
-            return
+                return commit(alone)
         except BusyError as error:
             raise ConflictError(str(error)) from None
         except _CONFLICTS:
@@ -171,6 +182,7 @@ def write(
                 ) from None
             # At random, to part two writers; it doubles, to outlast a long commit.
             time.sleep(random.uniform(0.1, 0.5) * 2 ** (_TRIES - left))  # noqa: S311
+    raise AssertionError("not reached")
 
 
 def _commit(
@@ -205,12 +217,6 @@ def _commit(
         writer = writer.option("userMetadata", told)
     # A release replaces nothing; asked to, Delta notices another writer of the same one.
     writer.mode("overwrite").option("replaceWhere", where).save(path)
-
-
-def write_empty(spark: SparkSession, warehouse: str, table: Table) -> None:
-    """Creates a table without rows, where it is not there."""
-    if not exists(spark, warehouse, table):
-        create(spark.createDataFrame([], table.ddl), uri(warehouse, table), table)
 
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:

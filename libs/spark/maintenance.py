@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME
 from libs.spark import delta
-from libs.spark.locks import commit_lock
 from libs.tables import TABLES, Table
 
 Log = logging.LoggerAdapter[logging.Logger]
@@ -34,8 +33,7 @@ def sizes(spark: SparkSession, warehouse: str, table: Table) -> tuple[int, int]:
 
 def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
     """Puts small files together, partition by partition; the rows stay what they are."""
-    with _held(spark, warehouse, table) as found:
-        found.optimize().executeCompaction()
+    _commit(spark, warehouse, table, lambda found: found.optimize().executeCompaction())
 
 
 def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int = SAFE_HOURS, logged: bool = True) -> None:
@@ -53,8 +51,7 @@ def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int = SAFE_
 
 def delete_where(spark: SparkSession, warehouse: str, table: Table, condition: Column) -> None:
     """Deletes by a condition, which stays to be read in the table's history: no condition that names a person."""
-    with _held(spark, warehouse, table) as found:
-        found.delete(condition)
+    _commit(spark, warehouse, table, lambda found: found.delete(condition))
 
 
 def delete_matching(
@@ -68,8 +65,12 @@ def delete_matching(
     found: int = delta.read(spark, warehouse, table).join(F.broadcast(wanted), ["shop", *columns], "left_semi").count()
     if found:
         condition = " AND ".join(f"old.{column} = new.{column}" for column in ("shop", *columns))
-        with _held(spark, warehouse, table) as target:
-            target.alias("old").merge(wanted.alias("new"), condition).whenMatchedDelete().execute()
+        _commit(
+            spark,
+            warehouse,
+            table,
+            lambda found: found.alias("old").merge(wanted.alias("new"), condition).whenMatchedDelete().execute(),
+        )
     return found
 
 
@@ -78,10 +79,13 @@ def update_matching(
 ) -> None:
     """Sets `columns` of the rows with the keys of `rows`; those for which `keep` (of `new`) is false are deleted."""
     condition = " AND ".join(f"old.{key} <=> new.{key}" for key in table.keys)
-    with _held(spark, warehouse, table) as target:
-        merge = target.alias("old").merge(rows.alias("new"), condition)
-        merge = merge.whenMatchedUpdate(condition=keep, set={column: f"new.{column}" for column in columns})
-        merge.whenMatchedDelete().execute()
+    values = {column: f"new.{column}" for column in columns}
+
+    def update(found: DeltaTable) -> None:
+        merge = found.alias("old").merge(rows.alias("new"), condition)
+        merge.whenMatchedUpdate(condition=keep, set=values).whenMatchedDelete().execute()
+
+    _commit(spark, warehouse, table, update)
 
 
 def rewrite(spark: SparkSession, warehouse: str, table: Table, frame: DataFrame, shop: str) -> None:
@@ -89,8 +93,8 @@ def rewrite(spark: SparkSession, warehouse: str, table: Table, frame: DataFrame,
     if not SHOP_NAME.fullmatch(shop):
         raise ValueError(f"shop {shop!r} is not a shop's name")
     writer = delta.conform(frame, table).write.format("delta").mode("overwrite")
-    with commit_lock(delta.uri(warehouse, table)):
-        writer.option("replaceWhere", f"shop = '{shop}'").save(delta.uri(warehouse, table))
+    path = delta.uri(warehouse, table)
+    delta.committed(path, table, lambda _: writer.option("replaceWhere", f"shop = '{shop}'").save(path))
 
 
 def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
@@ -129,11 +133,9 @@ def _table(spark: SparkSession, warehouse: str, table: Table) -> DeltaTable:
     return DeltaTable.forPath(spark, delta.uri(warehouse, table))
 
 
-@contextmanager
-def _held(spark: SparkSession, warehouse: str, table: Table) -> Iterator[DeltaTable]:
-    """The table, while no other process of this machine commits to it: a night may be running."""
-    with commit_lock(delta.uri(warehouse, table)):
-        yield _table(spark, warehouse, table)
+def _commit(spark: SparkSession, warehouse: str, table: Table, change: Callable[[DeltaTable], object]) -> None:
+    """A night may be running: its commits and this one come one after another."""
+    delta.committed(delta.uri(warehouse, table), table, lambda _: change(_table(spark, warehouse, table)))
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,8 @@ def stage(
                 rest = (max((stop for _, stop in spans), default=_MAGIC), size)  # the footer, and indexes of pages
                 _copy(source, local, size, [(0, _MAGIC), *own, rest], moved)
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):  # another rank's rows took the room
+                raise TrainingDataError(f"{folder}: {os.strerror(error.errno)}; make room, or set TMPDIR") from error
             raise TrainingDataError(f"{uri}: not readable as Parquet ({error})") from error
         if (found := pq.read_metadata(local)).num_rows != footer.num_rows or local.stat().st_size != size:
             raise TrainingDataError(

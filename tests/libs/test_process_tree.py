@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+
+import psutil
 
 from libs.process_tree import TreeMeter, measure
 
@@ -49,3 +53,20 @@ def test_a_command_counts_the_time_of_processes_that_nobody_waits_for():
     done = measure([sys.executable, "-c", daemon, worker])
     assert done.status == 0 and done.peak_pss_gib is None
     assert 2.4 < done.cpu_s < 5.5  # what it used after it was last seen, less than two seconds, is lost
+
+
+def test_a_child_that_somebody_else_starts_meanwhile_is_none_of_the_command_s():
+    apart: set[psutil.Process] = set()
+    others = []
+
+    def start():
+        others.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        apart.add(psutil.Process(others[0].pid))
+
+    threading.Timer(0.3, start).start()
+    started = time.monotonic()
+    measure([sys.executable, "-c", BURN.format(cpu=0.8)], apart=apart)
+    assert time.monotonic() - started < 30  # it would wait for a minute
+    assert others[0].poll() is None
+    others[0].kill()
+    others[0].wait()

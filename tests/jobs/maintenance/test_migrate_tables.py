@@ -56,7 +56,8 @@ def test_without_a_step_nothing_is_changed(old: Warehouse) -> None:
 
 def test_a_newer_table_is_refused_by_older_code(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TABLES, PINS, replace(table(PINS), schema_version=3))
-    delta.write_empty(warehouse.spark, warehouse.conf.env.warehouse, table(PINS))
+    none = warehouse.spark.createDataFrame([], table(PINS).ddl)
+    delta.create(none, delta.uri(warehouse.conf.env.warehouse, table(PINS)), table(PINS))
     monkeypatch.undo()
     with pytest.raises(delta.SchemaVersionError, match="does not go back"):
         warehouse.read(PINS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import namedtuple
+from errno import ENOSPC
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,14 @@ def test_each_block_is_told(files: tuple[str, ...], tmp_path: Path) -> None:
     stage(files, 0, RANKS, tmp_path / "staged", lambda: moved.append(None))
     # Magic and footer of three files, and the groups 0, 2 and 4 of rank 0.
     assert len(moved) == 3 + 3 + 3
+
+
+def test_a_disk_that_another_rank_has_filled_is_named_and_not_the_store_s_file(
+    files: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(staging, "_copy", full)
+    with pytest.raises(TrainingDataError, match="staged: No space left on device; make room, or set TMPDIR"):
+        stage(files, 0, RANKS, tmp_path / "staged")
