@@ -6,8 +6,6 @@ Slots travel as `map<string,string>`. Numbers are plain decimals ("12", "4.6", "
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -172,12 +170,6 @@ _ORDER = {
     "price_drop": ("price", "before"),
     "aspect_praise": ("praising", "mentioning"),
 }
-
-
-def evidence_id(shop: str, type: str, subject: str, slots: Mapping[str, str]) -> str:
-    """A stable id of 24 hexadecimal digits: the same fact has the same id in every run and process."""
-    parts = [shop, type, subject, sorted(slots.items())]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()[:24]
 
 
 def malformed(type: str, slots: Mapping[str, str]) -> str | None:

@@ -1,30 +1,28 @@
-"""Evidence ids, on the workers."""
+"""Evidence ids."""
 
 from __future__ import annotations
 
-import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.explain.evidence_types import evidence_id
-
 
 def with_id(found: DataFrame, shop: str) -> DataFrame:
-    """Adds evidence_id: the same type, subject, source row and slots give the same id in every run."""
+    """Adds evidence_id, 24 hexadecimal digits: the same type, subject, source row and slots give the same in every run.
 
-    @F.pandas_udf("string")  # type: ignore[untyped-decorator, unused-ignore]
-    def hashed(type: pd.Series, subject: pd.Series, slots: pd.Series) -> pd.Series:
-        known: dict[tuple[object, ...], str] = {}
-        ids = []
-        for key in zip(type, subject, [tuple(sorted(dict(s).items())) for s in slots], strict=True):
-            if key not in known:
-                known[key] = evidence_id(shop, key[0], key[1], dict(key[2]))
-            ids.append(known[key])
-        return pd.Series(ids)
+    Args:
+        found: type, about_user, about_product, source_keys and slots (maps), and any others.
+    """
+    parts = F.struct(
+        F.lit(shop).alias("shop"),
+        "type",
+        "about_user",
+        "about_product",
+        _entries("source_keys").alias("source_keys"),
+        _entries("slots").alias("slots"),
+    )
+    return found.withColumn("evidence_id", F.substring(F.sha2(F.to_json(parts), 256), 1, 24))
 
-    subject = F.concat_ws("|", "about_user", "about_product", _text("source_keys"))
-    return found.withColumn("evidence_id", hashed(F.col("type"), subject, F.col("slots")))
 
-
-def _text(keys: str) -> Column:
-    return F.to_json(F.array_sort(F.map_entries(keys)))
+def _entries(map: str) -> Column:
+    """Equal maps may hold their entries in different orders."""
+    return F.array_sort(F.map_entries(map))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from libs.explain.evidence_types import evidence_id
 from libs.job import UserError
 from libs.secrets import key_id, pseudonym
 from libs.spark.checksum import checksums, compare
@@ -47,8 +47,13 @@ def seed(shop: Warehouse, key: str) -> None:
 
 def numbered(type: str, slots: dict[str, str], keys: dict[str, str], **about: str) -> dict[str, object]:
     """A fact with the id that the evidence job gives it: a hash of the fact and of whom it is about."""
-    listed = json.dumps([{"key": key, "value": keys[key]} for key in sorted(keys)], separators=(",", ":"))
-    one = evidence_id("tiny", type, "|".join([*about.values(), listed]), slots)
+    whom = {f"about_{column.removesuffix('_id')}": value for column, value in about.items()}
+    maps = {
+        name: [{"key": key, "value": of[key]} for key in sorted(of)]
+        for name, of in (("source_keys", keys), ("slots", slots))
+    }
+    parts = json.dumps({"shop": "tiny", "type": type, **whom, **maps}, separators=(",", ":"))
+    one = hashlib.sha256(parts.encode()).hexdigest()[:24]
     row = {"release_id": RELEASE, "evidence_id": one, "type": type, "slots": slots, "source_keys": keys, "support": 9}
     return row | about | {"subject": "user", "source_table": "features.user_taste", "source_version": 0}
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from libs.explain.evidence_types import Fact, check_fact, evidence_id
+from libs.explain.evidence_types import Fact, check_fact
 from libs.explain.writer import Recommendation, TemplateWriter
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,7 +51,7 @@ SLOTS = {
 
 
 def fact(type: str, slots: dict[str, str], role: str = "reason", contribution: float = 1.0, support: int = 40) -> Fact:
-    return check_fact(Fact(evidence_id("tiny", type, "p1", slots), type, slots, support, contribution, role))
+    return check_fact(Fact(f"{type} {sorted(slots.items())}", type, slots, support, contribution, role))
 
 
 def example(type: str, label: str = "", role: str = "reason", contribution: float = 1.0, **slots: str) -> Fact:
