@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,11 @@ OF = {
     "product_snapshots": ("products.", "training.vocabulary"),
     "lists": ("candidates.",),
     "users": ("scoring.", "explanation.", "evaluation.audit", "publish."),  # of tonight alone
+}
+# Of a training day besides. training.fusion and evaluation.backtest look at `evaluation.max_users` users and do not grow.
+OF_TRAINING = {
+    "user_snapshots": ("training.als", "training.two_tower_examples"),
+    "product_snapshots": ("training.two_tower",),
 }
 NIGHT = {
     "events": 1_000_000_000,
@@ -57,14 +63,14 @@ class Need:
     core_hours: float
 
 
-def unit_of(job: str) -> str | None:
-    """What the job's cost grows with, by the longest name that fits; None for a job of training days."""
-    fits = [(len(name), unit) for unit, names in OF.items() for name in names if job.startswith(name)]
+def unit_of(job: str, of: Mapping[str, Sequence[str]] = OF) -> str | None:
+    """What the job's cost grows with, by the longest name that fits; None where none does."""
+    fits = [(len(name), unit) for unit, names in of.items() for name in names if job.startswith(name)]
     return max(fits)[1] if fits else None
 
 
-def needs(small: dict[str, Any], large: dict[str, Any]) -> list[Need]:
-    """Of every job of an ordinary night, in its order; training days' jobs are left out.
+def needs(small: dict[str, Any], large: dict[str, Any], of: Mapping[str, Sequence[str]] = OF) -> list[Need]:
+    """Of every job that `of` knows, in the night's order.
 
     >>> night = {"events": 0, "user_snapshots": 0, "product_snapshots": 0, "lists": 0}
     >>> needs({"run": night, "jobs": {"ingest.silver": {"cpu_seconds": 5.0}}},
@@ -73,7 +79,7 @@ def needs(small: dict[str, Any], large: dict[str, Any]) -> list[Need]:
     """
     found = []
     for job, cost in large["jobs"].items():
-        unit = unit_of(job)
+        unit = unit_of(job, of)
         if unit is None:
             continue
         more = large["run"][unit] - small["run"][unit]
@@ -84,10 +90,21 @@ def needs(small: dict[str, Any], large: dict[str, Any]) -> list[Need]:
 
 
 def table(small: dict[str, Any], large: dict[str, Any]) -> str:
-    found = needs(small, large)
     counts = "\n".join(
         f"| {NAMES[unit]} | {small['run'][unit]:,} | {large['run'][unit]:,} | {NIGHT[unit]:,} |" for unit in NIGHT
     )
+    return f"""| what | the small night | the large night | the shop of this page, a night |
+|---|---|---|---|
+{counts}
+
+{_jobs(small, large, OF)}
+A training day besides:
+
+{_jobs(small, large, OF_TRAINING)}"""
+
+
+def _jobs(small: dict[str, Any], large: dict[str, Any], of: Mapping[str, Sequence[str]]) -> str:
+    found = needs(small, large, of)
     rows = "\n".join(
         f"| {n.job} | {NAMES[n.unit]} | {small['jobs'][n.job]['cpu_seconds']:.2f} | "
         f"{large['jobs'][n.job]['cpu_seconds']:.2f} | {n.each_ms:.4f} | {n.core_hours:,.0f} | "
@@ -95,11 +112,7 @@ def table(small: dict[str, Any], large: dict[str, Any]) -> str:
         for n in found
     )
     total = sum(n.core_hours for n in found)
-    return f"""| what | the small night | the large night | the shop of this page, a night |
-|---|---|---|---|
-{counts}
-
-| job | grows with | CPU s, small | CPU s, large | CPU ms for one more | core-hours | hours on {MACHINES} machines | money |
+    return f"""| job | grows with | CPU s, small | CPU s, large | CPU ms for one more | core-hours | hours on {MACHINES} machines | money |
 |---|---|---|---|---|---|---|---|
 {rows}
 | **all** | | | | | **{total:,.0f}** | **{total / (MACHINES * CORES):.1f}** | **{total * EURO:,.0f}** |
