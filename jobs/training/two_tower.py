@@ -7,13 +7,11 @@ day. All fits share one launch of the ranks: to start TensorFlow costs more than
 from __future__ import annotations
 
 import hashlib
-import signal
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from pyspark import SparkFiles
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -24,9 +22,10 @@ from libs.job import JobContext, UserError
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
 from libs.models.two_tower_task import StoredCatalogue, TwoTowerTask
 from libs.spark.delta import live_files
+from libs.spark.ranks import is_local, run_on_ranks
 from libs.spark.session import task_slots
 from libs.tables import table
-from libs.training.launch import RankError, RankWords, fit_and_store, knowing, listening_on, variables
+from libs.training.launch import fit_and_store
 from libs.training.spec import TrainParams, TrainSpec
 from libs.training.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 
@@ -41,7 +40,7 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params, horovod = ctx.params(Params), ctx.run.conf.env.horovod
-    slots = task_slots(ctx.spark, horovod.ranks, 0 if _local(ctx) else horovod.start_timeout_s)
+    slots = task_slots(ctx.spark, horovod.ranks, 0 if is_local(ctx.spark) else horovod.start_timeout_s)
     if slots < horovod.ranks:
         raise UserError(
             f"horovod.ranks is {horovod.ranks} but Spark has {slots} task slots: lower one or add the other"
@@ -102,49 +101,14 @@ def spec_of(
     return Fit(version, cutoff, spec)
 
 
-def _local(ctx: JobContext) -> bool:
-    """Whether this process is the whole of Spark."""
-    return bool(ctx.spark.sparkContext.master.startswith("local"))
-
-
 def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dict[str, Any]]:
-    """Runs the fits on all ranks; rank 0's rows. The ranks meet on `network_interface`.
+    """Runs the fits on all ranks; rank 0's rows.
 
     Raises:
-        RankError: a rank said why it ended.
-        RuntimeError: a rank ended without a word, or the ranks' weights differ.
+        RankError, RuntimeError: as `run_on_ranks`; RuntimeError too where the ranks' weights differ.
     """
-    import horovod.spark
-
-    horovod_conf = ctx.run.conf.env.horovod
-    interface = horovod_conf.network_interface or ("lo" if _local(ctx) else None)
-    context = ctx.spark.sparkContext
-    shipped = filter(None, context.getConf().get("spark.submit.pyFiles", "").split(","))
-    root = SparkFiles.getRootDirectory() if _local(ctx) else "."
-    archives = [f"{root}/{path.rpartition('/')[2]}" for path in shipped]
-    words = RankWords()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with listening_on(interface):
-            results = horovod.spark.run(
-                knowing(archives, fit_and_store, specs, uris, horovod_conf.stall_timeout_s),
-                num_proc=horovod_conf.ranks,
-                start_timeout=horovod_conf.start_timeout_s,
-                use_gloo=True,
-                use_mpi=False,
-                nics={interface} if interface else None,
-                env=variables(interface),
-                executable=context.pythonExec,  # the executors' own, which need not lie where the driver's does
-                stderr=words,
-                verbose=0,
-            )
-    except RuntimeError as error:  # names the process that ended first, and not why
-        if (why := words.last()) is None:
-            raise
-        raise RankError(why) from error
-    finally:
-        for number, handler in handlers.items():  # Horovod's would swallow every later Ctrl-C
-            signal.signal(number, handler)
+    horovod = ctx.run.conf.env.horovod
+    results = run_on_ranks(ctx.spark, horovod, fit_and_store, specs, uris, horovod.stall_timeout_s)
     ours: list[dict[str, Any]] = results[0]
     if any(
         other["weights_sha256"] != mine["weights_sha256"]

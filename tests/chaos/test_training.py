@@ -15,7 +15,8 @@ import pytest
 from jobs.training import two_tower
 from libs.job import UserError
 from libs.models.files import ModelFileError
-from libs.training.launch import RankError, variables
+from libs.spark import ranks as on_ranks
+from libs.spark.ranks import RankError, variables
 from tests.chaos.child import ROOT
 from tests.chaos.conftest import MONDAY, NEXT_MONDAY, Shop
 from tests.chaos.ranks import Harm, harmed
@@ -43,7 +44,7 @@ def harm(due: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     def done(kind: Harm) -> None:
         # The ranks import tests.chaos.ranks, and are found again by a mark.
         own = {"PYTHONPATH": str(ROOT), MARK: str(os.getpid()), "TMPDIR": str(tmp_path)}
-        monkeypatch.setattr(two_tower, "variables", lambda interface: variables(interface) | own)
+        monkeypatch.setattr(on_ranks, "variables", lambda interface: variables(interface) | own)
         monkeypatch.setattr(two_tower, "fit_and_store", harmed(kind))
 
     return done

@@ -12,7 +12,7 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from libs.training.launch import RankWords, knowing, listening_on, variables
+from libs.spark.ranks import RankWords, knowing, listening_on, variables
 
 RUN = "import pickle, sys; print(pickle.load(sys.stdin.buffer)())"
 
