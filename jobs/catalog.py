@@ -181,8 +181,8 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         writes results.recommendations
     explanation.evidence (large): Gathers the facts that hold for each recommended row, and what each moved.
         reads  results.recommendations silver.events silver.social_edges features.item_pairs
-               features.product_profile features.user_history features.user_rfm features.user_taste
-               features.user_segment features.user_profile
+               features.product_profile features.user_ledger features.user_history features.user_rfm
+               features.user_taste features.user_segment features.user_profile
         writes results.evidence results.recommendation_evidence
     explanation.explanations (large): Writes sentences, checks each against its facts, stores what holds.
         reads  results.recommendations results.evidence results.recommendation_evidence features.product_profile

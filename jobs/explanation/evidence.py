@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from libs.explain.evidence_types import EVIDENCE_TYPES, K
 from libs.frames import facts
 from libs.frames.evidence_ids import with_id
+from libs.frames.history import taking_kinds
 from libs.job import JobContext, constants
 
 
@@ -53,18 +54,22 @@ def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
     profile = as_of("features.product_profile").persist()
     listed = F.broadcast(rows.select("product_id").distinct())
     pairs = as_of("features.item_pairs").join(listed, "product_id", "left_semi")
+    users, edges = as_of("features.user_rfm"), ctx.read("silver.social_edges").where(F.col("day") < ctx.as_of)
     families = [
         facts.anchored(rows, profile, pairs, action, people),
-        facts.own_rhythm(rows.where(F.col("owned")), history, action),
+        facts.own_rhythm(rows.where(F.col("owned")), as_of("features.user_ledger"), taking_kinds(action), action),
         facts.popularity(rows, profile, action),
         facts.praise(rows, profile),
-        facts.tastes(rows, profile, as_of("features.user_taste"), action),
-        facts.prices(rows, profile, as_of("features.user_rfm"), shop.currency),
-        facts.groups(rows, history, as_of("features.user_segment"), ctx.read("silver.social_edges"), action),
+        facts.tastes(rows, profile, as_of("features.user_taste"), users, action),
+        facts.prices(rows, profile, users, shop.currency),
+        facts.groups(rows, history, as_of("features.user_segment"), edges, action),
     ]
+    # Who has the product may be among the people that a fact counts; of segment and friends the user never is.
+    others = F.col("support") - (F.col("owned") & ~F.col("type").isin("segment", "friends")).cast("int")
     of_others = [type for type, spec in EVIDENCE_TYPES.items() if spec.people]
-    may_be_said = ~F.col("type").isin(of_others) | (F.col("support") >= people)
-    return reduce(DataFrame.unionByName, [fact for family in families for fact in family]).where(may_be_said)
+    may_be_said = ~F.col("type").isin(of_others) | (others >= people)
+    found = reduce(DataFrame.unionByName, [fact for family in families for fact in family])
+    return found.where(may_be_said).drop("owned")
 
 
 def as_evidence(found: DataFrame, ctx: JobContext) -> DataFrame:

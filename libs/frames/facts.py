@@ -1,16 +1,18 @@
 """Facts that may be cited for a recommended row: one function a family, each a DataFrame of the same columns.
 
-user_id, product_id (of the recommended row), type, slots (map), about (product, user or pair), about_user,
-about_product (whom the fact is about), support, contribution, source_table, source_keys (map). Facts with a positive
-contribution are reasons; the rest is information.
+user_id, product_id (of the recommended row), owned (the user has it), type, slots (map), about (product, user or pair),
+about_user, about_product (whom the fact is about), support, contribution, source_table, source_keys (map). Facts with a
+positive contribution are reasons; the rest is information.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from libs.frames.history import taken_lines
 
 Slots = Mapping[str, Column]
 
@@ -31,6 +33,7 @@ def _fact(
     return rows.select(
         "user_id",
         "product_id",
+        "owned",
         F.lit(type).alias("type"),
         filled.alias("slots"),
         F.lit(about).alias("about"),
@@ -58,9 +61,9 @@ def anchored(rows: DataFrame, profile: DataFrame, pairs: DataFrame, action: str,
     sources whose score it carries. People behind a pair are needed for the first two; the rest speaks of the products.
     """
     named, verb = _products(profile), F.lit(action)
-    carried = rows.select("user_id", "product_id", F.explode("carriers").alias("carrier"))
+    carried = rows.select("user_id", "product_id", "owned", F.explode("carriers").alias("carrier"))
     anchors = (
-        carried.groupBy("user_id", "product_id", F.col("carrier.product_id").alias("anchor_id"))
+        carried.groupBy("user_id", "product_id", "owned", F.col("carrier.product_id").alias("anchor_id"))
         .agg(F.sum("carrier.contribution").alias("contribution"))
         .join(F.broadcast(_renamed(named)), "anchor_id", "inner")
         .join(F.broadcast(named), "product_id", "inner")
@@ -116,12 +119,16 @@ def _renamed(named: DataFrame) -> DataFrame:
     )
 
 
-def own_rhythm(rows: DataFrame, history: DataFrame, action: str) -> list[DataFrame]:
-    """The user has the product and comes back for it; contributes what the repeat source gives."""
-    taken = history.select("user_id", "cutoff", F.explode("events").alias("event")).select(
-        "user_id", "cutoff", F.col("event.product_id").alias("product_id"), F.col("event.event_day").alias("day")
-    )
-    days = taken.groupBy("user_id", "product_id", "cutoff").agg(F.sort_array(F.collect_set("day")).alias("days"))
+def own_rhythm(rows: DataFrame, ledger: DataFrame, kinds: Collection[str], action: str) -> list[DataFrame]:
+    """The user has the product and comes back for it; contributes what the repeat source gives.
+
+    Of a product that was taken before the ledger's lines nobody knows how often: there is no such fact.
+    """
+    listed = rows.groupBy("user_id").agg(F.collect_set("product_id").alias("listed"))
+    whole = ledger.join(listed, "user_id").withColumn("listed", F.array_except("listed", F.col("older")["products"]))
+    lines = F.filter("ledger", lambda line: F.array_contains("listed", line["product_id"]))
+    taken = taken_lines(whole.withColumn("ledger", lines), kinds).where("kept")
+    days = taken.groupBy("user_id", "product_id", "cutoff").agg(F.sort_array(F.collect_set("event_day")).alias("days"))
     later, earlier = F.slice("days", F.lit(2), F.size("days")), F.slice("days", F.lit(1), F.size("days") - 1)
     gaps = F.sort_array(F.zip_with(later, earlier, F.date_diff))
     median = F.try_element_at(F.col("gaps"), ((F.size("gaps") + 1) / 2).cast("int"))
@@ -138,7 +145,7 @@ def own_rhythm(rows: DataFrame, history: DataFrame, action: str) -> list[DataFra
         "action": F.lit(action),
     }
     keys = {"user_id": F.col("user_id"), "product_id": F.col("product_id")}
-    return [_fact(own, "own_rhythm", slots, "user", "features.user_history", keys, F.size("days"), _part("repeat"))]
+    return [_fact(own, "own_rhythm", slots, "user", "features.user_ledger", keys, F.size("days"), _part("repeat"))]
 
 
 def _part(source: str) -> Column:
@@ -185,8 +192,10 @@ def praise(rows: DataFrame, profile: DataFrame) -> list[DataFrame]:
     ]
 
 
-def tastes(rows: DataFrame, profile: DataFrame, taste: DataFrame, action: str) -> list[DataFrame]:
-    """The product has a brand, category or price band that the user takes often."""
+def tastes(rows: DataFrame, profile: DataFrame, taste: DataFrame, users: DataFrame, action: str) -> list[DataFrame]:
+    """The product has a brand, category or price band that the user takes often: of all the user's products, for those
+    whose brand nobody knows are the user's too.
+    """
     products = profile.select(
         "product_id",
         F.explode(
@@ -197,10 +206,11 @@ def tastes(rows: DataFrame, profile: DataFrame, taste: DataFrame, action: str) -
         ).alias("of"),
     ).select("product_id", "of.dimension", "of.value")
     known = rows.join(F.broadcast(products), "product_id", "inner")
-    own = taste.where((F.col("count") > 1) & (2 * F.col("count") >= F.col("total")) | (F.col("count") > 2))
-    matched = known.join(
-        own.select("user_id", "dimension", "value", "count", "total"), ["user_id", "dimension", "value"]
+    counts = taste.select("user_id", "dimension", "value", "count").join(
+        users.select("user_id", F.col("products").alias("total")), "user_id", "inner"
     )
+    own = counts.where((F.col("count") > 1) & (2 * F.col("count") >= F.col("total")) | (F.col("count") > 2))
+    matched = known.join(own, ["user_id", "dimension", "value"])
     place = Window.partitionBy("user_id", "product_id", "dimension").orderBy(
         F.desc("count"), F.desc(F.length("value")), "value"
     )

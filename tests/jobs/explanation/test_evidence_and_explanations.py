@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -21,6 +21,23 @@ def history(user, *events):
         for i, (day, p) in enumerate(events, 1)
     ]
     return {"cutoff": DAY, "user_id": user, "events": listed, "owned": sorted({p for _, p in events})}
+
+
+def ledger(user, *lines, older=()):
+    """`lines`: (day of January, product, kind)."""
+    listed = [
+        {
+            "event_time": datetime(2020, 1, day),
+            "event_day": date(2020, 1, day),
+            "product_id": p,
+            "kind": kind,
+            "lines": 1,
+        }
+        | {"pieces": 1, "amount": None, "rating": None, "returned": None}
+        for day, p, kind in lines
+    ]
+    before = {"lines": len(older), "money": None, "days": [], "products": sorted(older)}
+    return {"cutoff": DAY, "user_id": user, "ledger": listed[::-1], "older": before, "made_from": "{}"}
 
 
 def recommendation(user, product_id, contributions, carriers=()):
@@ -59,6 +76,8 @@ def told(spark, tmp_path_factory):
         ],
     )
     warehouse.seed("features.user_history", [history("u", (2, "lamp"), (9, "vase"), (16, "vase"))])
+    bought = [(2, "lamp", "purchase"), (9, "vase", "purchase"), (16, "vase", "purchase"), (20, "vase", "view")]
+    warehouse.seed("features.user_ledger", [ledger("u", *bought)])
     warehouse.seed("features.item_pairs", [pair("transition", "lamp", "bulb", 7), pair("together", "lamp", "bulb", 4)])
     carriers = [("transitions", "lamp", 0.2), ("als", "lamp", 0.1)]
     warehouse.seed(
@@ -97,7 +116,7 @@ def test_fewer_than_five_people_are_never_told_of(told):
 
 def test_the_users_own_rhythm_contributes_what_the_repeat_source_gave(told):
     fact = facts(told, "vase")["own_rhythm"]
-    # Days 9 and 16: a gap of 7; 16 days to the first of February.
+    # Days 9 and 16: a gap of 7; 16 days to the first of February. A look on the 20th is no purchase.
     assert fact.slots == {"count": "2", "every_days": "7", "since_days": "16", "action": "purchase"}
     assert (fact.role, fact.contribution) == ("reason", 0.4)
 
@@ -130,3 +149,55 @@ def test_an_attempt_written_again_has_the_same_ids(told):
     told.run("explanation.evidence", release_id="2020-02-01-02")
     second = told.read("results.evidence").where("release_id = '2020-02-01-02'").collect()
     assert sorted(row.evidence_id for row in second) == first
+
+
+def test_how_often_is_not_told_where_the_ledger_has_forgotten(warehouse):
+    warehouse.seed("features.product_profile", [product("vase", "Vase"), product("mug", "Mug")])
+    warehouse.seed("features.user_history", [history("u", (9, "vase"), (16, "mug"))])
+    warehouse.seed(
+        "features.user_ledger", [ledger("u", (9, "vase", "purchase"), (16, "mug", "purchase"), older=("vase",))]
+    )
+    lists = [recommendation("u", product_id, {"repeat": 0.4}) for product_id in ("vase", "mug")]
+    warehouse.seed("results.recommendations", lists)
+    warehouse.run("explanation.evidence")
+    found = warehouse.rows("results.evidence", "type", "source_keys")
+    assert [keys["product_id"] for type, keys in found if type == "own_rhythm"] == ["mug"]
+
+
+def test_a_taste_is_told_of_all_that_the_user_has(warehouse):
+    """Of twelve products three have a brand that anybody knows, all the same."""
+    warehouse.seed("features.product_profile", [product("vase", "Vase", brand="Umgd")])
+    warehouse.seed("features.user_history", [history("u", (9, "lamp"))])
+    taste = {"cutoff": DAY, "user_id": "u", "dimension": "brand", "value": "Umgd", "share": 1.0, "count": 3, "total": 3}
+    warehouse.seed("features.user_taste", [taste])
+    habits = {"cutoff": DAY, "user_id": "u", "recency_days": 1, "frequency": 1, "events": 12, "products": 12}
+    warehouse.seed("features.user_rfm", [habits | {"tenure_days": 1, "ratings": 0}])
+    warehouse.seed("results.recommendations", [recommendation("u", "vase", {"als": 0.4})])
+    warehouse.run("explanation.evidence")
+    assert warehouse.rows("results.evidence", "type", "slots") == [
+        ("taste_brand", {"value": "Umgd", "count": "3", "total": "12", "action": "purchase"})
+    ]
+
+
+def test_the_reader_is_none_of_the_five_people_that_a_fact_needs(warehouse):
+    warehouse.seed("features.product_profile", [product(p, p, buyers_recent=5) for p in ("own", "new")])
+    warehouse.seed("features.user_history", [history("u", (9, "own"))])
+    warehouse.seed("results.recommendations", [recommendation("u", p, {"popular": 0.4}) for p in ("own", "new")])
+    warehouse.run("explanation.evidence")
+    found = warehouse.rows("results.evidence", "type", "source_keys")
+    assert [keys["product_id"] for type, keys in found if type == "trend"] == ["new"]
+
+
+def test_friendships_that_are_known_from_the_day_on_are_not_told(warehouse):
+    friends = [f"f{n}" for n in range(6)]
+    warehouse.seed("features.product_profile", [product("vase", "Vase")])
+    warehouse.seed("features.user_history", [history("u", (9, "lamp")), *(history(f, (9, "vase")) for f in friends)])
+    late = [{"day": DAY, "event_day": DAY, "row_id": f, "user_id": "u", "friend_id": f} for f in friends]
+    warehouse.seed("silver.social_edges", late)
+    warehouse.seed("results.recommendations", [recommendation("u", "vase", {"als": 0.4})])
+    warehouse.run("explanation.evidence")
+    assert warehouse.rows("results.evidence", "type") == []
+    early = [edge | {"day": date(2020, 1, 31), "row_id": f"early-{edge['row_id']}"} for edge in late]
+    warehouse.seed("silver.social_edges", early)
+    warehouse.run("explanation.evidence")
+    assert [slots["count"] for (slots,) in warehouse.rows("results.evidence", "slots")] == ["6"]

@@ -77,8 +77,8 @@ FIRST_WORDINGS = {
         "你已经买过它2次，大约每周一次，上一次是大约3个月前。",
     ),
     ("rating_praise", ""): (
-        "23 reviewers gave it 4.6 out of 5 on average.",
-        "23位评价者平均给了它4.6分（满分5分）。",
+        "23 reviews gave it 4.6 out of 5 on average.",
+        "23条评价平均给了它4.6分（满分5分）。",
     ),
     ("aspect_praise", "some"): (
         "14 of the 18 reviews mentioning its “sound” praise it.",
@@ -196,7 +196,7 @@ def test_reasons_and_information_stand_in_sentences_of_their_own():
     ]
     assert WRITER.compose(recommend(*facts), "en", 0).sentence == (
         "12 people who reviewed “Pet Sounds” went on to review this; three of the eight items you reviewed are from "
-        "“Rykodisc”, and so is this. It is also rated 4.6 out of 5 on average by 23 reviewers."
+        "“Rykodisc”, and so is this. It is also rated 4.6 out of 5 on average in 23 reviews."
     )
     assert WRITER.compose(recommend(*facts), "zh", 0).sentence == (
         "和你一样评价过“Pet Sounds”的顾客中，有12位接着评价了这件商品；你评价过的8件商品里有3件来自“Rykodisc”，它也是。"
