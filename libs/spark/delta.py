@@ -7,12 +7,13 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import reduce
 from typing import Any, TypeVar
 
 from delta.exceptions import captured
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME, ConfError
@@ -269,7 +270,12 @@ def replaced(
 def _merge(spark: SparkSession, path: str, table: Table, frame: DataFrame) -> None:
     on = " AND ".join(f"old.{key} <=> new.{key}" for key in table.keys)
     target = DeltaTable.forPath(spark, path).alias("old")
-    target.merge(frame.alias("new"), on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+    merge = target.merge(frame.alias("new"), on).whenMatchedUpdateAll().whenNotMatchedInsertAll()
+    if table.together:
+        for answer in frame.select(*table.together).distinct().collect():
+            same = [F.col(f"old.{name}").eqNullSafe(F.lit(answer[name])) for name in table.together]
+            merge = merge.whenNotMatchedBySourceDelete(reduce(Column.__and__, same))
+    merge.execute()
 
 
 def written(spark: SparkSession, warehouse: str, table: Table) -> tuple[int | None, int | None]:

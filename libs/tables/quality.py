@@ -69,6 +69,7 @@ QUALITY = (
         severity | string! | stop, or warn""",
         "shop cutoff gate table check",
         "merge",
+        together=("shop", "cutoff", "gate"),  # a check that nobody asks for any more must not stop a release for ever
         # What a gate saw: it looks at all that is there, so it tells of the order of runs.
         volatile=("observed",),
     ),

@@ -35,6 +35,7 @@ class Table:
         scope: what one write replaces.
         partitioned_by: partition columns.
         equality: `exact`, or `close` (1e-5 relative) for weights, factors and scores.
+        together: keys that stand for one answer: of a `merge`, rows with the same ones that it does not bring are gone.
         volatile: columns that differ between two equal runs (run ids, wall-clock times); checksums leave them out.
         retention_days: how long rows are kept at least (maintenance.compact_tables); None is for ever.
         schema_version: raised when columns change, with a step in libs.frames.migrations for an older warehouse.
@@ -47,6 +48,7 @@ class Table:
     scope: Scope
     partitioned_by: tuple[str, ...] = ("shop",)
     equality: Literal["exact", "close"] = "exact"
+    together: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
     retention_days: int | None = None
     schema_version: int = 1

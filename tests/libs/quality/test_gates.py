@@ -94,3 +94,13 @@ def test_a_failed_gate_stops_the_run_after_its_results_are_written(warehouse: Wa
 def test_a_failed_warning_does_not_stop_the_run(warehouse: Warehouse) -> None:
     hold(warehouse.context("ingest.silver_gate"), "silver", [result(False, "warn")])
     assert warehouse.rows("quality.gate_results", "passed") == [(False,)]
+
+
+def test_a_check_that_nobody_asks_for_any_more_is_gone_and_other_gates_stay(warehouse: Warehouse) -> None:
+    ctx = warehouse.context("ingest.silver_gate")
+    with pytest.raises(GateError):
+        hold(ctx, "silver", [result(False, "stop")])
+    hold(ctx, "results", [result(True, "stop")])
+    hold(ctx, "silver", [result(True, "stop", "another")])
+    found = warehouse.rows("quality.gate_results", "gate", "check", "passed")
+    assert sorted(found) == [("results", "rank", True), ("silver", "another", True)]
