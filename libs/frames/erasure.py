@@ -63,7 +63,11 @@ def read_ids(file: str) -> list[str]:
         raise UserError(f"maintenance.erase_user: no file {file!r}; {how}")
     if path.stat().st_mode & 0o077:
         raise UserError(f"maintenance.erase_user: {file} may be read by others; `chmod 600 {file}`")
-    ids = {line.strip(" \r\n") for line in path.read_text(encoding="utf-8").split("\n")} - {""}
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # what a spreadsheet writes begins with a mark
+    except UnicodeDecodeError:
+        raise UserError(f"maintenance.erase_user: {file} is not UTF-8; {how}") from None
+    ids = {line.strip(" \r\n") for line in text.split("\n")} - {""}
     if not ids:
         raise UserError(f"maintenance.erase_user: {file} holds no id; {how}")
     return sorted(ids)
@@ -137,7 +141,10 @@ def unsayable(evidence: DataFrame, traces: Traces, k: int) -> DataFrame:
     citing = reviews.join(F.broadcast(traces.row_id), "row_id", "left_semi")
     of_others = [type for type, spec in EVIDENCE_TYPES.items() if spec.people]
     few = F.col("type").isin(of_others) & (F.col("support") - traces.user_id.count() < k)
-    thin = evidence.where(few).join(F.broadcast(traces.product_id), "product_id", "left_semi")
+    # A fact about the reader's friends or segment names its product among its keys alone.
+    of_product = F.coalesce("product_id", F.col("source_keys")["product_id"])
+    thin = evidence.where(few).withColumn("product_id", of_product)
+    thin = thin.join(F.broadcast(traces.product_id), "product_id", "left_semi")
     own = evidence.join(F.broadcast(traces.user_id), "user_id", "left_semi")
     return reduce(DataFrame.union, [f.select("release_id", "evidence_id") for f in (citing, thin, own)]).distinct()
 

@@ -70,6 +70,13 @@ def seed_results(shop: Warehouse) -> None:
             "slots": {"count": "5", "days": "28", "action": "review"},
             "support": 5,
         },
+        {"evidence_id": "friends", "type": "friends", "slots": {"count": "5", "action": "review"}, "support": 5}
+        | {
+            "subject": "user",
+            "product_id": None,
+            "user_id": BOB,
+            "source_keys": {"user_id": BOB, "product_id": "lamp"},
+        },
         {"evidence_id": "many", "type": "rating_praise", "slots": {"mean": "4.5", "count": "12"}, "support": 12},
     ]
     shop.seed("results.evidence", [fact | own for own in facts])
@@ -137,7 +144,7 @@ def test_the_rows_of_others_stay(erased: Warehouse) -> None:
 
 
 def test_a_sentence_that_cited_the_users_review_is_written_again_without_it(erased: Warehouse) -> None:
-    # "cites" names zoe's review; of "few" only four people may be left. "many" stays.
+    # "cites" names zoe's review; of "few" and "friends" only four people may be left. "many" stays.
     assert erased.rows("results.evidence", "evidence_id") == [("many",)]
     assert erased.rows("results.recommendation_evidence", "evidence_id") == [("many",)]
     ((user, sentence, ids, grounded),) = erased.rows(
@@ -185,12 +192,19 @@ def test_hostile_ids_change_no_row_and_a_user_of_that_id_in_another_shop_stays(w
 
 
 @pytest.mark.parametrize(
-    ("text", "mode", "says"), [(None, 0, "no file"), ("ann\n", 0o644, "chmod 600"), (" \n\n", 0o600, "holds no id")]
+    ("text", "mode", "says"),
+    [
+        (None, 0, "no file"),
+        (b"ann\n", 0o644, "chmod 600"),
+        (b" \n\n", 0o600, "holds no id"),
+        (b"\xef\xbb\xbf\n", 0o600, "holds no id"),  # a byte order mark, as spreadsheets write it, is no id
+        (b"zo\xe9\n", 0o600, "is not UTF-8"),
+    ],
 )
 def test_a_file_of_ids_that_cannot_be_used_is_refused_and_the_fix_named(text, mode, says, warehouse, tmp_path) -> None:
     path = tmp_path / "ids.txt"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text)
         path.chmod(mode)
     warehouse.params = {"maintenance.erase_user": {"file": str(path)}}
     with pytest.raises(UserError, match=says) as refused:
