@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from jobs.catalog import Entry, select
 from libs.conf import Conf
 from libs.job import JobContext, Run, UserError
+from libs.logs import visible
 from libs.night_alarms import of_failure, of_release, raise_alarms, without_secrets
 from libs.spark import delta
 from libs.spark.errors import root_cause
@@ -80,6 +81,10 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
         due = train or (missing and wanted not in _trained(spark, conf, "two_tower"))
     elif what in _AFTER_TRAINING:
         due = due and wanted in _trained(spark, conf, _AFTER_TRAINING[what])
+        if what == "results" and missing and not due and trained and wanted in _trained(spark, conf, "two_tower"):
+            entries = (
+                select("candidates") + entries
+            )  # those that are there are of models that the release will not name
     entries = tuple(e for e in entries if due or e.cadence != "training_day")
     if due:
         used, why = wanted, f"training is due: models of {wanted}"
@@ -123,12 +128,12 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
     """Runs the plan's jobs in order; each leaves a row in quality.job_runs, whatever becomes of it.
 
     A training job that fails does not stop the night while an earlier model is young enough: the rest runs on that
-    model and the release says `stale`. Any other failure stops the walk.
+    model, candidates made before are made again, and the release says `stale`. Any other failure stops the walk.
     """
     log = logging.getLogger("reasonrec")
-    run, done, raised, skipping = plan.run, [], [], False
+    run, done, raised, skipping, entries = plan.run, [], [], False, list(plan.entries)
     try:
-        for number, job in enumerate(plan.entries, 1):
+        for number, job in enumerate(entries, 1):
             if skipping and job.cadence == "training_day":
                 continue
             started, meter = time.monotonic(), JobMeter(spark)
@@ -136,7 +141,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
             record: dict[str, Any] = {"status": "done", "error": None, "started_at": datetime.now(UTC)}
             try:
                 module = importlib.import_module(f"jobs.{job.name}")
-                log.info("[%d/%d] %s", number, len(plan.entries), job.name, extra={"run": run.run_id})
+                log.info("[%d/%d] %s", number, len(entries), job.name, extra={"run": run.run_id})
                 module.run(ctx)
                 if job.name == "publish.release":
                     ctx.alarms += of_release(run, datetime.now(UTC))
@@ -144,7 +149,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 record |= {"status": "failed", "error": without_secrets(one_line(error), secrets)}
                 ctx.alarms.append(of_failure(job.name, error))
                 # A group that only trains has nothing to go on with: its process fails, and its scheduler knows.
-                only_trains = all(later.cadence == "training_day" for later in plan.entries[number:])
+                only_trains = all(later.cadence == "training_day" for later in entries[number:])
                 if isinstance(error, UserError) or job.cadence != "training_day" or only_trains:
                     raise
                 fallback = _fallback(spark, run)
@@ -157,6 +162,8 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                     ) from error
                 log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
                 run, skipping = fallback, True
+                # Lists that are there already were made by models that the release will not name.
+                entries[number:number] = [made for made in entries[:number] if made.name.startswith("candidates.")]
             finally:
                 spark.catalog.clearCache()
                 record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
@@ -184,7 +191,7 @@ def _record(spark: SparkSession, run: Run, done: list[Row], raised: list[Row]) -
 
 def one_line(error: BaseException) -> str:
     """The first line of what went wrong at the root, without a Java stack."""
-    return f"{type(error).__name__}: {root_cause(error)}"
+    return visible(f"{type(error).__name__}: {root_cause(error)}")
 
 
 def _fallback(spark: SparkSession, run: Run) -> Run | None:

@@ -1,7 +1,9 @@
 """Groups in processes of their own: when training is due there, and what its failure does."""
 
 import re
+from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,3 +63,44 @@ def test_a_long_job_tells_its_cost_in_the_log_which_outlives_a_killed_run(spark,
     with caplog.at_level("INFO", "reasonrec"), pytest.raises(ZeroDivisionError):
         walk(spark, make_plan(spark, older_models.conf, "training", WINDOW, train=False), {})
     assert re.search(r"\d+ s, \d+ CPU seconds, \d+\.\d GiB at most", caplog.text)
+
+
+def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, older_models, monkeypatch):
+    """two_tower of the 13th is there, its lists are made, and then the weights fail."""
+    asked = []
+
+    def ran(name):
+        def run(ctx):
+            asked.append((name, str(ctx.run.train_cutoff)))
+            if name == "training.fusion":
+                raise ZeroDivisionError
+
+        return SimpleNamespace(run=run)
+
+    plan = make_plan(spark, older_models.conf, "daily", WINDOW, train=False)
+    names = (
+        "candidates.als",
+        "candidates.candidate_pool",
+        "training.fusion",
+        "evaluation.backtest",
+        "scoring.recommendations",
+    )
+    plan = replace(plan, entries=tuple(job for job in plan.entries if job.name in names))
+    monkeypatch.setattr(walk_module.importlib, "import_module", lambda name: ran(name.removeprefix("jobs.")))
+    walk(spark, plan, {})
+    new, old = "2020-01-13", "2020-01-06"
+    assert asked == [
+        ("candidates.als", new), ("candidates.candidate_pool", new), ("training.fusion", new),
+        ("candidates.als", old), ("candidates.candidate_pool", old), ("scoring.recommendations", old),
+    ]  # fmt: skip
+
+
+def test_a_results_group_makes_lists_again_where_the_weights_failed_in_a_process_of_their_own(spark, older_models):
+    def first():
+        return make_plan(spark, older_models.conf, "results", WINDOW, train=False).entries[0].name
+
+    assert first() == select("results")[0].name  # no new model at all: the lists there are are of older ones
+    older_models.seed("training.models", [model("two_tower", "2020-01-13")])
+    assert first() == select("candidates")[0].name
+    older_models.seed("training.models", [model("fusion", "2020-01-13")])
+    assert first() == select("results")[0].name
