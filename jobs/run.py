@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         RankError,
         catalog.UnknownJobError,
     ) as error:
-        typer.echo(f"reasonrec: {error}", err=True)
+        typer.echo(f"reasonrec: {visible(str(error))}", err=True)
         sys.exit(getattr(error, "status", 2))
     except typer.Exit as done:
         sys.exit(done.exit_code)
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         fault = storage_fault(error)
         if fault is None:
             raise
-        typer.echo(f"reasonrec: {fault}", err=True)
+        typer.echo(f"reasonrec: {visible(fault)}", err=True)
         sys.exit(2)
     if isinstance(status, int) and status:  # of a command that ended by typer.Exit
         sys.exit(status)

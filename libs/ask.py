@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from fsspec import AbstractFileSystem
@@ -66,6 +67,15 @@ def ask(warehouse: str, sql: str, parameters: list[Any] | None = None) -> duckdb
     if relation is None:
         raise AskError("not a question: only SELECT is answered here")
     return relation
+
+
+def answer(warehouse: str, sql: str, parameters: list[Any] | None = None) -> pa.Table:
+    """`ask`, answered whole: what only the rows show to be wrong (a cast) is an AskError too."""
+    relation = ask(warehouse, sql, parameters)
+    try:
+        return relation.fetch_arrow_table()
+    except duckdb.Error as error:
+        raise AskError(_told(error, sql)) from None
 
 
 def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:

@@ -8,6 +8,15 @@ import sys
 from typing import Literal
 
 
+def visible(text: str) -> str:
+    """What a terminal may be given: control and direction characters, as deliveries may bring them, stand as escapes.
+
+    >>> visible("a\\x1b[31m\\u202eb\\n")
+    'a\\\\x1b[31m\\\\u202eb\\n'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -25,7 +34,7 @@ class _Json(logging.Formatter):
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         job = getattr(record, "job", None)
-        text = f"{self.formatTime(record, '%H:%M:%S')} {f'{job}: ' if job else ''}{record.getMessage()}"
+        text = f"{self.formatTime(record, '%H:%M:%S')} {f'{job}: ' if job else ''}{visible(record.getMessage())}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

@@ -8,11 +8,14 @@ from datetime import UTC, date, datetime
 from libs.alarms import Alarm, late_release, send
 from libs.conf import Conf
 from libs.job import GateError, Run, UserError
+from libs.logs import visible
 
 
 def of_failure(job: str, error: BaseException) -> Alarm:
     """Words of our own errors are told; another's text may quote a row, so only its name is."""
-    told = str(error).splitlines()[0] if isinstance(error, UserError) else f"{type(error).__name__}, see its row"
+    told = f"{type(error).__name__}, see its row"
+    if isinstance(error, UserError):
+        told = visible(str(error).splitlines()[0])
     return Alarm("failed_gate" if isinstance(error, GateError) else "failed_job", job, told)
 
 

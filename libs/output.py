@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from libs.conf import ConfError
+from libs.logs import visible
 from libs.why import Why
 
 STATUS = {
@@ -51,7 +52,7 @@ def render(answer: pa.Table, form: str, output: Path | None = None) -> str:
         return f"{output}: {answer.num_rows} rows\n"
     text = {"table": _table, "csv": _csv, "json": _json}[form](answer)
     if output is None:
-        return text
+        return visible(text) if sys.stdout.isatty() else text  # a program gets what is there, byte by byte
     with output.open("x", encoding="utf-8") as file:
         file.write(text)
     return f"{output}: {answer.num_rows} rows\n"
@@ -104,7 +105,7 @@ def render_why(found: Why) -> str:
             f"      moved the score by {fact['contribution']:.4f}; support {fact['support']};"
             f" from {fact['source_table']} version {fact['source_version']}: {keys}",
         ]
-    return "\n".join([*lines, "  * cited by a sentence", ""])
+    return visible("\n".join([*lines, "  * cited by a sentence", ""]))
 
 
 def _pairs(value: Any) -> list[tuple[str, Any]]:
@@ -120,7 +121,7 @@ def _table(answer: pa.Table) -> str:
     shown = RichTable(*answer.column_names)
     for row in answer.to_pylist():
         # Text: product names and reviews are not markup.
-        shown.add_row(*[Text("" if value is None else str(value)) for value in row.values()])
+        shown.add_row(*[Text("" if value is None else visible(str(value))) for value in row.values()])
     # Into a file or a pipe nothing is cut; a terminal has the width it has.
     console = Console(width=None if sys.stdout.isatty() else 300)
     with console.capture() as captured:

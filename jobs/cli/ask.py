@@ -75,17 +75,17 @@ def sql(
     chosen = load(conf, env)
     check_output(output, chosen.env.warehouse)
     if engine == "duckdb":
-        from libs.ask import ask
+        from libs.ask import answer
 
-        answer = ask(chosen.env.warehouse, query).fetch_arrow_table()
+        found = answer(chosen.env.warehouse, query)
     elif engine == "spark":
         from libs.spark.session import build_session
         from libs.spark.sql import ask as ask_spark
 
-        answer = ask_spark(build_session(chosen.env), chosen.env.warehouse, query).toArrow()
+        found = ask_spark(build_session(chosen.env), chosen.env.warehouse, query).toArrow()
     else:
         raise ConfError(f"--engine {engine}: choose duckdb or spark")
-    typer.echo(render(answer, form, output), nl=False)
+    typer.echo(render(found, form, output), nl=False)
 
 
 @app.command(name="sql-server")

@@ -11,6 +11,7 @@ from libs import conf as configuration
 from libs.alarms import Alarm, missing_release
 from libs.ask import ask
 from libs.conf import Conf, ConfError
+from libs.logs import visible
 
 _NEWEST = "SELECT max(as_of) FROM results.releases WHERE shop = ? AND status = 'published'"
 _TOLD = "SELECT count(*) FROM quality.alarms WHERE shop = ? AND kind = ? AND subject = ?"
@@ -19,15 +20,26 @@ _TOLD = "SELECT count(*) FROM quality.alarms WHERE shop = ? AND kind = ? AND sub
 def check_published(root: Path, env: str) -> None:
     """Raises an alarm, once a day, for each shop whose release is missing after its publish_by; then exits 3.
 
+    A shop that cannot be looked at is told, the others are looked at all the same, and it exits 2.
+
     Raises:
         ConfError: no shop sets publish_by.
     """
-    confs = [configuration.load(root, env, shop) for shop in configuration.shops(root)]
-    timed = [conf for conf in confs if conf.shop and conf.shop.publish_by]
+    timed, missing, failed = 0, False, False
+    for shop in configuration.shops(root):
+        try:
+            conf = configuration.load(root, env, shop)
+            if conf.shop and conf.shop.publish_by:
+                timed += 1
+                missing = check_shop(conf) or missing
+        except Exception as error:  # one shop's trouble must not hide another's
+            typer.echo(f"reasonrec: {shop}: {visible(str(error).splitlines()[0])}", err=True)
+            failed = True
+    if failed:
+        raise typer.Exit(2)
     if not timed:
         raise ConfError(f"no shop of {root / 'shops'} sets publish_by: there is nothing to check")
-    missing = [check_shop(conf) for conf in timed]
-    if any(missing):
+    if missing:
         raise typer.Exit(3)
 
 

@@ -51,7 +51,7 @@ def check_params(chosen: Conf, job: str) -> None:
 
 def show(chosen: Conf, query: str, parameters: list[Any] | None = None, form: str = "table") -> None:
     """Prints what the warehouse answers."""
-    from libs.ask import ask
+    from libs.ask import answer
     from libs.output import render
 
-    typer.echo(render(ask(chosen.env.warehouse, query, parameters).fetch_arrow_table(), form), nl=False)
+    typer.echo(render(answer(chosen.env.warehouse, query, parameters), form), nl=False)

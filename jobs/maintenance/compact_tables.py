@@ -14,9 +14,9 @@ from datetime import date, timedelta
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from libs.job import JobContext
+from libs.job import JobContext, UserError
 from libs.spark import maintenance
-from libs.tables import Table, table
+from libs.tables import TABLES, Table, table
 from libs.training.weights import sweep_checkpoints, sweep_models
 
 # Days past its horizon in which a release is sure to be scored.
@@ -46,11 +46,12 @@ class Needed:
 
 def run(ctx: JobContext) -> None:
     params, warehouse, needed = ctx.params(Params), ctx.run.conf.env.warehouse, still_needed(ctx)
-    retention = {name: days for name, days in params.retention_days.items() if table(name)}
+    for name in params.retention_days.keys() - TABLES.keys():
+        raise UserError(f"maintenance.compact_tables.retention_days: no table {name!r}; `reasonrec tables` lists them")
     tables = maintenance.existing(ctx.spark, warehouse)
     for number, found in enumerate(tables, 1):
         before = maintenance.sizes(ctx.spark, warehouse, found)
-        old = expired(found, retention.get(found.name, kept_days(found, ctx)), needed) if needed else None
+        old = expired(found, params.retention_days.get(found.name, kept_days(found, ctx)), needed) if needed else None
         if old is not None:
             maintenance.delete_where(ctx.spark, warehouse, found, (F.col("shop") == ctx.shop.name) & old)
         maintenance.compact(ctx.spark, warehouse, found)

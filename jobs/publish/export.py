@@ -51,7 +51,7 @@ def check_folder(folder: str, warehouse: str) -> None:
 
 
 def shop_ids(ctx: JobContext) -> DataFrame:
-    """shop_user_id (as delivered) and user_id (pseudonym), one row a user."""
+    """shop_user_id (as delivered, spaces around it aside) and user_id (pseudonym), one row a user."""
     frames = [
         ctx.read(f"bronze.{kind}").select("user_id")
         for kind in ("transactions", "reviews", "interactions")
@@ -60,7 +60,7 @@ def shop_ids(ctx: JobContext) -> DataFrame:
     ids = frames[0]
     for frame in frames[1:]:
         ids = ids.union(frame)
-    known = ids.where(F.col("user_id").isNotNull()).distinct().withColumnRenamed("user_id", "shop_user_id")
+    known = ids.where(F.col("user_id").isNotNull()).select(F.trim("user_id").alias("shop_user_id")).distinct()
     return with_pseudonym(known, "shop_user_id", "user_id", ctx.secrets["pseudonym_key"])
 
 

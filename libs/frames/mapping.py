@@ -91,7 +91,7 @@ def _checked(raw: DataFrame, sql: str, where: str, may_be_absent: bool = False) 
         if may_be_absent:
             logging.getLogger("reasonrec").warning("%s: no row has %s; taken as empty", where, unknown)
             return F.lit(None).cast("string"), StringType()
-        has = ", ".join(name for name in raw.columns if name not in _OWN) or "none"
+        has = ", ".join(name for name in raw.columns if name not in _OWN)[:1000] or "none"
         raise UserError(f"{where}: the source has no column {unknown}; it has {has}") from None
 
 

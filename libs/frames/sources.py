@@ -29,6 +29,7 @@ IsOpen = Callable[[date], bool]
 _BY_LINE = ("csv", "jsonl")
 _FILE = re.compile(r"reading file (\S+?)\.?\s|for file:? ?(?:FileStatus\{path=)?([^\s;]+)")
 _CAUSE = re.compile(r"Caused by: [\w.$]+: (.+)")
+_TOLD = 500  # characters of a header that an error quotes
 _SOME_DAY = "0000-00-00"
 
 
@@ -251,10 +252,11 @@ def _header(spark: SparkSession, where: str, source: SourceConf, paths: list[str
             raise UserError(f"{where}: {spoken(path)} has no rows, not even a header; deliver it again")
         found = next(csv.reader([line], delimiter=source.delimiter))
         if len({name.lower() for name in found}) < len(found):
-            raise UserError(f"{where}: the header of {spoken(path)} names a column twice: {', '.join(found)}")
+            raise UserError(f"{where}: the header of {spoken(path)} names a column twice: {', '.join(found)[:_TOLD]}")
         if names and found != names:
             raise UserError(
-                f"{where}: {spoken(path)} has the columns {', '.join(found)}, other files {', '.join(names)}"
+                f"{where}: {spoken(path)} has the columns {', '.join(found)[:_TOLD]}, other files"
+                f" {', '.join(names)[:_TOLD]}"
             )
         names = found
         headers += [line] if line not in headers else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from jobs.cli import check
 from jobs.run import main
 from libs.output import check_output
 from libs.spark import session
@@ -207,6 +209,19 @@ def test_spark_answers_questions_only_too(spark, here, monkeypatch, query):
     assert tree(here) == before
 
 
+def test_what_only_the_rows_show_to_be_wrong_is_one_line_too(here):
+    refused(("sql", "SELECT CAST(release_id AS INTEGER) FROM results.releases"))
+
+
+def test_a_terminal_gets_no_control_characters(here, capsys, monkeypatch):
+    hostile = "SELECT 'a' || chr(27) || '[2J' || chr(8238) || 'b' AS x"
+    for form in ("table", "csv", "json"):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        main(["sql", hostile, "--format", form])
+        shown = capsys.readouterr().out
+        assert "a" in shown and not {"\x1b", "\u202e"} & set(shown)
+
+
 def test_an_output_is_a_new_file_outside_the_warehouse(here, capsys):
     (here / "into").symlink_to(here / "warehouse" / "results")
     before = tree(here)
@@ -269,6 +284,25 @@ def test_days_beyond_the_calendar_are_refused(here):
     ):
         refused(("run", "daily", "--shop", "tiny", "--start", day, "--end", "2020-02-01"))
         refused(("run", "daily", "--shop", "tiny", "--start", "2020-01-01", "--end", day))
+
+
+def test_status_check_looks_at_every_shop_whatever_becomes_of_the_others(here, capsys, monkeypatch):
+    alarmed = []
+    monkeypatch.setattr(check, "raise_alarm", lambda conf, alarm: alarmed.append(conf.shop.name))
+    broken = here / "conf" / "shops" / "broken.yaml"
+    tiny = here / "conf" / "shops" / "tiny.yaml"
+    before = tiny.read_text()
+    tiny.write_text(before + "publish_by: '23:59'\n")
+    broken.write_text("name: broken\nnonsense: 1\n")
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            main(["status", "--check"])
+    finally:
+        tiny.write_text(before)
+        broken.unlink()
+    assert stopped.value.code == 2
+    assert "reasonrec: broken: " in capsys.readouterr().err
+    assert alarmed == ["tiny"]
 
 
 def test_status_check_alarms_once_where_a_release_is_missing_and_exits_3(spark, here, monkeypatch, capsys):

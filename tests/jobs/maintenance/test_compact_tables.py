@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.maintenance.compact_tables import Needed, expired
+from libs.job import UserError
 from libs.spark import delta, maintenance
 from libs.spark.pins import add_pin
 from libs.tables import table
@@ -76,6 +77,12 @@ def test_what_a_pinned_release_and_the_newest_model_rest_on_is_kept(warehouse: W
 @pytest.mark.parametrize("name", ["silver.events", "bronze.reviews", "quality.ingest_counts", "results.pins"])
 def test_what_history_is_made_from_has_no_retention(name: str) -> None:
     assert expired(table(name), table(name).retention_days, Needed(DAY, (), (), ())) is None
+
+
+def test_a_retention_of_no_table_is_refused(warehouse: Warehouse) -> None:
+    warehouse.params = {"maintenance.compact_tables": {"retention_days": {"silver.nothing": 7}}}
+    with pytest.raises(UserError, match=r"retention_days: no table 'silver\.nothing'"):
+        warehouse.run("maintenance.compact_tables")
 
 
 def test_sixty_nights_leave_no_more_files_and_bytes_than_the_retention_needs(warehouse: Warehouse) -> None:

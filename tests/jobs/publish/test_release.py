@@ -112,7 +112,10 @@ def test_the_export_gives_the_shops_own_ids_back(warehouse):
         ],
     )
     bronze = {"day": date(2020, 1, 1), "source": "orders", "row_id": "r", "order_id": "o", "product_id": "p1"}
-    warehouse.seed("bronze.transactions", [bronze | {"user_id": "alice"}, bronze | {"user_id": None}])
+    warehouse.seed(
+        "bronze.transactions",
+        [bronze | {"user_id": "alice"}, bronze | {"user_id": " alice"}, bronze | {"user_id": None}],
+    )
     publish(warehouse, "2020-02-01-01")
     warehouse.params["publish.export"] = {"format": "json"}
     warehouse.run("publish.export")
