@@ -77,6 +77,8 @@ def run_on_ranks(spark: SparkSession, conf: HorovodConf, call: Callable[..., Any
     shipped = filter(None, context.getConf().get("spark.submit.pyFiles", "").split(","))
     root = SparkFiles.getRootDirectory() if is_local(spark) else "."
     archives = [f"{root}/{path.rpartition('/')[2]}" for path in shipped]
+    if is_local(spark):
+        _shrink(spark)
     words = RankWords()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -101,6 +103,16 @@ def run_on_ranks(spark: SparkSession, conf: HorovodConf, call: Callable[..., Any
     finally:
         for number, handler in handlers.items():  # Horovod's would swallow every later Ctrl-C
             signal.signal(number, handler)
+
+
+def _shrink(spark: SparkSession) -> None:
+    """Gives the machine back what the JVM's heap has grown by in earlier jobs: ranks beside it need the room.
+
+    Java's serial collector shrinks the heap in four steps, each a collection (-XX:+ShrinkHeapInSteps).
+    """
+    jvm: Any = spark._jvm
+    for _ in range(4):
+        jvm.java.lang.System.gc()
 
 
 @contextmanager
