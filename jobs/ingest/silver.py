@@ -66,9 +66,9 @@ _TOLD = ("shop", "period", "day", "source", "row_id", "fate", "failure", "payloa
 def judge(ctx: JobContext, name: str, params: Params) -> DataFrame:
     """The window's rows of a kind, each with its fate."""
     start, end = ctx.window.start, ctx.window.end
-    first = start - timedelta(days=params.redelivery_days) if comes_again(ctx, name, CONTRACT[name]) else start
-    bronze = ctx.read(f"bronze.{name}").where(between(first, end))
-    rows = judged(bronze, name, CONTRACT[name], unreadable(ctx), ctx.shop.timezone)
+    days = params.redelivery_days if comes_again(ctx, name, CONTRACT[name]) else 0
+    bronze = ctx.read(f"bronze.{name}").where(between(start - timedelta(days=days), end))
+    rows = judged(bronze, name, CONTRACT[name], unreadable(ctx), ctx.shop.timezone, days)
     return rows.where(between(start, end))
 
 

@@ -16,12 +16,13 @@ from libs.tables import Kind
 SILVER, QUARANTINED, DUPLICATES, EXCLUDED = FATES = ("silver", "quarantined", "duplicates", "excluded")
 
 
-def judged(bronze: DataFrame, name: str, kind: Kind, unreadable: Column, zone: str) -> DataFrame:
+def judged(bronze: DataFrame, name: str, kind: Kind, unreadable: Column, zone: str, redelivery_days: int) -> DataFrame:
     """Typed rows with `fate`, `failure` and, of quarantined ones, `payload`.
 
     Args:
         bronze: bronze.<name>; more days than the window's where an event may be delivered again later.
         unreadable: reason of a row that stands in `broken`.
+        redelivery_days: as of `with_fate`.
     """
     own = list(kind.types)
     rows = bronze.select(
@@ -36,7 +37,7 @@ def judged(bronze: DataFrame, name: str, kind: Kind, unreadable: Column, zone: s
     rows = rows.withColumn("failure", F.when(F.col("excluded").isNull(), failure))
     payload = F.coalesce("broken", F.to_json("raw"))
     rows = rows.withColumn("payload", F.when(F.col("failure").isNotNull(), payload)).drop("raw", "broken")
-    return with_fate(with_known_at(rows, kind, zone), kind.keys)
+    return with_fate(with_known_at(rows, kind, zone), kind.keys, redelivery_days)
 
 
 def with_known_at(rows: DataFrame, kind: Kind, zone: str) -> DataFrame:
@@ -54,13 +55,18 @@ def with_known_at(rows: DataFrame, kind: Kind, zone: str) -> DataFrame:
     return rows.withColumns({"event_day": event_day, "known_at": F.coalesce("known_at", at_once, delivered)})
 
 
-def with_fate(rows: DataFrame, keys: tuple[str, ...]) -> DataFrame:
-    """Of good rows with equal keys the one first known is kept, by row id where several were known at once."""
+def with_fate(rows: DataFrame, keys: tuple[str, ...], redelivery_days: int) -> DataFrame:
+    """Of good rows with equal keys the one first known is kept, by row id where several were known at once.
+
+    What comes more than `redelivery_days` after the last of its key is a row of its own: however many days are looked
+    at together, each has the fate that it has alone. Rows of no day are looked at with every day.
+    """
     fault = F.when(F.col("excluded").isNotNull(), EXCLUDED).when(F.col("failure").isNotNull(), QUARANTINED)
     # Rows that are not good take no part, and must not meet in one group: many of them have no key at all.
     apart = F.when(fault.isNotNull(), F.col("row_id"))
     order = Window.partitionBy(*keys, apart).orderBy("day", "known_at", "row_id")
-    again = F.row_number().over(order) > 1
+    last, first = F.lag("day").over(order), F.first("day").over(order)
+    again = last.isNotNull() & ((F.date_diff("day", last) <= redelivery_days) | (first == timeless()))
     return rows.withColumn("fate", F.coalesce(fault, F.when(again, DUPLICATES), F.lit(SILVER))).drop("excluded")
 
 

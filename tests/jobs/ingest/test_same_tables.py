@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -97,6 +97,28 @@ def test_an_order_delivered_again_on_a_later_day_is_a_duplicate(
         (date(2020, 1, 4), 1, 0),
         (date(2020, 1, 5), 2, 1),
     ]
+
+
+def test_what_comes_long_after_is_a_row_of_its_own_however_the_days_are_parted(
+    make_warehouse: Callable[..., Warehouse], spark: SparkSession, tmp_path: Path
+) -> None:
+    """On the 25th again within 31 days of the 4th; in March again within 31 days of the 25th, and long after."""
+    days = ("2020-01-04", "2020-01-25", "2020-02-20", "2020-03-31")
+    for day in days:
+        write_orders(tmp_path / f"{day}.csv", [order(order_id="o1", event_time="2020-01-01 10:00:00")])
+    sources = {"orders": orders_source(tmp_path / "{date}.csv")}
+    all_days = [date(2020, 1, 4) + timedelta(days=n) for n in range(88)]
+    closed = [str(day) for day in all_days if str(day) not in days]
+    once = make_warehouse(sources=sources, closed_days=closed)
+    nightly = Warehouse(spark, tmp_path / "nightly", sources=sources, closed_days=closed)
+    for job in JOBS[:2]:
+        once.run(job, start=days[0], end="2020-04-01")
+    for day in days:
+        for job in JOBS[:2]:
+            nightly.run(job, start=day, end=str(date.fromisoformat(day) + timedelta(days=1)))
+    for shop in (once, nightly):
+        assert [str(day) for (day,) in shop.rows("silver.transactions", "day")] == [days[0], days[3]]
+    assert contents(once) == contents(nightly)
 
 
 def test_a_rerun_replaces_what_a_corrected_delivery_no_longer_tells(
