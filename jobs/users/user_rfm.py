@@ -20,7 +20,7 @@ def with_product(taken: DataFrame, products: DataFrame) -> DataFrame:
     """Adds to rows of `taken_lines` the price of a piece (of the sale, else the product's) and `product_rating`."""
     own = products.select("cutoff", "product_id", "price", F.col("rating_mean").alias("product_rating"))
     paid = F.when(F.col("quantity") > 0, F.col("amount") / F.col("quantity"))
-    # The catalogue goes to the lines: a shuffle of all lines by product, and back by user, would cost more than the rest.
+    # The catalogue goes to the lines: to shuffle all lines by product, and back by user, would cost more than the rest.
     return taken.join(F.broadcast(own), ["cutoff", "product_id"], "left").withColumn("price", F.coalesce(paid, "price"))
 
 
