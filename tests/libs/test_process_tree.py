@@ -27,9 +27,11 @@ def test_the_time_of_a_child_that_ended_counts_and_that_before_the_start_does_no
     burn(0.3)
     meter = TreeMeter(apart=others())
     burn(0.5)
-    cpu, peak = meter.stop()
-    assert 0.5 <= cpu < 0.8
-    assert peak > 1_000_000
+    assert 0.5 <= meter.stop()[0] < 0.8
+
+
+def test_memory_is_told_of_this_process_too():
+    assert TreeMeter().stop()[1] > 1_000_000
 
 
 def test_a_process_that_leaves_the_tree_takes_nothing_off():
