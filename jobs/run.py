@@ -26,12 +26,11 @@ app = typer.Typer(
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line. Exit status: 0 done, 1 a fault of ours, 2 something to mend, 3 a gate that failed."""
     from libs.ask import AskError
-    from libs.job import UserError
+    from libs.job import RankError, UserError
     from libs.logs import visible
     from libs.models.files import ModelFileError
     from libs.spark.delta import ConflictError
     from libs.spark.errors import storage_fault
-    from libs.spark.ranks import RankError
 
     given = sys.argv[1:] if arguments is None else arguments
     if given and (given[0] in ("daily", *catalog.GROUPS) or "." in given[0]):

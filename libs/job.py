@@ -38,6 +38,10 @@ class UserError(Exception):
     status = 2
 
 
+class RankError(Exception):
+    """A fit that ended on a rank, with what the rank said of it. No UserError: earlier models may do for tonight."""
+
+
 class GateError(UserError):
     """A gate that failed: nothing is published; exit status 3."""
 

@@ -27,14 +27,11 @@ from pyspark.sql import SparkSession
 
 from libs import store
 from libs.conf import HorovodConf
+from libs.job import RankError
 
 # Of a fit that must not go on, or of the guard that ended it.
 _LAST_WORDS = re.compile(r"\[(\d+)\]<stderr>:(?:[\w.]+\.Training(?:Data)?Error: (.+)|(no step in .+))")
 _LATE_S = 2.0  # by which a rank's words may come after the news of its end
-
-
-class RankError(Exception):
-    """A fit that ended on a rank, with what the rank said of it."""
 
 
 class RankWords:

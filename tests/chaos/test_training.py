@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from jobs.training import two_tower
-from libs.job import UserError
+from libs.job import RankError, UserError
 from libs.models.files import ModelFileError
 from libs.spark import ranks as on_ranks
-from libs.spark.ranks import RankError, variables
+from libs.spark.ranks import variables
 from tests.chaos.child import ROOT
 from tests.chaos.conftest import MONDAY, NEXT_MONDAY, Shop
 from tests.chaos.ranks import Harm, harmed
