@@ -48,6 +48,7 @@ class Params:
 
 
 PER_TASK = 10_000_000  # pairs of a user or basket, before they are summed
+SHELVES = 8  # of each kind and cut-off to a task: enough for tasks to be alike, few enough for rows to be large
 
 
 def run(ctx: JobContext) -> None:
@@ -57,16 +58,17 @@ def run(ctx: JobContext) -> None:
     found = baskets(ctx.read("features.basket_days"), served, params.most_in_basket).persist()
     counted = frequencies(history, found, kinds)
     shared = ctx.spark.sparkContext.broadcast(counted)
-    count_steps = StepCounter(
-        shared, kinds, params.half_life_days, params.step_decay, params.reverse, params.most_steps
-    )
-    steps = history.select("cutoff", "events").mapInArrow(count_steps, PARTS)
-    together = found.mapInArrow(BasketCounter(shared, params.half_life_days), PARTS)
-    powers = {"transition": (params.popularity_power,) * 2, "together": (params.anchor_power, params.product_power)}
-    # A task sums all pairs of its anchors in memory: a task for every cut-off and slot, and more where there are many.
+    # A task sums all pairs of its anchors in memory: one for every kind and cut-off, and more where there are many.
     few = max(int(ctx.spark.conf.get("spark.sql.shuffle.partitions") or 0), 2 * len(served))
     tasks = max(few, counted.pairs // PER_TASK)
-    parts = steps.unionByName(together).repartition(tasks, "kind", "cutoff", "anchor")
+    width = max(1, len(counted.products) // (SHELVES * tasks))
+    count_steps = StepCounter(
+        shared, width, kinds, params.half_life_days, params.step_decay, params.reverse, params.most_steps
+    )
+    steps = history.select("cutoff", "events").mapInArrow(count_steps, PARTS)
+    together = found.mapInArrow(BasketCounter(shared, width, params.half_life_days), PARTS)
+    powers = {"transition": (params.popularity_power,) * 2, "together": (params.anchor_power, params.product_power)}
+    parts = steps.unionByName(together).repartition(tasks, "kind", "cutoff", "shelf")
     pairs = parts.mapInArrow(Weigher(shared, powers, params.kept), PAIRS)
     ctx.write("features.item_pairs", pairs.withColumn("shop", F.lit(ctx.shop.name)))
 

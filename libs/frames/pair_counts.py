@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,14 @@ from pyspark import Broadcast
 from libs.frames.candidates import Floats, Ints, best_items, by_cutoff, taken
 from libs.frames.pairs import UNIT, Counts, age_points, basket_pairs, gap_points, joined, order_of, step_pairs, summed
 
-PARTS = "kind string, cutoff date, anchor int, form string, pairs binary"
-PARTS_COLUMNS = ("kind", "cutoff", "anchor", "form", "pairs")
-# Pairs of one anchor travel as the bytes of an array, so that Spark copies them whole, and with no more bytes than they
-# need: a night shuffles more of them than of anything else. By form: `steps`, a user's pairs over steps (`weight` twice
-# the weight, and 1 more where the user stands behind the pair), `inside`, a user's pairs in one step, and `baskets`.
+PARTS = "kind string, cutoff date, shelf int, form string, runs binary, pairs binary"
+PARTS_COLUMNS = ("kind", "cutoff", "shelf", "form", "runs", "pairs")
+# Pairs travel as the bytes of arrays, those of all anchors of one shelf (neighbours in the vocabulary) in a row: Spark
+# copies rows whole, and has far fewer of them than there are anchors. No pair has more bytes than it needs: a night
+# shuffles more of them than of anything else. `runs` says which anchor has how many of the pairs. By form: `steps`, a
+# user's pairs over steps (`weight` twice the weight, and 1 more where the user stands behind the pair), `inside`, a
+# user's pairs in one step, and `baskets`.
+_RUNS = np.dtype([("anchor", "<i4"), ("pairs", "<i4")])
 _FORMS = {
     "steps": np.dtype([("item", "<i4"), ("weight", "<i8")]),
     "inside": np.dtype([("item", "<i4")]),
@@ -33,10 +35,10 @@ PAIRS = (
     " lift double"
 )
 _PENDING = 4_000_000  # pairs that a task holds before it hands them on
-_BLOCK = 100_000  # pairs that are summed at once, so that they stay in the processor's cache
 
 Batches = Iterator[pa.RecordBatch]
 Pending = Mapping[tuple[str, date], list[Counts]]  # by form and cut-off
+Part = tuple[bytes, bytes]  # runs, pairs
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,14 @@ class Frequencies:
 
 @dataclass(frozen=True)
 class StepCounter:
-    """Rows of features.user_history -> `PARTS` of transitions, and of the known users behind pairs in one step."""
+    """Rows of features.user_history -> `PARTS` of transitions, and of the known users behind pairs in one step.
+
+    Attributes:
+        width: anchors to a shelf.
+    """
 
     shared: Broadcast[Frequencies]
+    width: int
     kinds: Sequence[str]
     half_life_days: float | None
     step_decay: float
@@ -99,16 +106,17 @@ class StepCounter:
                     pending.setdefault((form, cutoff), []).append(counts)
                     size += len(counts.item)
                 if size > _PENDING:
-                    yield from _parts(pending)
+                    yield from _parts(pending, self.width)
                     pending, size = {}, 0
-        yield from _parts(pending)
+        yield from _parts(pending, self.width)
 
 
 @dataclass(frozen=True)
 class BasketCounter:
-    """Rows cutoff, age_days, products (one a basket) -> `PARTS` of pairs in one basket."""
+    """Rows cutoff, age_days, products (one a basket) -> `PARTS` of pairs in one basket; `width` anchors to a shelf."""
 
     shared: Broadcast[Frequencies]
+    width: int
     half_life_days: float | None
 
     def __call__(self, batches: Batches) -> Batches:
@@ -124,12 +132,12 @@ class BasketCounter:
                 indptr = np.concatenate([[0], np.cumsum(length)])
                 own = np.repeat(ends[rows] - indptr[:-1], length) + np.arange(indptr[-1])
                 counts = basket_pairs(indptr, items[own], ages[rows], len(products))
-                yield from _parts({("baskets", cutoff): [counts]})
+                yield from _parts({("baskets", cutoff): [counts]}, self.width)
 
 
 @dataclass(frozen=True)
 class Weigher:
-    """`PARTS` -> `PAIRS`. All parts of a (kind, cut-off, anchor) must lie in one partition.
+    """`PARTS` -> `PAIRS`. All parts of a (kind, cut-off, shelf) must lie in one partition.
 
     Attributes:
         powers: by kind, of the anchor's and of the product's frequency.
@@ -141,16 +149,17 @@ class Weigher:
     kept: int
 
     def __call__(self, batches: Batches) -> Batches:
-        found: dict[tuple[str, date], list[tuple[int, str, bytes]]] = {}
+        found: dict[tuple[str, date], dict[int, dict[str, list[Part]]]] = {}
         for batch in batches:
-            for kind, cutoff, *part in zip(*(batch.column(name).to_pylist() for name in PARTS_COLUMNS), strict=True):
-                found.setdefault((kind, cutoff), []).append(tuple(part))
+            rows = zip(*(batch.column(name).to_pylist() for name in PARTS_COLUMNS), strict=True)
+            for kind, cutoff, shelf, form, *part in rows:
+                shelves = found.setdefault((kind, cutoff), {})
+                shelves.setdefault(shelf, {}).setdefault(form, []).append(tuple(part))
         # Where no basket is known, users' steps give pairs that weigh nothing.
         for kind, cutoff in sorted(found.keys() & self.shared.value.counts.keys()):
-            parts = sorted(found.pop((kind, cutoff)), key=itemgetter(0))
-            scale = self._scale(kind, cutoff)
-            for block in _blocks(parts):
-                pairs = summed(block)
+            shelves, scale = found.pop((kind, cutoff)), self._scale(kind, cutoff)
+            for shelf in sorted(shelves):
+                pairs = summed(joined([_unpacked(form, parts) for form, parts in shelves.pop(shelf).items()]))
                 if pairs.weight.any():
                     yield self._weighed(kind, cutoff, pairs, scale)
 
@@ -179,8 +188,8 @@ class Weigher:
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _parts(pending: Pending) -> Batches:
-    """One row for each form, cut-off and anchor, its pairs as bytes: far fewer rows to shuffle than pairs.
+def _parts(pending: Pending, width: int) -> Batches:
+    """One row for each form, cut-off and shelf.
 
     A pair may stand there several times: users share too few of their pairs for sums to be worth a sort.
     """
@@ -197,33 +206,32 @@ def _parts(pending: Pending) -> Batches:
             packed["weight"], packed["support"] = pairs.weight[order], pairs.support[order]
         anchor = pairs.anchor[order]
         start = np.flatnonzero(np.diff(anchor, prepend=-1))
-        pieces = packed.tobytes()
-        ends = pairwise([*(start * packed.itemsize).tolist(), len(pieces)])
+        runs = np.empty(len(start), _RUNS)
+        runs["anchor"], runs["pairs"] = anchor[start], np.diff(start, append=len(anchor))
+        shelf = anchor[start] // width
+        first = np.flatnonzero(np.diff(shelf, prepend=-1))
         columns: list[Any] = [
-            pa.array([_KINDS[form]] * len(start), pa.string()),
-            pa.array([cutoff] * len(start), pa.date32()),
-            pa.array(anchor[start], pa.int32()),
-            pa.array([form] * len(start), pa.string()),
-            pa.array([pieces[begin:end] for begin, end in ends], pa.binary()),
+            pa.array([_KINDS[form]] * len(first), pa.string()),
+            pa.array([cutoff] * len(first), pa.date32()),
+            pa.array(shelf[first], pa.int32()),
+            pa.array([form] * len(first), pa.string()),
+            _cut(runs, first),
+            _cut(packed, start[first]),
         ]
         yield pa.RecordBatch.from_arrays(columns, names=PARTS_COLUMNS)
 
 
-def _blocks(parts: Sequence[tuple[int, str, bytes]]) -> Iterator[Counts]:
-    """The pairs of (anchor, form, pairs) rows in ascending order of anchor; all pairs of an anchor in one block."""
-    begin = size = 0
-    for place, (anchor, form, own) in enumerate(parts, 1):
-        size += len(own) // _FORMS[form].itemsize
-        if place == len(parts) or (size > _BLOCK and parts[place][0] != anchor):
-            block = parts[begin:place]
-            yield joined([_unpacked(form, [part for part in block if part[1] == form]) for form in _FORMS])
-            begin, size = place, 0
+def _cut(values: np.ndarray[Any, Any], starts: Ints) -> pa.Array:
+    """The bytes of the values from each start to the next."""
+    ends = np.append(starts, len(values)) * values.itemsize
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(values.tobytes())]
+    return pa.Array.from_buffers(pa.binary(), len(starts), buffers)
 
 
-def _unpacked(form: str, parts: Sequence[tuple[int, str, bytes]]) -> Counts:
-    packed = np.frombuffer(b"".join(part[2] for part in parts), _FORMS[form])
-    each = [len(part[2]) // packed.itemsize for part in parts]
-    anchor = np.repeat(np.array([part[0] for part in parts], np.int64), each)
+def _unpacked(form: str, parts: Sequence[Part]) -> Counts:
+    runs = np.frombuffer(b"".join(part[0] for part in parts), _RUNS)
+    packed = np.frombuffer(b"".join(part[1] for part in parts), _FORMS[form])
+    anchor = np.repeat(runs["anchor"].astype(np.int64), runs["pairs"])
     item, none = packed["item"].astype(np.int64), np.zeros(len(packed), np.int64)
     if form == "steps":
         behind = packed["weight"] & 1
