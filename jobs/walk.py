@@ -25,8 +25,8 @@ from libs.tables import table
 from libs.usage import JobMeter
 from libs.window import Window, fold_cutoffs, train_cutoff
 
-# The last training job: where its record model is, a training was whole.
-_TRAINED = "fusion"
+# The last training job: where its record model is, a training was whole, unless its back-test failed.
+_TRAINED, _MEASURES = "fusion", "evaluation.backtest"
 # Groups that need the training group's models, and the model whose record says that they are there.
 _AFTER_TRAINING = {"candidates": "two_tower", "weights": "two_tower", "results": _TRAINED, "publish": _TRAINED}
 
@@ -206,7 +206,18 @@ def _fallback(spark: SparkSession, run: Run) -> Run | None:
 def _trained(spark: SparkSession, conf: Conf, model: str = _TRAINED) -> list[date]:
     models = delta.read(spark, conf.env.warehouse, table("training.models"))
     whole = models.where((F.col("shop") == conf.shop.name) & (F.col("purpose") == "record") & (F.col("model") == model))
-    return sorted(row["train_cutoff"] for row in whole.select("train_cutoff").distinct().collect())
+    days = {row["train_cutoff"] for row in whole.select("train_cutoff").distinct().collect()}
+    return sorted(days - _unmeasured(spark, conf) if model == _TRAINED else days)
+
+
+def _unmeasured(spark: SparkSession, conf: Conf) -> set[date]:
+    """Training days whose last back-test failed: nobody knows how good their models are."""
+    runs = delta.read(spark, conf.env.warehouse, table("quality.job_runs"))
+    own = runs.where((F.col("shop") == conf.shop.name) & (F.col("job") == _MEASURES))
+    every, last = conf.env.train_every_days, {}
+    for row in own.orderBy("started_at").select("window_end", "status").collect():
+        last[train_cutoff(row["window_end"], every)] = row["status"]
+    return {day for day, status in last.items() if status == "failed"}
 
 
 def _newest_release(spark: SparkSession, conf: Conf) -> date | None:

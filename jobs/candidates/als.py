@@ -21,6 +21,7 @@ from libs.frames.candidates import SCHEMA, models_to_serve, users_to_serve, voca
 from libs.frames.history import taking_kinds
 from libs.frames.retrieval import searches
 from libs.job import JobContext, UserError
+from libs.spark.broadcast import broadcast
 from libs.training.weights import load_arrays
 
 
@@ -41,10 +42,10 @@ def run(ctx: JobContext) -> None:
     )
     loaded = {row["version"]: loaded_model(row, products) for row in models.values()}
     shared = {cutoff: loaded[row["version"]] for cutoff, row in models.items()}
-    broadcast = ctx.spark.sparkContext.broadcast(shared)
+    sent = broadcast(ctx.spark, shared)
     sizes = {cutoff: len(model.products) for cutoff, model in shared.items()}
-    found_by = searches(ctx, models, sizes, lambda day: broadcast.value[day].items, params.index_from, params.probes)
-    lister = AlsLister(broadcast, taking_kinds(ctx.shop.action), params.size, found_by)
+    found_by = searches(ctx, models, sizes, lambda day: sent.value[day].items, params.index_from, params.probes)
+    lister = AlsLister(sent, taking_kinds(ctx.shop.action), params.size, found_by)
     lists = users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
     ctx.write("candidates.als", lists.withColumn("shop", F.lit(ctx.shop.name)))
 

@@ -16,6 +16,7 @@ from libs.frames.retrieval import searches
 from libs.frames.two_tower import TwoTowerLister
 from libs.job import JobContext
 from libs.models.score import load_two_tower
+from libs.spark.broadcast import broadcast
 from libs.training.weights import fetched_folder
 
 
@@ -39,12 +40,12 @@ def run(ctx: JobContext) -> None:
             with fetched_folder(row["weights_uri"], row["checksum"]) as folder:
                 loaded[row["version"]] = load_two_tower(folder)
     shared = {cutoff: (products[row["train_cutoff"]], loaded[row["version"]]) for cutoff, row in models.items()}
-    broadcast = ctx.spark.sparkContext.broadcast(shared)
+    sent = broadcast(ctx.spark, shared)
     sizes = {cutoff: len(vocabulary) for cutoff, (vocabulary, _) in shared.items()}
     found_by = searches(
-        ctx, models, sizes, lambda day: broadcast.value[day][1]["item_vectors"][1:], params.index_from, params.probes
+        ctx, models, sizes, lambda day: sent.value[day][1]["item_vectors"][1:], params.index_from, params.probes
     )
-    lister = TwoTowerLister(broadcast, taking_kinds(ctx.shop.action), params.size, found_by)
+    lister = TwoTowerLister(sent, taking_kinds(ctx.shop.action), params.size, found_by)
     profiles = ctx.read_cutoffs("features.user_profile").select("cutoff", "user_id", F.col("vector").alias("profile"))
     users = users_to_serve(ctx).join(profiles, ["cutoff", "user_id"], "inner")
     lists = users.select("cutoff", "user_id", "events", "profile").mapInArrow(lister, SCHEMA)

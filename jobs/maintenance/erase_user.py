@@ -9,6 +9,7 @@ again. In the end no table has a history any more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -47,7 +48,7 @@ def run(ctx: JobContext) -> None:
     hold_deliveries(ctx, ids)
 
 
-def suppress(ctx: JobContext, ids: list[str]) -> None:
+def suppress(ctx: JobContext, ids: Mapping[str, int]) -> None:
     key = required(ctx.secrets, "suppression_key")
     suppressed_keys(ctx.read("silver.suppressed_users"), key)  # refuses a key that the list was not made with
     rows, name = (
@@ -57,20 +58,24 @@ def suppress(ctx: JobContext, ids: list[str]) -> None:
     ctx.write(name, ctx.spark.createDataFrame(rows, table(name).ddl))
 
 
-def find(ctx: JobContext, ids: list[str]) -> Traces:
+def find(ctx: JobContext, ids: Mapping[str, int]) -> Traces:
     """The users' rows, by their ids in bronze and by their pseudonyms in silver."""
     key = required(ctx.secrets, "pseudonym_key")
-    users = ctx.spark.createDataFrame([(pseudonym(one, key),) for one in ids], "user_id string").persist()
+    lines = {pseudonym(one, key): line for one, line in ids.items()}
+    users = ctx.spark.createDataFrame([(one,) for one in lines], "user_id string").persist()
     rejected = ctx.read("bronze.rejected")
     found = [erasure.as_traces(rejected.where(erasure.mentions(F.col("payload"), ids)))]
     for name, kind in CONTRACT.items():
         if ctx.version(f"bronze.{name}") is not None:
             found.append(erasure.rows_of(ctx.read(f"bronze.{name}"), kind, ids))
-    for name in [*(f"silver.{name}" for name, kind in CONTRACT.items() if kind.users), "silver.events"]:
-        if ctx.version(name) is not None:
-            found.append(erasure.as_traces(ctx.read(name).join(F.broadcast(users), "user_id", "left_semi")))
+    names = [*(f"silver.{name}" for name, kind in CONTRACT.items() if kind.users), "silver.events"]
+    silver = [ctx.read(name) for name in names if ctx.version(name) is not None]
+    found += [erasure.as_traces(rows.join(F.broadcast(users), "user_id", "left_semi")) for rows in silver]
     traces = erasure.traces_of(users, found)
     ctx.log.info("%d users stand in %d rows as delivered", len(ids), traces.row_id.count())
+    if unmet := sorted(lines[one] for one in lines.keys() - erasure.met(users, silver)):
+        told = ", ".join(map(str, unmet[:20])) + (", ..." if len(unmet) > 20 else "")
+        ctx.log.warning("no row of silver names the user of line %s; is the id spelled as the shop does?", told)
     return traces
 
 
@@ -133,7 +138,7 @@ def update(ctx: JobContext, name: str, rows: DataFrame, columns: list[str], keep
     maintenance.update_matching(ctx.spark, ctx.run.conf.env.warehouse, table(name), rows, columns, keep)
 
 
-def hold_deliveries(ctx: JobContext, ids: list[str]) -> None:
+def hold_deliveries(ctx: JobContext, ids: Mapping[str, int]) -> None:
     """Raises GateError that names the files which still hold one of the users."""
     holding = erasure.deliveries_holding(ctx.spark, ctx.run.conf, ids)
     if holding:

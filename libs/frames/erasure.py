@@ -55,8 +55,15 @@ def traces_of(users: DataFrame, found: list[DataFrame]) -> Traces:
     return Traces(users, row_id, order_id, product_id, day["day"] if day else None)
 
 
-def read_ids(file: str) -> list[str]:
-    """The ids, spaces around them aside; UserError that says how to give them."""
+def met(users: DataFrame, silver: Iterable[DataFrame]) -> set[str]:
+    """Which of the users (user_id) some row names; a mistyped id is erased nowhere, and its user believes it was."""
+    columns = [rows.select(F.col(one).alias("user_id")) for rows in silver for one in PSEUDONYMS if one in rows.columns]
+    named = reduce(DataFrame.union, columns, users.limit(0)).join(F.broadcast(users), "user_id", "left_semi")
+    return {row["user_id"] for row in named.distinct().collect()}
+
+
+def read_ids(file: str) -> dict[str, int]:
+    """The ids, spaces around them aside, and the line of each; UserError that says how to give them."""
     how = "write the shop's own ids, one a line, and give --set maintenance.erase_user.file=PATH"
     path = Path(file)
     if not file or not path.is_file():
@@ -67,10 +74,11 @@ def read_ids(file: str) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")  # what a spreadsheet writes begins with a mark
     except UnicodeDecodeError:
         raise UserError(f"maintenance.erase_user: {file} is not UTF-8; {how}") from None
-    ids = {line.strip(" \r\n") for line in text.split("\n")} - {""}
+    lines = [line.strip(" \r\n") for line in text.split("\n")]
+    ids = {one: number for number, one in reversed(list(enumerate(lines, 1))) if one}
     if not ids:
         raise UserError(f"maintenance.erase_user: {file} holds no id; {how}")
-    return sorted(ids)
+    return ids
 
 
 def is_one_of(column: Column, ids: Iterable[str]) -> Column:
@@ -102,7 +110,7 @@ def _in_csv(value: str) -> str:
     return out.getvalue().strip('"')
 
 
-def rows_of(bronze: DataFrame, kind: Kind, ids: list[str]) -> DataFrame:
+def rows_of(bronze: DataFrame, kind: Kind, ids: Iterable[str]) -> DataFrame:
     """Bronze rows of a kind that are the users': by an id column, or unread with the id in them."""
     return as_traces(bronze.where(_holds(kind, "broken", ids)))
 
@@ -168,7 +176,7 @@ def without_reviews(profiles: DataFrame, traces: Traces) -> DataFrame:
     return profiles.join(F.broadcast(gone), ["shop", "cutoff", "product_id"]).withColumn("aspects", kept).drop("gone")
 
 
-def deliveries_holding(spark: SparkSession, conf: Conf, ids: list[str]) -> list[str]:
+def deliveries_holding(spark: SparkSession, conf: Conf, ids: Iterable[str]) -> list[str]:
     """The shop's source files, of whatever day, in which one of the ids stands where the mapping looks for users."""
     assert conf.shop is not None
     shop, root = conf.shop, conf.root.resolve()
@@ -183,6 +191,6 @@ def deliveries_holding(spark: SparkSession, conf: Conf, ids: list[str]) -> list[
     return found
 
 
-def _holds(kind: Kind, broken: str, ids: list[str]) -> Column:
+def _holds(kind: Kind, broken: str, ids: Iterable[str]) -> Column:
     named = [is_one_of(F.col(column), ids) for column in kind.users]
     return reduce(Column.__or__, [*named, mentions(F.col(broken), ids)])

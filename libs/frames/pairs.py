@@ -28,6 +28,7 @@ from libs.frames.candidates import (
 )
 from libs.frames.history import taking_kinds
 from libs.job import JobContext
+from libs.spark.broadcast import broadcast
 
 # Counts are whole numbers, so that their sums do not depend on the order of partitions: the weight of a gap in whole
 # millionths times the weight of an age in whole ten-thousandths. A user's sums stay below 2^53, exact in float64.
@@ -126,9 +127,9 @@ def order_of(numbers: Ints) -> Ints:
     [3, 1, 0, 2]
     """
     order: Ints = np.argsort(numbers.astype(np.uint16), kind="stable")
-    high = numbers >> 16
+    high = (numbers >> 16).astype(np.uint16)
     if high.any():
-        order = order[np.argsort(high[order].astype(np.uint16), kind="stable")]
+        order = order[np.argsort(high[order], kind="stable")]
     return order
 
 
@@ -191,7 +192,7 @@ def linear_lists(ctx: JobContext, kind: str, step_decay: float, size: int) -> Da
     for day in (ctx.as_of, *ctx.run.folds):
         own = pairs.where(F.col("cutoff") == F.lit(day))
         found[day] = matrix(own.select("anchor", "product_id", "weight").toArrow())
-    shared = ctx.spark.sparkContext.broadcast(found)
+    shared = broadcast(ctx.spark, found)
     lister = LinearLister(shared, taking_kinds(ctx.shop.action), step_decay, size)
     return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
 

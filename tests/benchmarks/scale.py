@@ -240,11 +240,14 @@ def table(nights: dict[int, dict[str, Any]]) -> dict[str, Cost]:
     """Prints what each job cost at each size; gives how its CPU grew."""
     small, large = sorted(nights)[-2:]
     size = {name: nights[large]["run"][name] / nights[small]["run"][name] for name in ("events", "users", "products")}
-    print(f"\nCPU seconds of each job; power: of CPU in events, from {small:,} to {large:,}, {EMPTY:,}'s taken off")
+    print(
+        f"\nCPU seconds of each job; power: of CPU in events, from {small:,} to {large:,}, {EMPTY:,}'s taken off;"
+        f" what comes after it is of {large:,}"
+    )
     print(
         f"{'job':30}"
         + "".join(f"{events:>12,}" for events in nights)
-        + "  power   peak GiB  MB read  MB shuffled  longest task s"
+        + "  power  seconds   peak GiB  MB read  MB shuffled  longest task s"
     )
     found = {}
     for job in nights[large]["jobs"]:
@@ -259,7 +262,8 @@ def table(nights: dict[int, dict[str, Any]]) -> dict[str, Cost]:
         print(
             f"{job:30}"
             + "".join(f"{cpu[events]:12.1f}" for events in nights)
-            + f"{cost.power:7.2f}{last['peak_memory_bytes'] / 2**30:11.2f}{last['bytes_read'] / 1e6:9.0f}"
+            + f"{cost.power:7.2f}{last['seconds']:9.0f}{last['peak_memory_bytes'] / 2**30:11.2f}"
+            + f"{last['bytes_read'] / 1e6:9.0f}"
             + f"{last['bytes_shuffled'] / 1e6:13.0f}{last['longest_task_s']:16.1f}"
         )
     return found

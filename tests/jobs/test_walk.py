@@ -9,6 +9,7 @@ import pytest
 
 from jobs import walk as walk_module
 from jobs.catalog import select
+from jobs.evaluation import backtest
 from jobs.training import als
 from jobs.walk import make_plan, walk
 from libs.window import Window
@@ -93,6 +94,29 @@ def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, ol
         ("candidates.als", new), ("candidates.candidate_pool", new), ("training.fusion", new),
         ("candidates.als", old), ("candidates.candidate_pool", old), ("scoring.recommendations", old),
     ]  # fmt: skip
+
+
+def test_models_whose_back_test_failed_are_not_used_until_one_is_done(spark, older_models, monkeypatch):
+    def back_test(run):
+        only = make_plan(spark, older_models.conf, "evaluation.backtest", WINDOW, train=False)
+        monkeypatch.setattr(backtest, "run", run)
+        walk(spark, only, {})
+
+    def plan(what):
+        found = make_plan(spark, older_models.conf, what, WINDOW, train=False)
+        return len(found.entries), str(found.run.train_cutoff), found.run.stale
+
+    older_models.seed("training.models", [model("two_tower", "2020-01-13"), model("fusion", "2020-01-13")])
+    assert plan("results") == (len(select("results")), "2020-01-13", False)
+    with pytest.raises(ZeroDivisionError):
+        back_test(lambda ctx: 1 / 0)
+    # By groups the weights are fitted and measured again; if they fail again, the lists are of older models.
+    assert plan("weights") == (3, "2020-01-13", False)
+    assert plan("results") == (len(select("candidates") + select("results")), "2020-01-06", True)
+    assert plan("daily")[1:] == ("2020-01-13", False)
+    back_test(lambda ctx: None)
+    assert plan("weights") == (0, "2020-01-13", False)
+    assert plan("results") == (len(select("results")), "2020-01-13", False)
 
 
 def test_a_results_group_makes_lists_again_where_the_weights_failed_in_a_process_of_their_own(spark, older_models):

@@ -172,7 +172,9 @@ def test_a_delivery_that_still_holds_the_user_is_named_and_the_user_is_not(erase
 HOSTILE = ("x' OR '1'='1", '"; DROP TABLE silver.events; --', "../../outside", "%", ".*", "`$(touch /tmp/x)`")
 
 
-def test_hostile_ids_change_no_row_and_a_user_of_that_id_in_another_shop_stays(warehouse: Warehouse) -> None:
+def test_hostile_ids_change_no_row_and_a_user_of_that_id_in_another_shop_stays(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
     warehouse.secrets = KEYS
     ann = pseudonym("ann", KEYS["pseudonym_key"])
     warehouse.seed("silver.events", [event(u, "lamp", "2020-01-05") | {"shop": s} for u, s in
@@ -184,8 +186,11 @@ def test_hostile_ids_change_no_row_and_a_user_of_that_id_in_another_shop_stays(w
         warehouse.conf.shop.model_validate({"name": "tiny", "sources": {"orders": source}}),
         {},
     )
-    warehouse.params = {"maintenance.erase_user": {"file": id_file(warehouse.folder.parent, *HOSTILE, "ann")}}
-    warehouse.run("maintenance.erase_user")
+    warehouse.params = {"maintenance.erase_user": {"file": id_file(warehouse.folder.parent, "ann", "", *HOSTILE)}}
+    with caplog.at_level("WARNING", "reasonrec"):
+        warehouse.run("maintenance.erase_user")
+    assert "no row of silver names the user of line 3, 4, 5, 6, 7, 8;" in caplog.text
+    assert not any(one in caplog.text for one in HOSTILE if len(one) > 2)
     assert warehouse.rows("silver.events", "shop", "user_id") == sorted([("other", ann), ("tiny", BOB)])
     outside = {path.name for path in warehouse.folder.parent.iterdir()}
     assert outside == {"warehouse", "ids.txt", "orders.csv"}
