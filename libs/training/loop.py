@@ -189,7 +189,7 @@ class _Fit:
                 )
             total += value
             clock = time.perf_counter()
-        read = int(hvd.allreduce(tf.constant(self.batches.rows_in_pass, tf.int64), op=hvd.Sum, name=f"rows.{epoch}"))
+        read = int(hvd.allreduce(tf.constant(self.batches.own_rows, tf.int64), op=hvd.Sum, name=f"rows.{epoch}"))
         if read != self.rows:
             raise TrainingDataError(f"epoch {epoch + 1}: the ranks read {read} rows, the files hold {self.rows}")
         mean = hvd.allreduce(tf.constant(total / self.steps, tf.float64), op=hvd.Average, name=f"loss.{epoch}")

@@ -92,6 +92,11 @@ def steps_per_epoch(rows: int, ranks: int, batch_size: int) -> int:
     return -(-rows // (ranks * batch_size))
 
 
+def shards(row_groups: int, ranks: int) -> int:
+    """Into how many shards the row groups are dealt: group i is of shard i % shards, which rank r % shards reads."""
+    return min(row_groups, ranks)
+
+
 class ShardBatches:
     """The batches of one rank: exactly `steps` of `batch_size` rows an epoch, columnar.
 
@@ -99,20 +104,23 @@ class ShardBatches:
     rank). A shard that fits the buffer is read once and kept. Shards differ in size while steps do not: a shorter
     shard repeats rows of its last buffer, a longer one leaves the rest of this epoch's permutation out. Neighbouring
     rows should not belong together in a table larger than the buffer: write it in the order of a hash.
+    Of fewer row groups than ranks, as a young shop has, several ranks read one, each in an order of its own.
     """
 
     def __init__(
         self, facts: DatasetFacts, rank: int, ranks: int, batch_size: int, seed: int, buffer_rows: int = 500_000
     ) -> None:
-        if facts.row_groups < ranks:
-            raise TrainingDataError(
-                f"{facts.row_groups} row groups for {ranks} ranks: write the training table in at least {ranks} files"
-            )
-        self._facts, self._rank, self._ranks, self._batch_size = facts, rank, ranks, batch_size
+        self._facts, self._rank, self._batch_size = facts, rank, batch_size
+        self._shards = shards(facts.row_groups, ranks)
         self._seed, self._buffer_rows = seed, max(buffer_rows, batch_size)
         self._kept: Batch | None = None
         self.steps = steps_per_epoch(facts.rows, ranks, batch_size)
         self.rows_in_pass: int | None = None  # rows of the first pass over this shard, once it has ended
+
+    @property
+    def own_rows(self) -> int:
+        """Rows of a pass that no rank before this one reads: over all ranks, each row counts once."""
+        return (self.rows_in_pass or 0) if self._rank < self._shards else 0
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The `steps` batches of an epoch, each with all of `COLUMNS`.
@@ -159,8 +167,8 @@ class ShardBatches:
             reader_pool_type="dummy",
             num_epochs=1,
             shuffle_row_groups=False,
-            cur_shard=self._rank,
-            shard_count=self._ranks,
+            cur_shard=self._rank % self._shards,
+            shard_count=self._shards,
         )
         try:
             for group in reader:

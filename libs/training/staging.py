@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from libs.store import filesystem, is_store
-from libs.training.reader import TrainingDataError
+from libs.training.reader import TrainingDataError, shards
 
 _BLOCK = 8 << 20  # bytes fetched at once
 _MAGIC = 4  # bytes before the first row group
@@ -39,29 +40,39 @@ def stage(
     if not any(map(is_store, files)):
         return tuple(files)
     folder.mkdir(parents=True, exist_ok=True)
-    staged, first = [], 0
-    for number, uri in enumerate(files):
-        local = folder / f"{number:06d}.parquet"
-        store, path = filesystem(uri)
-        try:
-            with store.open_input_file(path) as source:
-                footer, size = pq.ParquetFile(source).metadata, source.size()
-                groups = footer.num_row_groups if footer.num_rows else 0  # the reader leaves files without rows out
-                spans = [_span(footer.row_group(group)) for group in range(groups)]
-                own = [span for group, span in enumerate(spans, first) if group % ranks == rank]
-                rest = (max((stop for _, stop in spans), default=_MAGIC), size)  # the footer, and indexes of pages
-                _copy(source, local, size, [(0, _MAGIC), *own, rest], moved)
-        except (OSError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):  # another rank's rows took the room
-                raise TrainingDataError(f"{folder}: {os.strerror(error.errno)}; make room, or set TMPDIR") from error
-            raise TrainingDataError(f"{uri}: not readable as Parquet ({error})") from error
+    footers = []
+    for uri in files:
+        with _opened(uri, folder) as source:
+            footers.append(pq.ParquetFile(source).metadata)
+    groups = [footer.num_row_groups if footer.num_rows else 0 for footer in footers]  # as the reader counts
+    dealt, staged = shards(sum(groups), ranks), []
+    for number, (uri, footer) in enumerate(zip(files, footers, strict=True)):
+        local, first = folder / f"{number:06d}.parquet", sum(groups[:number])
+        with _opened(uri, folder) as source:
+            size = source.size()
+            spans = [_span(footer.row_group(group)) for group in range(groups[number])]
+            own = [span for group, span in enumerate(spans, first) if group % dealt == rank % dealt]
+            rest = (max((stop for _, stop in spans), default=_MAGIC), size)  # the footer, and indexes of pages
+            _copy(source, local, size, [(0, _MAGIC), *own, rest], moved)
         if (found := pq.read_metadata(local)).num_rows != footer.num_rows or local.stat().st_size != size:
             raise TrainingDataError(
                 f"{local}: {found.num_rows} rows, {local.stat().st_size} bytes; {uri}: {footer.num_rows}, {size}"
             )
-        first += groups
         staged.append(local.as_uri())
     return tuple(staged)
+
+
+@contextmanager
+def _opened(uri: str, folder: Path) -> Iterator[Any]:
+    """The file in the store; what fails while it is read is told as the file's fault, or as the disk's."""
+    store, path = filesystem(uri)
+    try:
+        with store.open_input_file(path) as source:
+            yield source
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):  # another rank's rows took the room
+            raise TrainingDataError(f"{folder}: {os.strerror(error.errno)}; make room, or set TMPDIR") from error
+        raise TrainingDataError(f"{uri}: not readable as Parquet ({error})") from error
 
 
 def _span(group: Any) -> tuple[int, int]:

@@ -102,9 +102,15 @@ def test_files_without_rows_are_left_out(tmp_path: Path) -> None:
     assert (facts.rows, facts.row_groups, len(facts.paths)) == (16, 2, 2)
 
 
-def test_fewer_row_groups_than_ranks_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match="1 row groups for 2 ranks: write the training table in at least 2"):
-        _shards(tiny.write(tmp_path, _numbered(16), [16]), 2)
+def test_of_fewer_row_groups_than_ranks_several_ranks_read_one(tmp_path: Path) -> None:
+    # Two groups for three ranks: the third reads the first one's, and its rows count once.
+    shards = _shards(tiny.write(tmp_path, _numbered(16), [10, 6]), 3)
+    seen = [_targets(shard, 0).ravel() for shard in shards]  # one step of 8 rows each
+    first, second = set(range(1, 11)), set(range(11, 17))
+    assert [set(rows) <= group for rows, group in zip(seen, (first, second, first), strict=True)] == [True] * 3
+    assert seen[0].tolist() != seen[2].tolist()
+    assert [shard.rows_in_pass for shard in shards] == [10, 6, 10]
+    assert [shard.own_rows for shard in shards] == [10, 6, 0]
 
 
 @pytest.mark.parametrize("beside", [False, True])

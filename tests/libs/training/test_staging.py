@@ -57,6 +57,15 @@ def test_batches_are_bit_equal_to_those_of_the_whole_snapshot(
             np.testing.assert_array_equal(ours[name], column)
 
 
+def test_of_fewer_row_groups_than_ranks_each_rank_holds_one(tmp_path: Path) -> None:
+    rows = tiny.rows(20) | {"target": np.arange(1, 21, dtype=np.int32)}
+    files = tiny.write(tmp_path / "snapshot" / "cutoff=2020-01-06", rows, [20])
+    for rank in range(RANKS):
+        staged = stage(files, rank, RANKS, tmp_path / f"staged-{rank}")
+        for ours, theirs in zip(batches(staged, rank), batches(files, rank), strict=True):
+            np.testing.assert_array_equal(ours["target"], theirs["target"])
+
+
 def test_a_rank_holds_its_own_row_groups_alone(files: tuple[str, ...], tmp_path: Path) -> None:
     staged = stage(files, 1, RANKS, tmp_path / "staged")
     assert inspect_files(staged).rows == 1000  # as the footers say

@@ -28,6 +28,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     folder = tmp_path_factory.mktemp("ranks")
     rows = tiny.rows(101)
     even, uneven = tiny.write(folder / "even", rows, [51, 50]), tiny.write(folder / "uneven", rows, [90, 11])
+    whole = tiny.write(folder / "whole", rows, [101])
     task = TwoTowerTask(tiny.PARAMS, tiny.catalogue(), tiny.N_PROFILE)
     params = TrainParams(epochs=3, batch_size=16)
 
@@ -39,6 +40,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
         "first": spec("first"),
         "again": spec("again"),
         "uneven": spec("uneven_fit", uneven),
+        "whole": spec("whole_fit", whole),
         "stopped": spec("cut", stop=1),
         "resumed": spec("cut"),
     }
@@ -69,7 +71,8 @@ def test_a_resumed_run_on_two_ranks_equals_an_uninterrupted_one(results: dict[st
 
 def test_unequal_shards_do_not_hang_and_are_read_whole(results: dict[str, list[dict[str, Any]]]) -> None:
     # ceil(101 / (2 * 16)) = 4 steps on either rank.
-    assert [(result["rows"], result["steps"]) for result in results["uneven"]] == [(101, 4), (101, 4)]
+    for name in ("uneven", "whole"):  # "whole": one row group, which both ranks read
+        assert [(result["rows"], result["steps"]) for result in results[name]] == [(101, 4), (101, 4)]
 
 
 def test_the_written_model_has_the_weights_of_the_ranks(results: dict[str, list[dict[str, Any]]]) -> None:
