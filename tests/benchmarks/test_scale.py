@@ -31,7 +31,7 @@ def test_a_task_is_its_jobs_in_whose_time_it_was_launched(tmp_path):
 
 
 def night(events: int, users: int, products: int, **cpu: float) -> dict[str, object]:
-    cost = {"peak_memory_bytes": 0, "bytes_read": 0, "bytes_shuffled": 0, "longest_task_s": 0.0}
+    cost = {"seconds": 0.0, "peak_memory_bytes": 0, "bytes_read": 0, "bytes_shuffled": 0, "longest_task_s": 0.0}
     run = {"events": events, "users": users, "products": products, "cpu_s": 60.0, "peak_pss_gib": 2.0}
     return {"run": run, "jobs": {name.replace("_", ".", 1): cost | {"cpu_seconds": s} for name, s in cpu.items()}}
 
