@@ -110,13 +110,16 @@ def test_pairs_that_travelled_as_bytes_are_the_same_and_no_anchor_lies_on_two_sh
 
     day = date(2020, 2, 1)
     batches = pair_counts._parts({(f, day): [of(*row) for row in rows if row[0] == f] for f, *_ in rows}, width)
-    found = []
+    shelves: dict[int, list[Counts]] = {}
     for row in (row for batch in batches for row in batch.to_pylist()):
         pairs = pair_counts._unpacked(row["form"], [(row["runs"], row["pairs"])])
         assert set((pairs.anchor // width).tolist()) == {row["shelf"]}
-        found.append(pairs)
+        shelves.setdefault(row["shelf"], []).append(pairs)
+    found = [joined(parts) for parts in shelves.values()]
     whole = summed(joined([NONE, *(of(*row) for row in rows)]))
     assert as_dict(summed(joined([NONE, *found]))) == as_dict(whole)
+    anchors = [anchor for one in found for anchor in set(one.anchor.tolist())]
+    assert len(anchors) == len(set(anchors))
 
 
 def test_a_linear_list_names_what_carries_it():
