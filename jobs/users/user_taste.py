@@ -71,8 +71,12 @@ def weights(kept: DataFrame, half_life_days: float) -> DataFrame:
 
 def tastes(weights: DataFrame, values: DataFrame, kept: int) -> DataFrame:
     """The greatest shares of each user in each dimension."""
+    of_product = values.groupBy(*_PRODUCT).agg(F.collect_list(F.struct("dimension", "value")).alias("values"))
     sums = (
-        weights.join(values, _PRODUCT, "inner")
+        # The catalogue goes to the lines, which lie by user already: to shuffle them by product, and a row for each of
+        # its values back by user, would cost more than the rest.
+        weights.join(F.broadcast(of_product), _PRODUCT, "inner")
+        .select("cutoff", "user_id", "weight", F.inline("values"))
         .groupBy("cutoff", "user_id", "dimension", "value")
         .agg(F.sum("weight").alias("weight"), F.count("*").alias("count"))
     )

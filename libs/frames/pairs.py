@@ -104,12 +104,14 @@ def step_pairs(items: Ints, steps: Ints, ages: Ints, weights: Floats, forward: F
 
 def summed(pairs: Counts) -> Counts:
     """The same pairs, each once, in ascending (anchor, item)."""
-    order = order_of(pairs.item)
-    order = order[order_of(pairs.anchor[order])]
+    if not len(pairs.anchor):
+        return pairs
+    # One number for both ends, a small one where anchors are neighbours, takes fewer passes than one end at a time.
+    order = order_of((pairs.anchor - pairs.anchor.min()) * (pairs.item.max() + 1) + pairs.item)
     anchor, item = pairs.anchor[order], pairs.item[order]
     start = np.flatnonzero((np.diff(anchor, prepend=-1) != 0) | (np.diff(item, prepend=-1) != 0))
     values = [getattr(pairs, name)[order] for name in ("weight", "support", "people")]
-    sums = [np.add.reduceat(value, start) if len(start) else value for value in values]
+    sums = [np.add.reduceat(value, start) for value in values]
     return Counts(anchor[start], item[start], *sums)
 
 
@@ -119,17 +121,16 @@ def joined(parts: Sequence[Counts]) -> Counts:
 
 
 def order_of(numbers: Ints) -> Ints:
-    """The stable order that makes whole numbers from 0 to 2^32 ascend.
+    """The stable order that makes whole numbers from 0 ascend.
 
     NumPy sorts 16 bits by radix, in a fifth of the time that it takes to compare.
 
-    >>> order_of(np.array([70_000, 2, 70_000, 1])).tolist()
-    [3, 1, 0, 2]
+    >>> order_of(np.array([70_000, 2, 70_000, 5 << 40, 1])).tolist()
+    [4, 1, 0, 2, 3]
     """
     order: Ints = np.argsort(numbers.astype(np.uint16), kind="stable")
-    high = (numbers >> 16).astype(np.uint16)
-    if high.any():
-        order = order[np.argsort(high[order], kind="stable")]
+    while (numbers := numbers >> 16).any():
+        order = order[np.argsort(numbers.astype(np.uint16)[order], kind="stable")]
     return order
 
 

@@ -36,7 +36,7 @@ SHOP = "online_retail"
 EMPTY = 10_000
 POWER, CPU_MINUTES, PSS_GIB, HEAP = 1.1, 180, 8, 1.2
 NOISE_S = 2.0  # CPU seconds of a job that differ between two equal nights on a shared machine
-PER_PARTITION = 625_000  # events to a partition of a shuffle
+PER_PARTITION = 300_000  # events to a partition of a shuffle
 ONE_COMPILER = "-XX:TieredStopAtLevel=1 "  # quick to start, and slow where a night is long
 TOP_K = ("candidates.als", "candidates.two_tower")
 COSTS = """
