@@ -165,7 +165,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 # Lists that are there already were made by models that the release will not name.
                 entries[number:number] = [made for made in entries[:number] if made.name.startswith("candidates.")]
             finally:
-                spark.catalog.clearCache()
+                ctx.free()
                 record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
                 done.append(_job_run(run, ctx, record))
                 if record["seconds"] >= _LONG_S:  # quality.job_runs has it for all jobs, but not before the walk ends

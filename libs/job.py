@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol, TypeVar
 
+from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.alarms import Alarm
 from libs.conf import Conf, ShopConf, typed_params
 from libs.spark import delta
+from libs.spark.broadcast import broadcast
 from libs.spark.commits import changed_from
 from libs.tables import Table, table
 from libs.window import Window
 
 P = TypeVar("P")
+T = TypeVar("T")
 
 
 class Entry(Protocol):
@@ -87,6 +90,7 @@ class JobContext:
     rows_written: dict[str, int] = field(default_factory=dict)
     bytes_written: int = 0
     alarms: list[Alarm] = field(default_factory=list)
+    _sent: list[Broadcast[Any]] = field(default_factory=list, repr=False)
 
     @property
     def shop(self) -> ShopConf:
@@ -143,6 +147,22 @@ class JobContext:
         if rows is not None:
             self.rows_written[name] = rows
         self.log.info("wrote %s: %s rows", name, rows if rows is not None else "?")
+
+    def broadcast(self, value: T) -> Broadcast[T]:
+        """The value in each of the job's tasks (libs.spark.broadcast), until the job ends."""
+        shared = broadcast(self.spark, value)
+        self._sent.append(shared)
+        return shared
+
+    def free(self) -> None:
+        """Lets go of what the job keeps in the session: cached frames, and what it sent to its tasks.
+
+        The driver keeps all that was ever sent, for the tasks of a plan that Python may still hold: over a night, that
+        is the catalogue several times.
+        """
+        self.spark.catalog.clearCache()
+        while self._sent:
+            self._sent.pop().destroy()
 
     def changed_from(self, name: str, version: int) -> date | None:
         """The first business day whose rows of the shop may differ from those of a version; None where none does."""

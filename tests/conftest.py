@@ -91,7 +91,7 @@ class Warehouse:
         try:
             importlib.import_module(f"jobs.{job}").run(ctx)
         finally:
-            self.spark.catalog.clearCache()  # as the walk does after each job
+            ctx.free()  # as the walk does after each job
         return ctx
 
     def seed(self, name: str, rows: DataFrame | list[dict[str, object]]) -> None:

@@ -21,7 +21,6 @@ from libs.frames.candidates import SCHEMA, models_to_serve, users_to_serve, voca
 from libs.frames.history import taking_kinds
 from libs.frames.retrieval import searches
 from libs.job import JobContext, UserError
-from libs.spark.broadcast import broadcast
 from libs.training.weights import load_arrays
 
 
@@ -42,7 +41,7 @@ def run(ctx: JobContext) -> None:
     )
     loaded = {row["version"]: loaded_model(row, products) for row in models.values()}
     shared = {cutoff: loaded[row["version"]] for cutoff, row in models.items()}
-    sent = broadcast(ctx.spark, shared)
+    sent = ctx.broadcast(shared)
     sizes = {cutoff: len(model.products) for cutoff, model in shared.items()}
     found_by = searches(ctx, models, sizes, lambda day: sent.value[day].items, params.index_from, params.probes)
     lister = AlsLister(sent, taking_kinds(ctx.shop.action), params.size, found_by)

@@ -34,7 +34,6 @@ from libs.frames.candidates import (
 )
 from libs.frames.history import taking_kinds
 from libs.job import JobContext
-from libs.spark.broadcast import broadcast
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def repeats(ctx: JobContext, params: Params) -> DataFrame:
     """The lists of all users to serve."""
     kinds = taking_kinds(ctx.shop.action)
     recent = popularity(ctx.read("features.product_days"), (ctx.as_of, *ctx.run.folds), params.recent_half_life_days)
-    shared = broadcast(ctx.spark, by_product(recent.toArrow()))
+    shared = ctx.broadcast(by_product(recent.toArrow()))
     lister = RepeatLister(shared, kinds, params, ctx.shop.evaluation.horizon_days)
     return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
 

@@ -16,7 +16,6 @@ from libs.frames.retrieval import searches
 from libs.frames.two_tower import TwoTowerLister
 from libs.job import JobContext
 from libs.models.score import load_two_tower
-from libs.spark.broadcast import broadcast
 from libs.training.weights import fetched_folder
 
 
@@ -40,7 +39,7 @@ def run(ctx: JobContext) -> None:
             with fetched_folder(row["weights_uri"], row["checksum"]) as folder:
                 loaded[row["version"]] = load_two_tower(folder)
     shared = {cutoff: (products[row["train_cutoff"]], loaded[row["version"]]) for cutoff, row in models.items()}
-    sent = broadcast(ctx.spark, shared)
+    sent = ctx.broadcast(shared)
     sizes = {cutoff: len(vocabulary) for cutoff, (vocabulary, _) in shared.items()}
     found_by = searches(
         ctx, models, sizes, lambda day: sent.value[day][1]["item_vectors"][1:], params.index_from, params.probes

@@ -21,7 +21,6 @@ from pyspark.sql import functions as F
 from libs.frames.history import taking_kinds
 from libs.frames.pair_counts import PAIRS, PARTS, BasketCounter, Frequencies, StepCounter, Weigher
 from libs.job import JobContext
-from libs.spark.broadcast import broadcast
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def run(ctx: JobContext) -> None:
     history = ctx.read_cutoffs("features.user_history", served)
     found = baskets(ctx.read("features.basket_days"), served, params.most_in_basket).persist()
     counted = frequencies(history, found, kinds)
-    shared = broadcast(ctx.spark, counted)
+    shared = ctx.broadcast(counted)
     # A task sums all pairs of its anchors in memory: one for every kind and cut-off, and more where there are many.
     few = max(int(ctx.spark.conf.get("spark.sql.shuffle.partitions") or 0), 2 * len(served))
     tasks = max(few, counted.pairs // PER_TASK)

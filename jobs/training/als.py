@@ -23,7 +23,6 @@ from libs.frames.candidates import vocabularies
 from libs.frames.history import taking_kinds
 from libs.frames.models import model_row, version_of
 from libs.job import JobContext, UserError
-from libs.spark.broadcast import broadcast
 from libs.tables import table
 from libs.training.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 
@@ -52,7 +51,7 @@ def run(ctx: JobContext) -> None:
     params, fits = ctx.params(Params), (*ctx.run.folds, ctx.run.train_cutoff)
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", fits))
     rule = RatingRule(params.half_life_days, params.most)
-    reader = RatingReader(broadcast(ctx.spark, products), taking_kinds(ctx.shop.action), rule)
+    reader = RatingReader(ctx.broadcast(products), taking_kinds(ctx.shop.action), rule)
     history = ctx.read_cutoffs("features.user_history", fits).where(F.col("cutoff").isin(sorted(products)))
     ratings = numbered(history.select("cutoff", "user_id", "events").mapInArrow(reader, RATINGS)).persist()
     # Twenty half-iterations make a lineage that overflows a task's stack; MLlib cuts it where it may checkpoint.

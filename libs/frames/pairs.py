@@ -28,7 +28,6 @@ from libs.frames.candidates import (
 )
 from libs.frames.history import taking_kinds
 from libs.job import JobContext
-from libs.spark.broadcast import broadcast
 
 # Counts are whole numbers, so that their sums do not depend on the order of partitions: the weight of a gap in whole
 # millionths times the weight of an age in whole ten-thousandths. A user's sums stay below 2^53, exact in float64.
@@ -193,7 +192,7 @@ def linear_lists(ctx: JobContext, kind: str, step_decay: float, size: int) -> Da
     for day in (ctx.as_of, *ctx.run.folds):
         own = pairs.where(F.col("cutoff") == F.lit(day))
         found[day] = matrix(own.select("anchor", "product_id", "weight").toArrow())
-    shared = broadcast(ctx.spark, found)
+    shared = ctx.broadcast(found)
     lister = LinearLister(shared, taking_kinds(ctx.shop.action), step_decay, size)
     return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
 

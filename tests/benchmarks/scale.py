@@ -18,11 +18,12 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import yaml
@@ -31,6 +32,7 @@ from libs.ask import ask
 from libs.process_tree import measure, pss
 from samples.cluster_demo import Night, Submit, build_wheel, make_environment, standalone, write_conf
 
+T = TypeVar("T")
 WINDOWS = {"online_retail": ("2010-12-01", "2011-12-10"), "music_store": ("1998-01-01", "2014-06-30")}
 SHOP = "online_retail"
 EMPTY = 10_000
@@ -64,8 +66,6 @@ def main() -> None:
     nights = {events: night(keep, events) for events in (EMPTY, *sorted(asked.events))}
     costs = table(nights)
     heaps = {events: heap(keep, events) for events in sorted(asked.cluster_events)}
-    for events, mib in heaps.items():
-        print(f"driver's heap on the cluster, {events:,} events: {mib:.0f} MiB after a full collection, at its most")
     sys.exit(verdict(nights, costs, heaps))
 
 
@@ -81,7 +81,7 @@ def night(keep: Path, events: int, *skew: str, shop: str = SHOP) -> dict[str, An
         env = os.environ | {"REASONREC_WAREHOUSE": str(folder / "warehouse")}
         start, end = WINDOWS[shop]
         command = ["reasonrec", "run", "daily", "--shop", shop, "--start", start, "--end", end]
-        with (folder / "night.log").open("w") as log, largest_python_worker() as worker:
+        with (folder / "night.log").open("w") as log, largest_python_worker() as workers:
             done = measure([*command, "--conf", str(folder / "conf")], True, stdout=log, stderr=log, env=env)
         if done.status:
             sys.exit(f"the night of {folder.name} ended with status {done.status}: {folder}/night.log")
@@ -89,7 +89,7 @@ def night(keep: Path, events: int, *skew: str, shop: str = SHOP) -> dict[str, An
         jobs, [run] = rows(warehouse, COSTS), rows(warehouse, SIZES)
         with_tasks(jobs, next((folder / "events").iterdir()))
         run |= {"cpu_s": done.cpu_s, "wall_s": done.wall_s, "peak_pss_gib": done.peak_pss_gib}
-        run["python_worker_gib"] = worker[0]
+        run["python_worker_gib"] = max((gib for _, gib in workers), default=0.0)
         figures.write_text(json.dumps({"run": run, "jobs": {job.pop("job"): job for job in jobs}}, indent=1))
     found: dict[str, Any] = json.loads(figures.read_text())
     run = found["run"]
@@ -150,25 +150,26 @@ def with_tasks(jobs: list[dict[str, Any]], log: Path) -> None:
 
 
 @contextmanager
-def largest_python_worker() -> Iterator[list[float]]:
-    """[GiB of proportional set size of the largest of Spark's Python workers seen], looked for every 2 s."""
-    with sampled(lambda: max((pss([p]) / 2**30 for p in _below("pyspark.daemon")), default=0.0), 2) as most:
-        yield most
+def largest_python_worker() -> Iterator[list[tuple[float, float]]]:
+    """(time, GiB of proportional set size of the largest of Spark's Python workers), looked for every 2 s."""
+    with sampled(lambda: max((pss([p]) / 2**30 for p in _below("pyspark.daemon")), default=0.0), 2) as seen:
+        yield seen
 
 
 @contextmanager
-def sampled(value: Callable[[], float], seconds: float) -> Iterator[list[float]]:
-    """[the greatest value seen]."""
-    most, stop = [0.0], threading.Event()
+def sampled(value: Callable[[], T], seconds: float) -> Iterator[list[tuple[float, T]]]:
+    """(time, value) of each look."""
+    seen: list[tuple[float, T]] = []
+    stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(seconds):
-            most[0] = max(most[0], value())
+            seen.append((time.time(), value()))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield most
+        yield seen
     finally:
         stop.set()
         watcher.join()
@@ -190,7 +191,10 @@ def _below(word: str) -> list[psutil.Process]:
 
 
 def heap(keep: Path, events: int) -> float:
-    """MiB of the driver's heap after a full collection, asked for every 10 s of a night on a standalone cluster."""
+    """MiB of the driver's heap after a full collection, asked for every 10 s of a night on a standalone cluster.
+
+    `heap.json` has the most of each job; `heap-JOB.txt` what classes that was of.
+    """
     folder = keep / f"cluster-{events}"
     figure = folder / "heap.json"
     if not figure.exists():
@@ -200,25 +204,36 @@ def heap(keep: Path, events: int) -> float:
         ours = Night(SHOP, folder / "conf", *WINDOWS[SHOP])
         with standalone(folder, environment) as cluster:
             write_conf(ours, cluster.url, "dev")
-            with sampled(_driver_heap, 10) as most:
+            with sampled(_driver_heap, 10) as seen:
                 done = Submit(ours, folder, environment, wheel, [], cluster).run("night")
         if done.status:
             sys.exit(f"the night of {folder.name} ended with status {done.status}: {folder}/night.log")
-        figure.write_text(json.dumps(most[0]))
-    return float(json.loads(figure.read_text()))
+        most = {}
+        for job in rows((folder / "night_wh").as_uri(), COSTS):
+            begin, end = job["started_ms"] / 1000, job["started_ms"] / 1000 + job["seconds"]
+            mib, classes = max((told for at, told in seen if begin <= at < end), default=(0.0, ""))
+            most[job["job"]] = mib
+            (folder / f"heap-{job['job']}.txt").write_text(classes)
+        figure.write_text(json.dumps(most, indent=1))
+    found: dict[str, float] = json.loads(figure.read_text())
+    job = max(found, key=lambda name: found[name])
+    print(
+        f"driver's heap on the cluster, {events:,} events: {found[job]:.0f} MiB at most after full collections, in {job}"
+    )
+    return found[job]
 
 
-def _driver_heap() -> float:
+def _driver_heap() -> tuple[float, str]:
+    """MiB that live, and the classes they are of; jcmd collects first."""
     for driver in _below("org.apache.spark.deploy.SparkSubmit"):
-        java = str(driver.pid)
         try:
-            subprocess.run(["jcmd", java, "GC.run"], check=True, capture_output=True)
-            told = subprocess.run(["jstat", "-gc", java], check=True, capture_output=True, text=True).stdout
+            command = ["jcmd", str(driver.pid), "GC.class_histogram"]
+            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         except subprocess.CalledProcessError:  # it has just ended
             continue
-        used = dict(zip(*(line.split() for line in told.splitlines()), strict=True))
-        return sum(float(used[part]) for part in ("S0U", "S1U", "EU", "OU")) / 1024
-    return 0.0
+        *classes, total = told.strip().splitlines()
+        return int(total.split()[-1]) / 2**20, "\n".join(classes[:50])
+    return 0.0, ""
 
 
 # ---- figures

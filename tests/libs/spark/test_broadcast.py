@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from py4j.protocol import Py4JJavaError
 from pyspark.serializers import ChunkedStream, read_int
 
 from libs.spark.broadcast import _InBand, broadcast
@@ -41,3 +42,12 @@ def test_a_large_array_passes_the_stream_that_encrypts():
 def test_a_task_finds_the_value_itself(spark):
     sent = broadcast(spark, LARGE)
     assert spark.sparkContext.parallelize([1], 1).map(lambda _: sent.value["weights"].sum()).collect() == [199990000.0]
+
+
+def test_what_a_job_sent_is_gone_after_it(warehouse):
+    ctx = warehouse.context("products.item_pairs")
+    sent, one = ctx.broadcast(LARGE), ctx.spark.sparkContext.parallelize([1], 1)
+    assert one.map(lambda _: len(sent.value)).collect() == [1]
+    ctx.free()
+    with pytest.raises(Py4JJavaError, match="after it was destroyed"):
+        one.map(lambda _: len(sent.value)).collect()
