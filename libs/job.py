@@ -157,8 +157,7 @@ class JobContext:
     def free(self) -> None:
         """Lets go of what the job keeps in the session: cached frames, and what it sent to its tasks.
 
-        The driver keeps all that was ever sent, for the tasks of a plan that Python may still hold: over a night, that
-        is the catalogue several times.
+        The driver keeps what was sent for as long as anything holds a plan that names it.
         """
         self.spark.catalog.clearCache()
         while self._sent:
