@@ -211,9 +211,9 @@ def heap(keep: Path, events: int) -> float:
         most = {}
         for job in rows((folder / "night_wh").as_uri(), COSTS):
             begin, end = job["started_ms"] / 1000, job["started_ms"] / 1000 + job["seconds"]
-            mib, classes = max((told for at, told in seen if begin <= at < end), default=(0.0, ""))
-            most[job["job"]] = mib
-            (folder / f"heap-{job['job']}.txt").write_text(classes)
+            if looks := [told for at, told in seen if begin <= at < end]:  # none in a job of a few seconds
+                most[job["job"]], classes = max(looks)
+                (folder / f"heap-{job['job']}.txt").write_text(classes)
         figure.write_text(json.dumps(most, indent=1))
     found: dict[str, float] = json.loads(figure.read_text())
     job = max(found, key=lambda name: found[name])
