@@ -216,11 +216,11 @@ def heap(keep: Path, events: int) -> float:
                 (folder / f"heap-{job['job']}.txt").write_text(classes)
         figure.write_text(json.dumps(most, indent=1))
     found: dict[str, float] = json.loads(figure.read_text())
-    job = max(found, key=lambda name: found[name])
+    largest = max(found, key=lambda name: found[name])
     print(
-        f"driver's heap on the cluster, {events:,} events: {found[job]:.0f} MiB at most after full collections, in {job}"
+        f"driver's heap on the cluster, {events:,} events: {found[largest]:.0f} MiB at most after full collections, in {largest}"
     )
-    return found[job]
+    return found[largest]
 
 
 def _driver_heap() -> tuple[float, str]:
