@@ -7,7 +7,6 @@ fitted anew as of each cut-off, on a sample of bounded size; every user is then 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -83,10 +82,9 @@ def run(ctx: JobContext) -> None:
     users = numbers(ctx.read_cutoffs("features.user_rfm"), ctx.read_cutoffs("features.user_taste"))
     sample = sampled(users, params.sample_users).toPandas().sort_values(["cutoff", "place"])
     noun, sizes = NOUNS[ctx.shop.action], range(params.fewest, params.most + 1)
-    samples = {day: rows[list(FEATURES)].to_numpy(np.float64) for day, rows in sample.groupby("cutoff")}
-    # A fit is many jobs of one short task each: the cut-offs' fits fill each other's waits.
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        fitted = pool.map(lambda rows: fit(ctx.spark, rows, FEATURES, sizes, noun), samples.values())
-    segments = dict(zip(samples, fitted, strict=True))
+    segments = {
+        cutoff: fit(rows[list(FEATURES)].to_numpy(np.float64), FEATURES, sizes, noun)
+        for cutoff, rows in sample.groupby("cutoff")
+    }
     ctx.log.info("segments: %s", {str(cutoff): found.names for cutoff, found in segments.items()})
     ctx.write("features.user_segment", assigned(users, segments).withColumns(constants(ctx)))

@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.ml.clustering import KMeans
-from pyspark.ml.linalg import Vectors
-from pyspark.sql import DataFrame, SparkSession
+from scipy.cluster.vq import kmeans2, vq
 
 Matrix = NDArray[np.float64]
 
@@ -31,10 +29,9 @@ NOUNS = {"purchase": "buyers", "review": "reviewers", "play": "listeners", "view
 # From this many standard deviations between a segment's mean and that of all, a number marks the segment.
 MARKED_FROM = 0.5
 
-# Seeds of k-means. Each number of clusters is tried from the first; the number chosen is tried from all, and the fit
-# with the least distance to its centres is taken. A fit is a Spark job an iteration, and hardly moves after the tenth.
+# Seeds of k-means: of a number of clusters the fit is taken that has the least distance to its centres.
 STARTS = (17, 18, 19)
-MOST_ITERATIONS = 10
+ITERATIONS = 30
 
 
 @dataclass(frozen=True)
@@ -71,15 +68,16 @@ def standardised(numbers: Matrix, mean: Matrix, scale: Matrix) -> Matrix:
     return np.asarray(np.clip(points, -4.0, 4.0), np.float64)
 
 
-def fit(spark: SparkSession, numbers: Matrix, features: Sequence[str], sizes: Sequence[int], noun: str) -> Segments:
+def fit(numbers: Matrix, features: Sequence[str], sizes: Sequence[int], noun: str) -> Segments:
     """k-means on a sample, k chosen by the variance-ratio criterion.
 
-    The sample is one partition in its given order and the seed is fixed: Spark's KMeans on the same rows otherwise
-    partitioned ends at other centres. Criterion: Calinski and Harabasz 1974, "A dendrite method for cluster analysis":
-    the greatest ((T - W) / (k - 1)) / (W / (n - k)), W the summed squared distance to the centres, T that of k = 1.
+    The sample is of bounded size, and a fit of it takes less time than one task of Spark, whose KMeans besides ends at
+    other centres where the same rows are partitioned otherwise. Criterion: Calinski and Harabasz 1974, "A dendrite
+    method for cluster analysis": the greatest ((T - W) / (k - 1)) / (W / (n - k)), W the summed squared distance to the
+    centres, T that of k = 1.
 
     Args:
-        numbers: [sample, features], NaN where not known.
+        numbers: [sample, features], NaN where not known; in an order of their own, which the centres depend on.
         features: names of the columns, keys of MARKS.
         sizes: numbers of segments to try.
         noun: what the users are, such as "buyers".
@@ -90,7 +88,7 @@ def fit(spark: SparkSession, numbers: Matrix, features: Sequence[str], sizes: Se
     scale = np.sqrt(np.where(known, (numbers - mean) ** 2, 0.0).sum(axis=0) / count)
     scale = np.where(scale > 1e-9, scale, 0.0)
     points = standardised(numbers, mean, scale)
-    centres = _chosen(spark, points, sizes)
+    centres = _chosen(points, sizes)
     fitted = Segments(mean, scale, centres, ())
     members = np.bincount(fitted.nearest(numbers), minlength=len(centres))
     order = sorted(range(len(centres)), key=lambda i: (-members[i], *centres[i]))
@@ -98,19 +96,15 @@ def fit(spark: SparkSession, numbers: Matrix, features: Sequence[str], sizes: Se
     return Segments(mean, scale, centres, tuple(names(centres, features, noun)))
 
 
-def _chosen(spark: SparkSession, points: Matrix, sizes: Sequence[int]) -> Matrix:
+def _chosen(points: Matrix, sizes: Sequence[int]) -> Matrix:
     n = len(points)
     distinct = len(np.unique(points, axis=0))
     tried = [k for k in sizes if 1 < k < n and k <= distinct]
     if not tried:
         return np.asarray(points.mean(axis=0, keepdims=True), np.float64)
-    frame = spark.createDataFrame([(Vectors.dense(point),) for point in points], ["features"]).coalesce(1).cache()
     total = float(((points - points.mean(axis=0)) ** 2).sum())
-    fits = {k: _started(frame, k, STARTS[0]) for k in tried}
-    best = max(tried, key=lambda k: variance_ratio(total, fits[k].within, n, k))
-    found = min([fits[best], *(_started(frame, best, seed) for seed in STARTS[1:])], key=lambda fitted: fitted.within)
-    frame.unpersist()
-    return found.centres
+    fits = {k: min((_started(points, k, seed) for seed in STARTS), key=lambda found: found.within) for k in tried}
+    return fits[max(tried, key=lambda k: variance_ratio(total, fits[k].within, n, k))].centres
 
 
 class _Fitted(NamedTuple):
@@ -118,9 +112,10 @@ class _Fitted(NamedTuple):
     within: float  # summed squared distance to the nearest centre
 
 
-def _started(frame: DataFrame, k: int, seed: int) -> _Fitted:
-    model = KMeans(k=k, seed=seed, maxIter=MOST_ITERATIONS).fit(frame)
-    return _Fitted(np.array(model.clusterCenters()), float(model.summary.trainingCost))
+def _started(points: Matrix, k: int, seed: int) -> _Fitted:
+    centres, _ = kmeans2(points, k, iter=ITERATIONS, minit="++", rng=np.random.default_rng(seed))
+    _, distances = vq(points, centres)
+    return _Fitted(centres, float((distances**2).sum()))
 
 
 def variance_ratio(total: float, within: float, n: int, k: int) -> float:
