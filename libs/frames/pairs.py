@@ -106,12 +106,14 @@ def summed(pairs: Counts) -> Counts:
     if not len(pairs.anchor):
         return pairs
     # One number for both ends, a small one where anchors are neighbours, takes fewer passes than one end at a time.
-    order = order_of((pairs.anchor - pairs.anchor.min()) * (pairs.item.max() + 1) + pairs.item)
-    anchor, item = pairs.anchor[order], pairs.item[order]
-    start = np.flatnonzero((np.diff(anchor, prepend=-1) != 0) | (np.diff(item, prepend=-1) != 0))
-    values = [getattr(pairs, name)[order] for name in ("weight", "support", "people")]
-    sums = [np.add.reduceat(value, start) for value in values]
-    return Counts(anchor[start], item[start], *sums)
+    first, width = pairs.anchor.min(), pairs.item.max() + 1
+    ends = (pairs.anchor - first) * width + pairs.item
+    order = order_of(ends)
+    ends = ends[order]
+    start = np.flatnonzero(np.diff(ends, prepend=-1))
+    anchor, item = np.divmod(ends[start], width)
+    sums = [np.add.reduceat(getattr(pairs, name)[order], start) for name in ("weight", "support", "people")]
+    return Counts(anchor + first, item, *sums)
 
 
 def joined(parts: Sequence[Counts]) -> Counts:
