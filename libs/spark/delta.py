@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME, ConfError
-from libs.spark.commits import replaced_days
+from libs.spark.commits import commit_info, replaced_days
 from libs.spark.locks import BusyError, commit_lock
 from libs.tables import Table
 
@@ -282,9 +282,9 @@ def written(spark: SparkSession, warehouse: str, table: Table) -> tuple[int | No
     """Rows and bytes of the newest commit, from the log; None where it does not tell."""
     if not exists(spark, warehouse, table):
         return None, None
-    row = DeltaTable.forPath(spark, uri(warehouse, table)).history(1).select("operationMetrics").first()
-    metrics = row["operationMetrics"] if row else None
-    told = [(metrics or {}).get(name) for name in ("numOutputRows", "numOutputBytes", "numTargetBytesAdded")]
+    path = uri(warehouse, table)
+    metrics = commit_info(spark, path, snapshot(spark, path).version()).get("operationMetrics", {})
+    told = [metrics.get(name) for name in ("numOutputRows", "numOutputBytes", "numTargetBytesAdded")]
     rows, added, merged = (None if one is None else int(one) for one in told)
     return rows, merged if added is None else added
 
