@@ -1,7 +1,8 @@
 """`make bench-skew`: the nightly run on shops in which something is uneven, beside the even ones of the same size.
 
-Of a job (training apart): CPU at most 1.5 times, its longest task at most 2 times the even shop's. What one bot does to
-the others' lists is told by source: the share of their ten best products that are others than without it.
+Of a job (training apart): CPU at most 1.5 times, its longest task at most 2 times the even shop's, to which what two
+equal nights differ by is added: 2 CPU seconds of a job, 1 s of a task. What one bot does to the others' lists is told
+by source: the share of their ten best products that are others than without it.
 """
 
 from __future__ import annotations
@@ -62,14 +63,14 @@ def main() -> None:
 
 
 def compared(what: str, even: dict[str, Any], uneven: dict[str, Any]) -> float:
-    """Prints each job's ratios; gives the worst as a share of its limit. What lies below the noise is the noise."""
+    """Prints each job's ratios; gives the worst as a share of its limit, with the noise granted to the uneven shop."""
     print(f"\n{what}\n{'job':30}{'CPU s':>9}{'even':>9}{'ratio':>7}{'longest task s':>16}{'even':>8}{'ratio':>7}")
     worst: dict[str, float] = {}
     for job, cost in uneven.items():
-        cpu = [max(one["cpu_seconds"], NOISE_S) for one in (cost, even[job])]
-        task = [max(one["longest_task_s"], TASK_NOISE_S) for one in (cost, even[job])]
-        of_cpu, of_task = cpu[0] / cpu[1], task[0] / task[1]
-        print(f"{job:30}{cpu[0]:9.1f}{cpu[1]:9.1f}{of_cpu:7.2f}{task[0]:16.1f}{task[1]:8.1f}{of_task:7.2f}")
+        cpu, even_cpu = cost["cpu_seconds"], even[job]["cpu_seconds"]
+        task, even_task = cost["longest_task_s"], even[job]["longest_task_s"]
+        of_cpu, of_task = cpu / (even_cpu + NOISE_S), task / (even_task + TASK_NOISE_S)
+        print(f"{job:30}{cpu:9.1f}{even_cpu:9.1f}{of_cpu:7.2f}{task:16.1f}{even_task:8.1f}{of_task:7.2f}")
         if not job.startswith("training."):
             worst[job] = max(of_cpu / CPU, of_task / LONGEST)
     name = max(worst, key=lambda job: worst[job])

@@ -61,8 +61,10 @@ def test_an_uneven_shop_is_held_against_the_even_one_job_by_job(capsys):
         return {"cpu_seconds": cpu, "longest_task_s": task}
 
     even = {"a": job(10.0, 4.0), "b": job(0.1, 0.1), "training.x": job(1.0, 1.0)}
-    uneven = {"a": job(12.0, 8.0), "b": job(1.9, 0.9), "training.x": job(90.0, 90.0)}
-    assert skew.compared("x", even, uneven) == 1.0  # the longest task of a, twice as long; b is below the noise
+    uneven = {"a": job(12.0, 10.0), "b": job(1.9, 0.9), "training.x": job(90.0, 90.0)}
+    assert skew.compared("x", even, uneven) == 1.0  # the longest task of a, twice 4 s and 1 s of noise
+    uneven = {"a": job(27.0, 4.0), "b": job(1.9, 0.9), "training.x": job(90.0, 90.0)}
+    assert skew.compared("x", even, uneven) == 1.5  # the CPU of a, 1.5 times the limit of 1.5 times 10 s and 2 s
 
 
 def test_the_page_tells_what_its_own_figures_give():
