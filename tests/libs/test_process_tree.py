@@ -12,6 +12,7 @@ from multiprocessing import get_context
 
 import psutil
 
+from libs import process_tree
 from libs.process_tree import TreeMeter, measure
 
 BURN = "import time\nend = time.process_time() + {cpu}\nwhile time.process_time() < end: pass"
@@ -38,6 +39,25 @@ def _a_child_that_ended():
 
 def test_the_time_of_a_child_that_ended_counts_and_that_before_the_start_does_not():
     alone(_a_child_that_ended)
+
+
+def _memory_that_grows_once():
+    looks = []
+    read = process_tree.pss
+    process_tree._EVERY_S = 0.05
+    process_tree.pss = lambda tree: looks.append(read(tree)) or looks[-1]
+    meter = TreeMeter()
+    time.sleep(0.5)
+    before = len(looks)
+    held = b"x" * 300_000_000
+    time.sleep(0.5)
+    _, peak = meter.stop()
+    assert len(held) and before <= 2 and len(looks) <= before + 3  # and not at each of twenty looks
+    assert looks[0] + 290_000_000 < peak < looks[0] + 310_000_000
+
+
+def test_the_kernel_walks_through_all_pages_only_where_there_are_more():
+    alone(_memory_that_grows_once)
 
 
 def _a_process_that_leaves():
