@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Callable
 from datetime import date
@@ -159,3 +160,13 @@ def warehouse(spark: SparkSession, tmp_path: Path) -> Warehouse:
 def make_warehouse(spark: SparkSession, tmp_path: Path) -> Callable[..., Warehouse]:
     """A warehouse of a shop with settings of the test's own: make_warehouse(action="review", ...)."""
     return lambda **shop: Warehouse(spark, tmp_path / "warehouse", **shop)
+
+
+def pytest_collection_finish() -> None:
+    """What imports left lives as long as the tests: collecting garbage need not look through it each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()

@@ -10,6 +10,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from libs.spark.jvm import delta_log, java_class
+
 # Commits that leave every row as it was.
 _LAYOUT = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"}
 
@@ -24,10 +26,8 @@ def commit_info(spark: SparkSession, path: str, version: int) -> dict[str, Any]:
 
     Delta's `DeltaTable.history` tells the same by a Spark job, which takes a good part of the time of a small write.
     """
-    jvm: Any = spark._jvm
-    delta = jvm.org.apache.spark.sql.delta
-    log = delta.DeltaLog.forTable(spark._jsparkSession, path)
-    file = delta.util.FileNames.unsafeDeltaFile(log.logPath(), version)
+    log = delta_log(spark, path)
+    file = java_class(spark, "org.apache.spark.sql.delta.util.FileNames").unsafeDeltaFile(log.logPath(), version)
     lines = log.store().readAsIterator(file, log.newDeltaHadoopConf())
     try:
         while lines.hasNext():  # it stands first, before the files

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME, ConfError
 from libs.spark.commits import commit_info, replaced_days
+from libs.spark.jvm import delta_log, java_class
 from libs.spark.locks import BusyError, commit_lock
 from libs.tables import Table
 
@@ -59,7 +60,12 @@ def uri(warehouse: str, table: Table) -> str:
 
 
 def exists(spark: SparkSession, warehouse: str, table: Table) -> bool:
-    return bool(DeltaTable.isDeltaTable(spark, uri(warehouse, table)))
+    return is_table(spark, uri(warehouse, table))
+
+
+def is_table(spark: SparkSession, path: str) -> bool:
+    """Delta's `DeltaTable.isDeltaTable`, whose class is found by its whole name: see `java_class`."""
+    return bool(java_class(spark, "io.delta.tables.DeltaTable").isDeltaTable(spark._jsparkSession, path))
 
 
 def read(spark: SparkSession, warehouse: str, table: Table, version: int | None = None) -> DataFrame:
@@ -80,9 +86,8 @@ def version(spark: SparkSession, warehouse: str, table: Table) -> int | None:
 
 def snapshot(spark: SparkSession, path: str) -> Any:
     """The newest snapshot of the table at a path, from Delta's own log: no job runs for it."""
-    jvm: Any = spark._jvm
-    nothing = jvm.scala.Option.empty()
-    return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path).update(False, nothing, nothing)
+    nothing = java_class(spark, "scala.Option").empty()
+    return delta_log(spark, path).update(False, nothing, nothing)
 
 
 def schema_version(spark: SparkSession, path: str) -> int:
@@ -190,7 +195,7 @@ def _commit(
     spark: SparkSession, path: str, table: Table, frame: DataFrame, where: str | None, alone: bool, told: str | None
 ) -> None:
     """One commit: a new table, rows merged by key, appended, or in the place of those that `where` names."""
-    if not DeltaTable.isDeltaTable(spark, path):
+    if not is_table(spark, path):
         try:
             create(frame, path, table)
             return

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pyspark
-from py4j.java_gateway import JavaPackage
+from py4j.java_gateway import JavaPackage, java_import
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from libs import store
 from libs.conf import ConfError, EnvConf
 from libs.spark import log_store
+
+# What pyspark calls by a short name for each column and each list of columns. Py4J looks for that in one package after
+# the other, through all jars: unless told where, a millisecond a time.
+_BY_NAME = ("org.apache.spark.sql.functions", "org.apache.spark.api.python.PythonUtils")
 
 # What every environment needs; conf/<env>.yaml `spark:` adds to it and may override.
 _ALWAYS = {
@@ -105,6 +109,8 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
     if jvm is None or isinstance(jvm.io.delta.tables.DeltaTable, JavaPackage):
         # Under spark-submit the JVM runs before this builder: it takes jars from the command line alone.
         raise ConfError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
+    for name in _BY_NAME:
+        java_import(jvm, name)
     session.sparkContext.setLogLevel("ERROR")
     if on_s3:
         if isinstance(jvm.org.apache.hadoop.fs.s3a.S3AFileSystem, JavaPackage):
