@@ -13,9 +13,8 @@ import psutil
 
 _PR_SET_CHILD_SUBREAPER = 36
 _EVERY_S = 2.0
-_GROWN = (
-    1.02  # resident memory to what it was at the last look at proportional set sizes, from which these are read anew
-)
+# Resident memory to what it was at the last look at proportional set sizes, from which on these are read again.
+_GROWN = 1.02
 
 
 @dataclass(frozen=True)

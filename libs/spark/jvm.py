@@ -6,6 +6,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+DELTA_LOG = "org.apache.spark.sql.delta.DeltaLog"
+
 
 def java_class(spark: SparkSession, name: str) -> Any:
     """The class of a whole name.
@@ -18,4 +20,4 @@ def java_class(spark: SparkSession, name: str) -> Any:
 
 def delta_log(spark: SparkSession, path: str) -> Any:
     """Delta's log of the table at a path."""
-    return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(spark._jsparkSession, path)
+    return java_class(spark, DELTA_LOG).forTable(spark._jsparkSession, path)

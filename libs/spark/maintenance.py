@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -13,6 +12,7 @@ from pyspark.sql import functions as F
 
 from libs.conf import SHOP_NAME
 from libs.spark import delta
+from libs.spark.jvm import DELTA_LOG, delta_log, java_class
 from libs.tables import TABLES, Table
 
 Log = logging.LoggerAdapter[logging.Logger]
@@ -108,8 +108,7 @@ def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
     # The checkpoint's own entry stays: it must be one that names no file.
     marker = "ALTER TABLE IDENTIFIER(:path) SET TBLPROPERTIES ('reasonrec.history' = 'forgotten')"
     spark.sql(marker, args={"path": delta.identifier(path)})
-    jvm: Any = spark._jvm
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
+    log = delta_log(spark, path)
     log.checkpoint()
     newest = delta.snapshot(spark, path).version()
     files = log.logPath().getFileSystem(spark._jsc.hadoopConfiguration())
@@ -118,7 +117,7 @@ def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
         if number.isdigit() and int(number) < newest:
             files.delete(status.getPath(), False)
     # What the session remembers of the log lists the files that are gone.
-    jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, log.dataPath())
+    java_class(spark, DELTA_LOG).invalidateCache(spark._jsparkSession, log.dataPath())
 
 
 def forget_all(spark: SparkSession, warehouse: str, log: Log) -> None:

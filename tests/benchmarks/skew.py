@@ -69,10 +69,12 @@ def compared(what: str, even: dict[str, Any], uneven: dict[str, Any]) -> float:
     for job, cost in uneven.items():
         cpu, even_cpu = cost["cpu_seconds"], even[job]["cpu_seconds"]
         task, even_task = cost["longest_task_s"], even[job]["longest_task_s"]
-        of_cpu, of_task = cpu / (even_cpu + NOISE_S), task / (even_task + TASK_NOISE_S)
-        print(f"{job:30}{cpu:9.1f}{even_cpu:9.1f}{of_cpu:7.2f}{task:16.1f}{even_task:8.1f}{of_task:7.2f}")
+        print(
+            f"{job:30}{cpu:9.1f}{even_cpu:9.1f}{cpu / max(even_cpu, 0.1):7.2f}"
+            f"{task:16.1f}{even_task:8.1f}{task / max(even_task, 0.1):7.2f}"
+        )
         if not job.startswith("training."):
-            worst[job] = max(of_cpu / CPU, of_task / LONGEST)
+            worst[job] = max(cpu / (even_cpu + NOISE_S) / CPU, task / (even_task + TASK_NOISE_S) / LONGEST)
     name = max(worst, key=lambda job: worst[job])
     print(f"nearest to its limit: {name}, {worst[name]:.2f} of it")
     return worst[name]
