@@ -12,8 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
-from pyspark.sql import DataFrame, SparkSession
+from deltalake import DeltaTable, write_deltalake
+from pyarrow.dataset import dataset, partitioning
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -116,9 +117,25 @@ class Warehouse:
     def read(self, name: str) -> DataFrame:
         return delta.read(self.spark, self.conf.env.warehouse, table(name))
 
+    def collect(self, name: str) -> list[Row]:
+        """A table's rows as Spark would give them, but instants are of UTC."""
+        path = delta.uri(self.conf.env.warehouse, table(name))
+        if not DeltaTable.is_deltatable(path):
+            return []
+        # Not by Spark, which plans a query for as long as the job took that wrote the rows.
+        schema, files = arrow_schema(table(name).ddl), DeltaTable(path).file_uris()
+        found = dataset(files, schema, partitioning=partitioning(schema, flavor="hive")).to_table()
+        columns = [[python_value(one, column.type) for one in column.to_pylist()] for column in found.columns]
+        made = Row(*found.column_names)
+        return [made(*row) for row in zip(*columns, strict=True)]
+
+    def own(self, name: str) -> list[Row]:
+        """A table's rows of this shop."""
+        return [row for row in self.collect(name) if row["shop"] == self.shop]
+
     def rows(self, name: str, *columns: str) -> list[tuple[object, ...]]:
         """A table's rows as sorted tuples of the named columns."""
-        return sorted(tuple(row) for row in self.read(name).select(*columns).collect())
+        return sorted(tuple(row[column] for column in columns) for row in self.collect(name))
 
 
 @cache
@@ -148,6 +165,19 @@ def arrow_value(value: Any, kind: pa.DataType) -> object:
         own = value if isinstance(value, dict) else dict(zip((field.name for field in kind), value, strict=True))
         return {field.name: arrow_value(own.get(field.name), field.type) for field in kind}
     return float(value) if pa.types.is_floating(kind) else value
+
+
+def python_value(value: Any, kind: pa.DataType) -> object:
+    """What `arrow_value` was given: maps and structs as Spark's rows have them."""
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        return {key: python_value(one, kind.item_type) for key, one in value}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return [python_value(one, kind.value_type) for one in value]
+    if pa.types.is_struct(kind):
+        return Row(*(field.name for field in kind))(*(python_value(value[field.name], field.type) for field in kind))
+    return value
 
 
 @pytest.fixture

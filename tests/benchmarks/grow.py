@@ -301,13 +301,18 @@ def reworded(text: str, words: Column, *key: str) -> Column:
     """As many words as before; of these REWORDED, and one at least, are others."""
     parts, seed = F.split(text, " "), hashed(text, *key)
 
-    def word(old: Column, place: Column) -> Column:
-        other = F.xxhash64(seed, place)
-        new = F.element_at(words, (F.pmod(other, F.size(words)) + 1).cast("int"))
-        some = F.pmod(F.shiftright(other, 20), F.lit(1000)) < int(1000 * REWORDED)
-        return F.when((old != "") & (some | (place == F.pmod(seed, F.size(parts)))), new).otherwise(old)
+    def words_of(told: Column) -> Column:
+        def word(old: Column, place: Column) -> Column:
+            other = F.xxhash64(told["seed"], place)
+            new = F.element_at(words, (F.pmod(other, F.size(words)) + 1).cast("int"))
+            some = F.pmod(F.shiftright(other, 20), F.lit(1000)) < int(1000 * REWORDED)
+            return F.when((old != "") & (some | (place == told["always"])), new).otherwise(old)
 
-    return F.array_join(F.transform(parts, word), " ")
+        return F.array_join(F.transform(told["parts"], word), " ")
+
+    # An array of one, so that what a text has once is not made again for each of its words.
+    once = F.struct(parts.alias("parts"), seed.alias("seed"), F.pmod(seed, F.size(parts)).alias("always"))
+    return F.when(F.col(text).isNotNull(), F.transform(F.array(once), words_of)[0])
 
 
 def cloned(code: str) -> Column:

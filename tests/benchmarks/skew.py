@@ -58,7 +58,7 @@ def main() -> None:
             ratios.append(
                 influence(folder_of(keep, events, shop=shop), folder_of(keep, events, *skew, shop=shop)) / MOVED
             )
-    print(f"figure: skew shops={len(ratios)} ratio={max(ratios):.2f} of the limits")
+    print(f"figure: skew limits={len(ratios)} ratio={max(ratios):.2f} of the limits")
     sys.exit(max(ratios) > 1)
 
 

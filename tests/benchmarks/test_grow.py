@@ -15,16 +15,26 @@ from tests.benchmarks import grow
 from tests.benchmarks.grow import LIMITS, Shop, Size, Skew
 
 SIZE = Size(6_000, products=500)
+LESS = Size(1_500, products=500)
+
+
+def users_of(shop: Shop, every: int) -> Shop:
+    """The shop of every n-th of its users."""
+    assert shop.catalogue is not None
+    some = shop.events.where(F.pmod(F.xxhash64("user"), F.lit(every)) == 0).repartition(2).persist()
+    bought = shop.catalogue.join(some.select("asin").distinct(), "asin", "left_semi").repartition(2).persist()
+    return replace(shop, events=some, catalogue=bought)
 
 
 @pytest.fixture(scope="module")
 def real(spark: SparkSession) -> Shop:
-    """A third of the sample shop's users."""
-    whole = grow.music_store(spark)
-    assert whole.catalogue is not None
-    some = whole.events.where(F.pmod(F.xxhash64("user"), F.lit(3)) == 0).repartition(2).persist()
-    bought = whole.catalogue.join(some.select("asin").distinct(), "asin", "left_semi").repartition(2).persist()
-    return replace(whole, events=some, catalogue=bought)
+    """Enough users for distributions to be near to."""
+    return users_of(grow.music_store(spark), 3)
+
+
+@pytest.fixture(scope="module")
+def few(real: Shop) -> Shop:
+    return users_of(real, 12)
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +79,22 @@ def test_a_grown_shop_is_near_the_real_one_and_a_broken_one_is_not(
     assert grow.distances(told, grow.measures(later, real))["months"] > LIMITS["months"]
 
 
-def test_the_same_seed_gives_the_same_rows_whatever_the_partitions(real: Shop, spark: SparkSession) -> None:
-    events, catalogue = grow.grow(real, SIZE)
+def test_the_same_seed_gives_the_same_rows_whatever_the_partitions(few: Shop, spark: SparkSession) -> None:
+    events, catalogue = grow.grow(few, LESS)
     first = rows_of(events), rows_of(catalogue)
+    partitions = str(spark.conf.get("spark.sql.shuffle.partitions"))
     spark.conf.set("spark.sql.shuffle.partitions", 5)
     try:
-        other = replace(real, events=real.events.repartition(7), catalogue=real.catalogue.repartition(3))
-        events, catalogue = grow.grow(other, SIZE)
+        other = replace(few, events=few.events.repartition(7), catalogue=few.catalogue.repartition(3))
+        events, catalogue = grow.grow(other, LESS)
         assert (rows_of(events), rows_of(catalogue)) == first
     finally:
-        spark.conf.unset("spark.sql.shuffle.partitions")
-    assert rows_of(grow.grow(real, replace(SIZE, seed=8))[0]) != first[0]
+        spark.conf.set("spark.sql.shuffle.partitions", partitions)
+    assert rows_of(grow.grow(few, replace(LESS, seed=8))[0]) != first[0]
 
 
-def test_skews(real: Shop) -> None:
-    events, catalogue = grow.grow(real, SIZE, Skew(hot_product=0.05, bot=3_000, category=0.5, day=10))
+def test_skews(few: Shop) -> None:
+    events, catalogue = grow.grow(few, LESS, Skew(hot_product=0.05, bot=3_000, category=0.5, day=10))
     events = events.persist()
     assert events.where("reviewerID = 'U-1'").count() == 3_000
     own = events.where("reviewerID != 'U-1'")
@@ -92,7 +103,7 @@ def test_skews(real: Shop) -> None:
     assert catalogue is not None
     most = catalogue.groupBy("categories").count().agg(F.max("count")).first()
     assert most is not None and most[0] / catalogue.count() == pytest.approx(0.5, abs=0.1)
-    plain = grow.grow(real, SIZE)[0].groupBy("unixReviewTime").count().withColumnRenamed("count", "before")
+    plain = grow.grow(few, LESS)[0].groupBy("unixReviewTime").count().withColumnRenamed("count", "before")
     days = own.groupBy("unixReviewTime").count().join(plain, "unixReviewTime")
     [(before, after)] = days.where("count > 5 * before").select("before", "count").collect()
     assert after == 10 * before

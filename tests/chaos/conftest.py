@@ -48,15 +48,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 class Shop(Nights):
-    """Nights of the shop in a warehouse that a test may spoil; `env` and `horovod` are settings over conf's."""
+    """Nights of the shop in a warehouse that a test may spoil; `env` are settings over conf's."""
 
     env: dict[str, object] = {}  # noqa: RUF012  (replaced, never changed)
-    horovod: dict[str, object] = {}  # noqa: RUF012
 
     def conf(self, loaded=None):
         found = super().conf(loaded)
-        horovod = found.env.horovod.model_copy(update=self.horovod)
-        return replace(found, env=found.env.model_copy(update={**self.env, "horovod": horovod}))
+        return replace(found, env=found.env.model_copy(update=self.env))
 
     def child(self, *arguments: str, fault: str = "", **options: object) -> Child:
         """`reasonrec ARGUMENTS` in a process of its own, with a fault of tests.chaos.faults."""

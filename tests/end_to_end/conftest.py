@@ -20,7 +20,12 @@ MONDAY, TUESDAY = "2014-01-06", "2014-01-07"
 
 
 class Nights:
-    """Nights of one shop in one warehouse."""
+    """Nights of one shop in one warehouse; `horovod` are settings over conf's.
+
+    One rank: each is a start of TensorFlow. On two are test_two_ranks.py, `make chaos` and the DAG of `.ci/run`.
+    """
+
+    horovod: dict[str, object] = {"ranks": 1}  # noqa: RUF012  (replaced, never changed)
 
     def __init__(self, spark, conf_root: Path, warehouse: Path) -> None:
         self.spark, self.root, self.warehouse = spark, conf_root, warehouse
@@ -42,7 +47,8 @@ class Nights:
 
     def conf(self, loaded=None):
         loaded = loaded or load(self.root, "test", "corner")
-        env = loaded.env.model_copy(update={"warehouse": self.warehouse.as_uri()})
+        horovod = loaded.env.horovod.model_copy(update=self.horovod)
+        env = loaded.env.model_copy(update={"warehouse": self.warehouse.as_uri(), "horovod": horovod})
         return type(loaded)(loaded.root, env, loaded.shop, loaded.params)
 
     @property

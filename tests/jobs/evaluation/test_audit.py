@@ -121,7 +121,7 @@ def test_a_failed_check_stops_the_release_by_name_after_its_row_is_written_and_a
         "NDCG@10 of the final list is not below popular": "warn",
         "the newest event is of the last open day": "warn",
     }
-    gates = shop.read("quality.gate_results").collect()
+    gates = shop.collect("quality.gate_results")
     assert any("unique" in row["check"] for row in gates)  # of conf/expectations
 
 

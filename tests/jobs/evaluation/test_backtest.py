@@ -70,7 +70,7 @@ def measure(warehouse, folds=(C1, C2), **context):
 
 
 def figures(warehouse):
-    rows = warehouse.read("quality.metrics").collect()
+    rows = warehouse.collect("quality.metrics")
     return {(str(r["test_start"]), r["target"], r["list"], r["metric"], r["k"]): r for r in rows}
 
 
@@ -132,7 +132,7 @@ def test_several_windows_are_pooled_with_their_users_as_clusters(shop):
     shop.seed("training.models", [fusion_model(C1, popular=1.0)])
     shop.seed("features.product_profile", [profile(C1, p) for p in ("p2", "p3")])
     found = measure(shop, folds=(c0, C1, C2))
-    rows = [r for r in shop.read("quality.metrics").collect() if str(r["test_start"]) == C1]
+    rows = [r for r in shop.collect("quality.metrics") if str(r["test_start"]) == C1]
     ends = {
         str(r["test_end"]): r
         for r in rows
@@ -159,7 +159,7 @@ def test_an_event_after_the_window_or_known_after_it_is_no_target(shop):
 def test_order_of_rows_does_not_show_and_a_rerun_replaces_its_rows(shop, spark):
     before = measure(shop)
     count = shop.read("quality.metrics").count()
-    pool = shop.read("candidates.candidate_pool").collect()
+    pool = shop.collect("candidates.candidate_pool")
     path = f"{shop.conf.env.warehouse}/candidates/candidate_pool"
     spark.createDataFrame(pool[::-1], shop.read("candidates.candidate_pool").schema).repartition(5).write.format(
         "delta"

@@ -27,7 +27,7 @@ def shop(make_warehouse):
 
 def score(warehouse, end=END):
     ctx = warehouse.run("evaluation.realised", end=end)
-    rows = warehouse.read("quality.metrics").collect()
+    rows = warehouse.collect("quality.metrics")
     return ctx, {(r["target"], r["metric"], r["k"]): r for r in rows if str(r["train_cutoff"]) == DAY}
 
 

@@ -128,11 +128,11 @@ def test_a_price_that_fell_is_information(told):
 
 
 def test_every_row_has_a_grounded_sentence_in_each_language_that_cites_stored_facts(told):
-    rows = told.read("results.explanations").collect()
+    rows = told.collect("results.explanations")
     assert sorted((row.product_id, row.language) for row in rows) == [
         (product_id, language) for product_id in ("bulb", "hat", "vase") for language in ("en", "zh")
     ]
-    known = {row.evidence_id for row in told.read("results.evidence").collect()}
+    known = {row.evidence_id for row in told.collect("results.evidence")}
     for row in rows:
         assert row.grounded, (row.sentence, row.grounding)
         assert row.evidence_ids
@@ -142,7 +142,7 @@ def test_every_row_has_a_grounded_sentence_in_each_language_that_cites_stored_fa
 
 
 def test_an_attempt_written_again_has_the_same_ids(told):
-    first = sorted(row.evidence_id for row in told.read("results.evidence").collect())
+    first = sorted(row.evidence_id for row in told.collect("results.evidence"))
     lists = told.read("results.recommendations").drop("shop")
     again = [row.asDict(recursive=True) | {"release_id": "2020-02-01-02"} for row in lists.collect()]
     told.seed("results.recommendations", again)

@@ -69,7 +69,7 @@ def london(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> War
 
 @pytest.fixture(scope="module")
 def events(london: Warehouse) -> dict[str, Row]:
-    return {row["basket_id"]: row for row in london.read("silver.events").collect()}
+    return {row["basket_id"]: row for row in london.collect("silver.events")}
 
 
 def utc(value: datetime | None) -> datetime | None:
@@ -135,9 +135,9 @@ def test_text_of_any_encoding_becomes_clean_utf8(london: Warehouse) -> None:
 
 
 def test_no_raw_user_id_leaves_bronze(london: Warehouse) -> None:
-    assert {row["user_id"] for row in london.read("bronze.transactions").collect()} == {"ann", "bob", None}
+    assert {row["user_id"] for row in london.collect("bronze.transactions")} == {"ann", "bob", None}
     for name in ("silver.transactions", "silver.events"):
-        rows = [row.asDict() for row in london.read(name).collect()]
+        rows = [row.asDict() for row in london.collect(name)]
         assert {row["user_id"] for row in rows} == {ANN, BOB, None}
         assert not {"ann", "bob"} & {value for row in rows for value in row.values() if isinstance(value, str)}
     assert {row[0] for row in london.rows("silver.transactions", "key_id")} == {key_id(KEY)}

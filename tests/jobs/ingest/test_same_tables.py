@@ -161,14 +161,14 @@ def test_poison_rows_neither_stop_the_run_nor_get_lost(
     shop = Warehouse(spark, folder / "w", max_quarantine_share=1.0, sources={"reviews": reviews_source(path)})
     for job in JOBS:
         shop.run(job)
-    silver = [row.asDict() for row in shop.read("silver.reviews").collect()]
+    silver = [row.asDict() for row in shop.collect("silver.reviews")]
     assert len(silver) >= 5
     assert all(
         1 <= row["rating"] <= 5 and len(row["user_id"]) == 32 and len(row["product_id"]) <= 256 for row in silver
     )
     assert all(row["event_day"] == row["day"] for row in silver)
     rejected = shop.read("quality.quarantine").where("reason is not null").count()
-    counts = [row.asDict() for row in shop.read("quality.ingest_counts").collect()]
+    counts = [row.asDict() for row in shop.collect("quality.ingest_counts")]
     assert sum(row["quarantined"] for row in counts) == rejected
     assert all(r["rows_in"] == r["silver"] + r["quarantined"] + r["duplicates"] + r["excluded"] for r in counts)
     assert sum(row["silver"] for row in counts) == len(silver)

@@ -102,4 +102,4 @@ def test_sixty_nights_leave_no_more_files_and_bytes_than_the_retention_needs(war
     # Eight days in one file, whatever came before, and no other file left.
     assert [(files, on_disk) for files, _, on_disk in sizes] == [(1, 1)] * 2
     assert max(size for _, size, _ in sizes) < 1.2 * sizes[0][1]
-    assert {row["cutoff"] for row in warehouse.read(name).collect()} == {DAY + timedelta(days=n) for n in range(52, 60)}
+    assert {row["cutoff"] for row in warehouse.collect(name)} == {DAY + timedelta(days=n) for n in range(52, 60)}

@@ -28,7 +28,7 @@ def seed_reviews(warehouse, rows):
 def profiles(warehouse, *cutoffs):
     for job in ("users.user_ledger", "users.user_history", "products.product_profile"):
         warehouse.run(job, cutoffs=cutoffs or ("2020-02-01",))
-    rows = warehouse.read("features.product_profile").where(f"shop = '{warehouse.shop}'").collect()
+    rows = warehouse.own("features.product_profile")
     return {(str(row["cutoff"]), row["product_id"]): row for row in rows}
 
 

@@ -33,7 +33,7 @@ def product(product_id: str, day: str = "1970-01-01", **other: object) -> dict[s
 
 def texts(warehouse, *cutoffs):
     warehouse.run("products.product_text", cutoffs=cutoffs or ("2020-02-01",))
-    rows = warehouse.read("features.product_text").where(f"shop = '{warehouse.shop}'").collect()
+    rows = warehouse.own("features.product_text")
     return {(str(row["cutoff"]), row["product_id"]): row for row in rows}
 
 

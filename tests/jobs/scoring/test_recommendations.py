@@ -60,7 +60,7 @@ def test_a_source_gives_no_less_than_nothing_without_an_item_that_others_pull_ag
     carried = [{"product_id": "h1", "share": 2.5}, {"product_id": "h2", "share": 0.75}]
     warehouse.seed("candidates.candidate_pool", [candidate("p", als=(1.0, carried))])
     warehouse.run("scoring.recommendations")
-    [row] = warehouse.read("results.recommendations").collect()
+    [row] = warehouse.collect("results.recommendations")
     # Without h1 als is at -1.5, which is none: a fall of .6, and not the root of a negative number.
     assert [(c.product_id, round(c.contribution, 9)) for c in row.carriers] == [("h1", 0.6), ("h2", 0.3)]
 

@@ -36,7 +36,7 @@ def test_a_target_sees_only_products_of_earlier_steps(warehouse):
     seed(warehouse, history("u", (1, 1, "a"), (2, 11, "b"), (2, 11, "c"), (3, 14, "d")))
     warehouse.run("training.two_tower_examples")
     found = {}
-    for row in warehouse.read("training.two_tower_examples").collect():
+    for row in warehouse.collect("training.two_tower_examples"):
         found[row.target] = (row.step, row.history[-4:], row.history_age[-4:], len(row.history), list(row.profile))
     assert found == {
         2: (2, [0, 0, 0, 1], [0.0, 0.0, 0.0, 10.0], 20, [0.5, 0.25]),

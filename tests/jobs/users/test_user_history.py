@@ -13,7 +13,7 @@ def seed(warehouse, rows):
 def histories(warehouse, *cutoffs):
     for job in ("users.user_ledger", "users.user_history"):
         warehouse.run(job, cutoffs=cutoffs or ("2020-02-01",))
-    rows = warehouse.read("features.user_history").where(f"shop = '{warehouse.shop}'").collect()
+    rows = warehouse.own("features.user_history")
     return {(str(row["cutoff"]), row["user_id"]): row for row in rows}
 
 

@@ -23,7 +23,7 @@ def taste(name: str, dimension: str, value: str, share: float) -> dict[str, obje
 
 def profiles(warehouse):
     warehouse.run("users.user_profile", cutoffs=("2020-02-01",))
-    return {row["user_id"]: row for row in warehouse.read("features.user_profile").collect()}
+    return {row["user_id"]: row for row in warehouse.collect("features.user_profile")}
 
 
 def test_all_that_is_known_comes_together(warehouse):

@@ -22,7 +22,7 @@ def product(product_id: str, cutoff: str = "2020-02-01", **other: object) -> dic
 def rfm(warehouse, *cutoffs):
     for job in ("users.user_ledger", "users.user_rfm"):
         warehouse.run(job, cutoffs=cutoffs or ("2020-02-01",))
-    rows = warehouse.read("features.user_rfm").where(f"shop = '{warehouse.shop}'").collect()
+    rows = warehouse.own("features.user_rfm")
     return {(str(row["cutoff"]), row["user_id"]): row for row in rows}
 
 

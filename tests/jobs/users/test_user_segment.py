@@ -30,7 +30,7 @@ def three_kinds() -> list[dict[str, object]]:
 
 def segments(warehouse):
     warehouse.run("users.user_segment", cutoffs=("2020-02-01",))
-    rows = warehouse.read("features.user_segment").where(f"shop = '{warehouse.shop}'").collect()
+    rows = warehouse.own("features.user_segment")
     return {row["user_id"]: (row["segment"], row["segment_name"]) for row in rows}
 
 

@@ -21,7 +21,7 @@ def product(product_id: str, cutoff: str = "2020-02-01", **other: object) -> dic
 def tastes(warehouse, cutoff="2020-02-01"):
     for job in ("users.user_ledger", "users.user_taste"):
         warehouse.run(job, cutoffs=(cutoff,))
-    rows = warehouse.read("features.user_taste").where(f"shop = '{warehouse.shop}'").collect()
+    rows = warehouse.own("features.user_taste")
     return {
         (r["user_id"], r["dimension"], r["value"]): (r["share"], r["count"], r["total"])
         for r in rows
