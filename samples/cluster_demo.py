@@ -285,7 +285,9 @@ def _with_kills(night: Night, folder: Path, submit: Submit, cluster: Cluster) ->
         done = submit.run(name, "killed")
         ended.set()
         killer.join()
-        if done.status == 0 and not left:
+        if done.status == 0:
+            if left:
+                sys.exit(f"{name} ended well and no worker was killed in {left}: see {folder}")
             _one_release(night, folder / "killed_wh")
             return len(KILLS)
         log = (folder / f"{name}.log").read_text()
@@ -296,7 +298,7 @@ def _with_kills(night: Night, folder: Path, submit: Submit, cluster: Cluster) ->
                 _failed(folder / f"{name}.log")
             if ask((folder / "killed_wh").as_uri(), PUBLISHED, [night.shop]).fetchall():
                 sys.exit(f"{name} failed and published all the same")
-    sys.exit(f"not killed: {left}")
+    sys.exit(f"no night ended well: see {folder}")
 
 
 def _kill(log: Path, left: list[str], cluster: Cluster, ended: threading.Event) -> None:
@@ -317,11 +319,11 @@ def _kill(log: Path, left: list[str], cluster: Cluster, ended: threading.Event) 
 
 def _ranks(worker: subprocess.Popen[bytes]) -> bool:
     """Whether a Horovod rank runs on a worker."""
-    try:
-        below = psutil.Process(worker.pid).children(recursive=True)
-        return any("gloo_exec_fn" in " ".join(process.cmdline()) for process in below)
-    except psutil.Error:
-        return False
+    for process in psutil.Process(worker.pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if "gloo_exec_fn" in " ".join(process.cmdline()):
+                return True
+    return False
 
 
 def _one_release(night: Night, warehouse: Path) -> None:
