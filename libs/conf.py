@@ -224,9 +224,10 @@ def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, 
     known = sorted(path.stem for path in root.glob("*.yaml") if path.stem not in ("base", "fairness"))
     if env not in known:
         raise ConfError(f"unknown environment {env!r}: {root} has {', '.join(known)}")
-    merged = {**_read(root / "base.yaml"), **_read(root / f"{env}.yaml"), "env": env}
+    base, own = _read(root / "base.yaml"), _read(root / f"{env}.yaml")
+    merged = {**base, **own, "env": env}
     for nested in ("spark", "compute", "horovod", "alarms"):
-        merged[nested] = {**_read(root / "base.yaml").get(nested, {}), **_read(root / f"{env}.yaml").get(nested, {})}
+        merged[nested] = {**base.get(nested, {}), **own.get(nested, {})}
     if "REASONREC_WAREHOUSE" in os.environ:
         merged["warehouse"] = os.environ["REASONREC_WAREHOUSE"]
     if "://" not in merged.get("warehouse", "://"):
@@ -297,8 +298,5 @@ def _first(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key"
-    return (
-        f"{where}: {first['msg'].removeprefix('Value error, ')}"
-        if where
-        else first["msg"].removeprefix("Value error, ")
-    )
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said

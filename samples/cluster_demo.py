@@ -319,7 +319,7 @@ def _kill(log: Path, left: list[str], cluster: Cluster, ended: threading.Event) 
 
 def _ranks(worker: subprocess.Popen[bytes]) -> bool:
     """Whether a Horovod rank runs on a worker."""
-    for process in psutil.Process(worker.pid).children(recursive=True):
+    for process in _tree(worker):
         with suppress(psutil.Error):  # it has just ended
             if "gloo_exec_fn" in " ".join(process.cmdline()):
                 return True
@@ -366,12 +366,19 @@ def _tree_cpu(workers: list[subprocess.Popen[bytes]]) -> float:
     """CPU seconds of workers with their executors, those that ended included."""
     total = 0.0
     for worker in workers:
-        with suppress(psutil.Error):  # one that was killed is gone
-            root = psutil.Process(worker.pid)
-            for process in [root, *root.children(recursive=True)]:
-                with suppress(psutil.Error):
-                    total += sum(process.cpu_times()[:4])
+        for process in _tree(worker):
+            with suppress(psutil.Error):
+                total += sum(process.cpu_times()[:4])
     return total
+
+
+def _tree(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """A worker with all that runs below it; nothing of one that was killed."""
+    try:
+        root = psutil.Process(worker.pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
 def _free_port() -> int:

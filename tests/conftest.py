@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
-from pyarrow.dataset import dataset, partitioning
+from deltalake import write_deltalake
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from jobs.catalog import entry
+from libs.ask import answer
 from libs.conf import Conf, ShopConf, load
 from libs.job import JobContext, Run
 from libs.spark import delta
@@ -118,13 +118,9 @@ class Warehouse:
         return delta.read(self.spark, self.conf.env.warehouse, table(name))
 
     def collect(self, name: str) -> list[Row]:
-        """A table's rows as Spark would give them, but instants are of UTC."""
-        path = delta.uri(self.conf.env.warehouse, table(name))
-        if not DeltaTable.is_deltatable(path):
-            return []
+        """A table's rows as Spark gives them."""
         # Not by Spark, which plans a query for as long as the job took that wrote the rows.
-        schema, files = arrow_schema(table(name).ddl), DeltaTable(path).file_uris()
-        found = dataset(files, schema, partitioning=partitioning(schema, flavor="hive")).to_table()
+        found = answer(self.conf.env.warehouse, f"SELECT * FROM {name}")
         columns = [[python_value(one, column.type) for one in column.to_pylist()] for column in found.columns]
         made = Row(*found.column_names)
         return [made(*row) for row in zip(*columns, strict=True)]
@@ -168,7 +164,7 @@ def arrow_value(value: Any, kind: pa.DataType) -> object:
 
 
 def python_value(value: Any, kind: pa.DataType) -> object:
-    """What `arrow_value` was given: maps and structs as Spark's rows have them."""
+    """A value of Arrow's as Spark's rows have it."""
     if value is None:
         return None
     if pa.types.is_map(kind):
@@ -177,7 +173,8 @@ def python_value(value: Any, kind: pa.DataType) -> object:
         return [python_value(one, kind.value_type) for one in value]
     if pa.types.is_struct(kind):
         return Row(*(field.name for field in kind))(*(python_value(value[field.name], field.type) for field in kind))
-    return value
+    # An instant is told in the machine's own zone, without a word of it.
+    return value.astimezone().replace(tzinfo=None) if pa.types.is_timestamp(kind) else value
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from libs.conf import SourceConf
 from libs.frames.cleaning import as_utf8
 from libs.frames.sources import BROKEN, DELIVERED, ROW, one_line
 from libs.job import UserError
+from libs.spark.session import with_settings
 from libs.tables import Kind
 
 _OWN = (ROW, BROKEN, DELIVERED)
@@ -58,19 +59,15 @@ def lenient(spark: SparkSession, zone: str) -> Iterator[None]:
     Spark fixes both in the plan when it analyses it, so they hold when the plan runs later.
     """
     settings = {"spark.sql.ansi.enabled": "false", "spark.sql.session.timeZone": zone}
-    before = {key: spark.conf.get(key) for key in settings}
     # By PySpark's own way: it logs with arguments that a plain logger of that name would refuse.
     queries = PySparkLogger.getLogger("SQLQueryContextLogger")  # writes a page for each expression that is not valid
     logged = queries.disabled
     try:
         queries.disabled = True
-        for key, value in settings.items():
-            spark.conf.set(key, value)
-        yield
+        with with_settings(spark, settings):
+            yield
     finally:
         queries.disabled = logged
-        for key, value in before.items():
-            spark.conf.set(key, str(value))
 
 
 def _may_be_absent(source: SourceConf) -> bool:

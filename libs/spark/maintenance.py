@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -13,6 +12,7 @@ from pyspark.sql import functions as F
 from libs.conf import SHOP_NAME
 from libs.spark import delta
 from libs.spark.jvm import DELTA_LOG, delta_log, java_class
+from libs.spark.session import with_settings
 from libs.tables import TABLES, Table
 
 Log = logging.LoggerAdapter[logging.Logger]
@@ -45,7 +45,7 @@ def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int = SAFE_
         settings["spark.databricks.delta.vacuum.logging.enabled"] = "false"
     if hours < SAFE_HOURS:
         settings["spark.databricks.delta.retentionDurationCheck.enabled"] = "false"
-    with _settings(spark, settings):
+    with with_settings(spark, settings):
         _table(spark, warehouse, table).vacuum(hours)
 
 
@@ -135,15 +135,3 @@ def _table(spark: SparkSession, warehouse: str, table: Table) -> DeltaTable:
 def _commit(spark: SparkSession, warehouse: str, table: Table, change: Callable[[DeltaTable], object]) -> None:
     """A night may be running: its commits and this one come one after another."""
     delta.committed(delta.uri(warehouse, table), table, lambda _: change(_table(spark, warehouse, table)))
-
-
-@contextmanager
-def _settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    before = {key: spark.conf.get(key, None) for key in settings}
-    try:
-        for key, value in settings.items():
-            spark.conf.set(key, value)
-        yield
-    finally:
-        for key, value in before.items():
-            spark.conf.unset(key) if value is None else spark.conf.set(key, value)

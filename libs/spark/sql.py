@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from libs.ask import AskError
 from libs.spark import delta
+from libs.spark.session import with_settings
 from libs.tables import TABLES, VIEWS
 
 _FILES = "spark.sql.runSQLOnFiles"  # FROM csv.`path`
@@ -35,12 +36,10 @@ def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
         raise AskError("a question may not run a command: TRANSFORM ... USING is not answered here")
     register(spark, warehouse, named(sql))
     try:
-        spark.conf.set(_FILES, "false")
-        return spark.sql(sql)
+        with with_settings(spark, {_FILES: "false"}):
+            return spark.sql(sql)
     except AnalysisException as error:
         raise AskError(str(error).strip().splitlines()[0]) from None
-    finally:
-        spark.conf.unset(_FILES)
 
 
 def named(sql: str) -> list[str]:

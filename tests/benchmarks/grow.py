@@ -312,7 +312,7 @@ def reworded(text: str, words: Column, *key: str) -> Column:
 
     # An array of one, so that what a text has once is not made again for each of its words.
     once = F.struct(parts.alias("parts"), seed.alias("seed"), F.pmod(seed, F.size(parts)).alias("always"))
-    return F.when(F.col(text).isNotNull(), F.transform(F.array(once), words_of)[0])
+    return F.transform(F.array(once), words_of)[0]
 
 
 def cloned(code: str) -> Column:

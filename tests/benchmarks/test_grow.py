@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.conf import load
+from libs.spark.session import with_settings
 from tests.benchmarks import grow
 from tests.benchmarks.grow import LIMITS, Shop, Size, Skew
 
@@ -82,14 +83,10 @@ def test_a_grown_shop_is_near_the_real_one_and_a_broken_one_is_not(
 def test_the_same_seed_gives_the_same_rows_whatever_the_partitions(few: Shop, spark: SparkSession) -> None:
     events, catalogue = grow.grow(few, LESS)
     first = rows_of(events), rows_of(catalogue)
-    partitions = str(spark.conf.get("spark.sql.shuffle.partitions"))
-    spark.conf.set("spark.sql.shuffle.partitions", 5)
-    try:
+    with with_settings(spark, {"spark.sql.shuffle.partitions": "5"}):
         other = replace(few, events=few.events.repartition(7), catalogue=few.catalogue.repartition(3))
         events, catalogue = grow.grow(other, LESS)
         assert (rows_of(events), rows_of(catalogue)) == first
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", partitions)
     assert rows_of(grow.grow(few, replace(LESS, seed=8))[0]) != first[0]
 
 

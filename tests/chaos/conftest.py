@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from libs.ask import ask
 from libs.spark import delta
 from libs.spark.checksum import Checksum, checksums, compare
+from libs.spark.session import with_settings
 from libs.tables import table
 from tests import tiny_shop
 from tests.chaos.child import Child
@@ -78,10 +79,8 @@ class Shop(Nights):
 
     def vacuum(self, name: str) -> None:
         """Removes every file that the newest version does not have, however young."""
-        check = "spark.databricks.delta.retentionDurationCheck.enabled"
-        self.spark.conf.set(check, "false")
-        DeltaTable.forPath(self.spark, delta.uri(self.uri, table(name))).vacuum(0)
-        self.spark.conf.unset(check)
+        with with_settings(self.spark, {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}):
+            DeltaTable.forPath(self.spark, delta.uri(self.uri, table(name))).vacuum(0)
 
     def optimize(self, name: str) -> None:
         DeltaTable.forPath(self.spark, delta.uri(self.uri, table(name))).optimize().executeCompaction()

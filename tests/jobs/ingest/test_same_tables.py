@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from libs.spark.session import with_settings
 from libs.tables import table
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import (
@@ -68,13 +69,9 @@ def test_order_files_partitions_reruns_and_windows_change_nothing(spark: SparkSe
     expected = contents(one)
     assert len(expected["silver.events"]) == 80
     assert len(expected["quality.quarantine"]) == 3
-    partitions = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "5")
-    try:
+    with with_settings(spark, {"spark.sql.shuffle.partitions": "5"}):
         for job in JOBS:
             three.run(job, start=DAYS[0], end="2020-01-09")
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
     assert contents(three) == expected
     for start, end in (("2020-01-01", "2020-01-04"), ("2020-01-04", "2020-01-09"), ("2020-01-01", "2020-01-04")):
         for job in JOBS:

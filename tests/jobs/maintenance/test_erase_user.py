@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from libs.job import GateError, UserError
 from libs.secrets import key_id, pseudonym
+from libs.spark.session import with_settings
 from libs.training.weights import checkpoints_uri, model_uri, save_arrays
 from tests.builders import event
 from tests.conftest import Warehouse
@@ -111,9 +112,8 @@ def erased(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> War
     }
     shop = Warehouse(spark, folder / "warehouse", sources=sources)
     shop.secrets = KEYS
-    try:
-        for key in STATISTICS:  # tests write none; here they must be there to be found
-            spark.conf.set(key, "true")
+    # Tests write none; here they must be there to be found.
+    with with_settings(spark, dict.fromkeys(STATISTICS, "true")):
         for seed in (seed_ingested, seed_results, seed_models):
             seed(shop)
         export = shop.folder / "exports" / shop.shop / "list.json"
@@ -124,9 +124,6 @@ def erased(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> War
         with pytest.raises(GateError) as stopped:
             shop.run("maintenance.erase_user")
         shop.said = str(stopped.value)
-    finally:
-        for key in STATISTICS:
-            spark.conf.set(key, "false")
     return shop
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.candidates.als import Params
 from libs.conf import ConfError, load, typed_params
+from libs.spark.session import with_settings
 from libs.training.weights import sweep_models
 from tests.conftest import ROOT, Warehouse
 from tests.jobs.candidates.rows import CUTOFF, history
@@ -16,8 +17,8 @@ from tests.jobs.training.test_als import seed
 
 def lists(warehouse: Warehouse, partitions: int, **params: int) -> list[tuple[object, ...]]:
     warehouse.params["candidates.als"] = params
-    warehouse.spark.conf.set("spark.sql.files.maxPartitionBytes", str(2**27 // partitions))
-    warehouse.run("candidates.als")
+    with with_settings(warehouse.spark, {"spark.sql.files.maxPartitionBytes": str(2**27 // partitions)}):
+        warehouse.run("candidates.als")
     return warehouse.rows("candidates.als", "cutoff", "user_id", "product_id", "rank", "score")
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.frames.returns import paired, take_back
+from libs.spark.session import with_settings
 
 
 def test_pieces_come_off_the_newest_purchase_first() -> None:
@@ -56,18 +57,12 @@ def test_lines_of_a_user_and_product_stay_together_however_spark_joins(spark) ->
         "spark.sql.adaptive.coalescePartitions.enabled": "false",
         "spark.sql.shuffle.partitions": "4",
     }
-    before = {name: spark.conf.get(name, None) for name in settings}
     bought, back = datetime(2020, 1, 1, 12, tzinfo=UTC), datetime(2020, 1, 5, 12, tzinfo=UTC)
     schema = "user_id string, product_id string, day date, event_time timestamp, quantity int, row_id string"
     # Each of the eight tasks of the scan has either purchases or returns.
     told = [(f"u{n}", "p", at.date(), at, q, f"{q} {n}") for at, q in ((bought, 1), (back, -1)) for n in range(40)]
     lines = spark.createDataFrame(spark.sparkContext.parallelize(told, 8), schema)
-    try:
-        for name, value in settings.items():
-            spark.conf.set(name, value)
+    with with_settings(spark, settings):
         found = paired(lines, 30).collect()
-    finally:
-        for name, value in before.items():
-            spark.conf.unset(name) if value is None else spark.conf.set(name, value)
     assert sorted((row.day, row.row_id) for row in found) == sorted((date(2020, 1, 5), f"-1 {n}") for n in range(40))
     assert {row.purchase_time.astimezone(UTC) for row in found} == {bought}
