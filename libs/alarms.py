@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from libs.alarm_conf import AlarmsConf, EmailConf
-from libs.conf import ShopConf
+from libs.shop_conf import ShopConf
 
 WEBHOOK, WEBHOOK_TOKEN, SMTP_PASSWORD = (
     "REASONREC_ALARM_WEBHOOK",

@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from libs import cluster_conf
 from libs.alarm_conf import AlarmsConf
-from libs.tables import CONTRACT
+from libs.shop_conf import ShopConf
 
 
 class ConfError(ValueError):
@@ -29,116 +27,6 @@ M = TypeVar("M", bound=BaseModel)
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SourceConf(_Strict):
-    """One source of a shop: where its files are and how their columns map onto the contract.
-
-    `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
-    `multiline` is for a CSV whose quoted fields hold line breaks: such a file cannot be read in parts.
-    """
-
-    kind: str
-    path: str
-    format: Literal["csv", "jsonl", "parquet", "delta"]
-    columns: dict[str, str]
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    multiline: bool = False
-    where: str | None = None
-    attributes: dict[str, str] = {}
-    sensitive: dict[str, str] = {}
-    exclude: dict[str, str] = {}
-
-    @property
-    def daily(self) -> bool:
-        """One delivery a day, named by `{date}` in the path."""
-        return "{date}" in self.path
-
-    @field_validator("kind")
-    @classmethod
-    def _known_kind(cls, kind: str) -> str:
-        if kind not in CONTRACT:
-            raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(CONTRACT)}")
-        return kind
-
-    @model_validator(mode="after")
-    def _mapped(self) -> SourceConf:
-        contract = CONTRACT[self.kind]
-        for column in self.columns:
-            if column not in contract.types:
-                raise ValueError(
-                    f"columns.{column}: {self.kind} has no such column; it has {', '.join(contract.types)}"
-                    " (what has no place there may ride in `attributes`)"
-                )
-        missing = [column for column in contract.required if column not in self.columns]
-        if missing:
-            raise ValueError(f"columns: {self.kind} needs {', '.join(missing)}")
-        for extra in ("attributes", "sensitive"):
-            if getattr(self, extra) and extra not in contract.types:
-                raise ValueError(f"{extra}: {self.kind} has no place for it")
-        return self
-
-
-class EvaluationConf(_Strict):
-    """Back-test: `windows` windows of `horizon_days` before each training day; `gate` is the target that counts.
-
-    `max_users` known users are looked at in each window, chosen by a hash: some thousands settle seven weights and give
-    narrow intervals. Their lists come to the driver, and nobody else's are made for a window.
-    """
-
-    horizon_days: int = Field(default=28, ge=1)
-    windows: int = Field(default=1, ge=1)
-    max_users: int = Field(default=5000, ge=1)
-    gate: Literal["all", "first"] = "all"
-
-
-class ShopConf(_Strict):
-    name: str
-    timezone: str = "UTC"
-    languages: tuple[str, ...] = ("en",)
-    text_language: Literal["en", "zh"] = "en"
-    currency: str = "USD"
-    action: Literal["purchase", "review", "play", "view"] = "purchase"
-    repurchasable: bool = True
-    closed_weekdays: tuple[int, ...] = ()
-    closed_days: tuple[date, ...] = ()
-    publish_by: time | None = None
-    partition: Literal["month", "year"] = "month"
-    max_quarantine_share: float = Field(default=0.01, ge=0, le=1)
-    blocklist: tuple[str, ...] = ()
-    evaluation: EvaluationConf = EvaluationConf()
-    params: dict[str, dict[str, Any]] = {}
-    sources: dict[str, SourceConf]
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"unknown time zone {zone!r}; write it as in Europe/London") from None
-        return zone
-
-    @field_validator("publish_by", mode="before")
-    @classmethod
-    def _clock(cls, told: Any) -> Any:
-        if isinstance(told, int):  # YAML reads 10:30 as a number of base 60
-            raise ValueError("write it in quotes, as '06:00'")
-        return told
-
-    @model_validator(mode="after")
-    def _tells_events(self) -> ShopConf:
-        if not {source.kind for source in self.sources.values()} & {"transactions", "reviews", "interactions"}:
-            raise ValueError("sources: at least one of transactions, reviews, interactions is needed")
-        return self
-
-    def is_open(self, day: date) -> bool:
-        """Whether the shop trades on a business day."""
-        return day.weekday() not in self.closed_weekdays and day not in self.closed_days
-
-    def kinds(self) -> set[str]:
-        return {source.kind for source in self.sources.values()}
 
 
 class HorovodConf(_Strict):

@@ -13,7 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.alarms import Alarm
-from libs.conf import Conf, ShopConf, typed_params
+from libs.conf import Conf, typed_params
+from libs.shop_conf import ShopConf
 from libs.spark import delta
 from libs.spark.broadcast import broadcast
 from libs.spark.commits import changed_from

@@ -19,8 +19,9 @@ from pyspark.sql.types import StructType
 
 from jobs.catalog import entry
 from libs.ask import answer
-from libs.conf import Conf, ShopConf, load
+from libs.conf import Conf, load
 from libs.job import JobContext, Run
+from libs.shop_conf import ShopConf
 from libs.spark import delta
 from libs.spark.session import build_session
 from libs.tables import table

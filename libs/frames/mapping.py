@@ -12,10 +12,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StringType, StructType, TimestampType
 
-from libs.conf import SourceConf
 from libs.frames.cleaning import as_utf8
 from libs.frames.sources import BROKEN, DELIVERED, ROW, one_line
 from libs.job import UserError
+from libs.shop_conf import SourceConf
 from libs.spark.session import with_settings
 from libs.tables import Kind
 

@@ -16,9 +16,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from libs.conf import SourceConf
 from libs.frames.cleaning import as_utf8
 from libs.job import UserError
+from libs.shop_conf import SourceConf
 from libs.spark.errors import spoken
 from libs.window import Window
 

@@ -8,8 +8,8 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.conf import ShopConf
 from libs.frames.as_of import as_of
+from libs.shop_conf import ShopConf
 
 
 def told_order() -> Column:

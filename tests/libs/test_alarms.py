@@ -12,9 +12,10 @@ import pytest
 
 from libs.alarm_conf import AlarmsConf
 from libs.alarms import ACTIONS, Alarm, Kind, due_day, late_release, missing_release, send
-from libs.conf import Conf, ShopConf, load
+from libs.conf import Conf, load
 from libs.job import GateError, Run, UserError
 from libs.night_alarms import of_failure, of_release, without_secrets
+from libs.shop_conf import ShopConf
 from libs.window import Window
 from tests.conftest import ROOT, SHOP
 

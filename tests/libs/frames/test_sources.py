@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from libs.conf import SourceConf
 from libs.frames.sources import BROKEN, DELIVERED, ROW, read_source, uri
 from libs.job import UserError
+from libs.shop_conf import SourceConf
 from libs.window import Window
 
 WINDOW = Window(date(2020, 1, 1), date(2020, 1, 3))
