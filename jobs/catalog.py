@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from libs.errors import OperatorError
 from libs.tables import CONTRACT, SOURCES
 
 Cadence = Literal["daily", "training_day", "weekly", "on_demand"]
@@ -224,27 +225,22 @@ _ON_DEMAND = _jobs("""
 CATALOG: tuple[Entry, ...] = (*(job for jobs in GROUPS.values() for job in jobs), *_ON_DEMAND)
 
 
-class UnknownJobError(KeyError):
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
 def select(what: str) -> tuple[Entry, ...]:
-    """The jobs that `what` names, in order: `daily` (the night's), a group, or one job; raises UnknownJobError."""
+    """The jobs that `what` names, in order: `daily` (the night's), a group, or one job; raises OperatorError."""
     if what == "daily":
         return tuple(job for jobs in GROUPS.values() for job in jobs if job.cadence != "weekly")
     return GROUPS[what] if what in GROUPS else (entry(what),)
 
 
 def entry(name: str) -> Entry:
-    """The job of that name; raises UnknownJobError that lists near names."""
+    """The job of that name; raises OperatorError that lists near names."""
     for found in CATALOG:
         if found.name == name:
             return found
     import difflib
 
     near = difflib.get_close_matches(name, ["daily", *GROUPS, *(e.name for e in CATALOG)], n=3) or ["daily"]
-    raise UnknownJobError(f"unknown job {name!r}; did you mean {', '.join(near)}? `reasonrec jobs` lists all")
+    raise OperatorError(f"unknown job {name!r}; did you mean {', '.join(near)}? `reasonrec jobs` lists all")
 
 
 def compute_of(jobs: Iterable[Entry]) -> Compute:

@@ -12,8 +12,8 @@ import typer
 from jobs import catalog
 from jobs.cli import ask, release
 from jobs.cli.options import ConfOption, EnvOption, ShopOption, load
-from libs.conf import ConfError
-from libs.window import Window, WindowError, parse_day
+from libs.errors import OperatorError
+from libs.window import Window, parse_day
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,11 +25,7 @@ app = typer.Typer(
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line. Exit status: 0 done, 1 a fault of ours, 2 something to mend, 3 a gate that failed."""
-    from libs.ask import AskError
-    from libs.job import RankError, UserError
     from libs.logs import visible
-    from libs.models.files import ModelFileError
-    from libs.spark.delta import ConflictError
     from libs.spark.errors import storage_fault
 
     given = sys.argv[1:] if arguments is None else arguments
@@ -42,18 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     try:
         status = app(given, standalone_mode=False)
-    except (
-        ConfError,
-        WindowError,
-        UserError,
-        AskError,
-        ConflictError,
-        ModelFileError,
-        RankError,
-        catalog.UnknownJobError,
-    ) as error:
+    except OperatorError as error:
         typer.echo(f"reasonrec: {visible(str(error))}", err=True)
-        sys.exit(getattr(error, "status", 2))
+        sys.exit(error.status)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except Exception as error:
@@ -100,7 +87,7 @@ def run(
 
     from jobs.walk import make_plan, walk
     from libs import logs
-    from libs.secrets import keys
+    from libs.privacy.keys import keys
     from libs.spark.session import build_session
 
     logs.configure(chosen.env.log_format)

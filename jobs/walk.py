@@ -15,14 +15,15 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.catalog import Entry, select
+from jobs.night_alarms import of_failure, of_release, raise_alarms, without_secrets
 from libs.conf import Conf
-from libs.job import JobContext, Run, UserError
+from libs.errors import OperatorError
+from libs.job import JobContext, Run
 from libs.logs import visible
-from libs.night_alarms import of_failure, of_release, raise_alarms, without_secrets
+from libs.metering.usage import JobMeter
 from libs.spark import delta
 from libs.spark.errors import root_cause
 from libs.tables import table
-from libs.usage import JobMeter
 from libs.window import Window, fold_cutoffs, train_cutoff
 
 # The last training job: where its record model is, a training was whole, unless its back-test failed.
@@ -60,8 +61,8 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
     the new models, or makes do with the newest there are and says `stale`.
 
     Raises:
-        UserError: no model may be used for the day.
-        SchemaVersionError: a table was written by an older or a newer release of the code.
+        OperatorError: no model may be used for the day.
+        OperatorError: a table was written by an older or a newer release of the code.
     """
     assert conf.shop is not None
     as_of, name = window.as_of, conf.shop.name
@@ -93,7 +94,7 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
     else:
         used, why = wanted, "no model yet"
         if what == "daily" or what in _AFTER_TRAINING:
-            raise UserError(
+            raise OperatorError(
                 f"no model for {name} as of {as_of}: a backfill never trains unless told; add --train (in day order),"
                 " or start with an earlier window"
             )
@@ -117,7 +118,7 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
 
 
 def require_versions(spark: SparkSession, conf: Conf, entries: tuple[Entry, ...]) -> None:
-    """Raises SchemaVersionError before the first job runs, not in the middle of a night."""
+    """Raises OperatorError before the first job runs, not in the middle of a night."""
     names = {*_OWN, *(name for job in entries for name in (*job.reads, *job.writes))}
     for found in map(table, sorted(names)):
         if delta.exists(spark, conf.env.warehouse, found):
@@ -150,13 +151,13 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 ctx.alarms.append(of_failure(job.name, error))
                 # A group that only trains has nothing to go on with: its process fails, and its scheduler knows.
                 only_trains = all(later.cadence == "training_day" for later in entries[number:])
-                if isinstance(error, UserError) or job.cadence != "training_day" or only_trains:
+                if isinstance(error, OperatorError) or job.cadence != "training_day" or only_trains:
                     raise
                 fallback = _fallback(spark, run)
                 if fallback is None:
                     log.error("%s failed", job.name, exc_info=error)
                     limit = run.conf.env.max_model_age_days
-                    raise UserError(
+                    raise OperatorError(
                         f"{job.name} failed and {_shop(run)} has no models of the last {limit} days: nothing is"
                         f" published; mend it, then rerun ({one_line(error)})"
                     ) from error

@@ -12,9 +12,9 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from libs.alarms import Alarm
+from libs.alarms.alarm import Alarm
 from libs.conf import Conf, typed_params
-from libs.shop_conf import ShopConf
+from libs.conf.shop import ShopConf
 from libs.spark import delta
 from libs.spark.broadcast import broadcast
 from libs.spark.commits import changed_from
@@ -34,22 +34,6 @@ class Entry(Protocol):
     def reads(self) -> tuple[str, ...]: ...
     @property
     def writes(self) -> tuple[str, ...]: ...
-
-
-class UserError(Exception):
-    """Something the operator can mend: exit status 2 and this one line."""
-
-    status = 2
-
-
-class RankError(Exception):
-    """A fit that ended on a rank, with what the rank said of it. No UserError: earlier models may do for tonight."""
-
-
-class GateError(UserError):
-    """A gate that failed: nothing is published; exit status 3."""
-
-    status = 3
 
 
 @dataclass(frozen=True)
@@ -112,7 +96,7 @@ class JobContext:
         return logging.LoggerAdapter(logging.getLogger("reasonrec"), extra)
 
     def params(self, kind: type[P]) -> P:
-        """The job's parameters: its defaults, then conf/params, then the shop's; ConfError for an unknown one."""
+        """The job's parameters: its defaults, then conf/params, then the shop's; OperatorError for an unknown one."""
         name = self.entry.name
         return typed_params(kind, self.run.conf.job_params(name), f"params of {name}")
 

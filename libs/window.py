@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-
-class WindowError(ValueError):
-    """A window that cannot be; the message is one line and names the fix."""
+from libs.errors import OperatorError
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
-            raise WindowError(
+            raise OperatorError(
                 f"window [{self.start}, {self.end}) ends before it starts: --end is exclusive and must be after --start"
             )
 
@@ -51,13 +49,13 @@ def start_of(day: date, timezone: str) -> datetime:
 
 
 def parse_day(text: str, option: str) -> date:
-    """Reads YYYY-MM-DD; raises WindowError that names the option."""
+    """Reads YYYY-MM-DD; raises OperatorError that names the option."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise WindowError(f"{option}: {text!r} is not a day; write it as YYYY-MM-DD, e.g. 2014-06-30") from None
+        raise OperatorError(f"{option}: {text!r} is not a day; write it as YYYY-MM-DD, e.g. 2014-06-30") from None
     if not _FIRST_TRAINING_DAY.year <= day.year <= _LAST_YEAR:
-        raise WindowError(f"{option}: {text!r} lies before {_FIRST_TRAINING_DAY.year} or after {_LAST_YEAR}")
+        raise OperatorError(f"{option}: {text!r} lies before {_FIRST_TRAINING_DAY.year} or after {_LAST_YEAR}")
     return day
 
 

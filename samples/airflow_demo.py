@@ -17,10 +17,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from libs.ask import ask
 from libs.conf import load
-from libs.process_tree import Measured, measure
-from libs.spark.checksum import checksums, compare
+from libs.metering.process_tree import Measured, measure
+from libs.query.ask import ask
+from libs.query.checksum import checksums, compare
 from libs.spark.session import build_session
 from tests import tiny_shop
 

@@ -30,10 +30,10 @@ from pathlib import Path
 import psutil
 import yaml
 
-from libs.ask import ask
 from libs.conf import load
-from libs.process_tree import Measured, measure
-from libs.spark.checksum import Checksum, checksums, compare
+from libs.metering.process_tree import Measured, measure
+from libs.query.ask import ask
+from libs.query.checksum import Checksum, checksums, compare
 from libs.spark.session import build_session, jar_cache
 from tests import tiny_shop
 

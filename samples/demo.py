@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from libs.ask import ask
 from libs.conf import conf_root, load
-from libs.process_tree import measure
+from libs.metering.process_tree import measure
+from libs.query.ask import ask
 
 SHOP, START, END = "music_store", "1998-01-01", "2014-06-30"
 LIMIT = 12  # CPU-minutes of the whole process tree

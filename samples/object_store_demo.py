@@ -21,7 +21,7 @@ import yaml
 from pyarrow import fs
 
 from libs.conf import load
-from libs.spark.checksum import checksums, compare
+from libs.query.checksum import checksums, compare
 from libs.spark.session import build_session
 from libs.store import filesystem
 from tests import tiny_shop
@@ -184,8 +184,8 @@ def ask_both(night: Night, name: str, arguments: list[str]) -> bool:
 
 def night_user(night: Night) -> tuple[str, str]:
     """The shop's own id of a user with a list, and a product of that list."""
-    from libs.ask import ask
-    from libs.secrets import pseudonym
+    from libs.privacy.keys import pseudonym
+    from libs.query.ask import ask
 
     warehouse = night.warehouse("s3")
     lists = dict(ask(warehouse, "SELECT user_id, min(product_id) FROM current_recommendations GROUP BY 1").fetchall())

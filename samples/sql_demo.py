@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from libs.ask import ask
 from libs.conf import conf_root, load
+from libs.query.ask import ask
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ask.md"

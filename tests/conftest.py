@@ -18,10 +18,10 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from jobs.catalog import entry
-from libs.ask import answer
 from libs.conf import Conf, load
+from libs.conf.shop import ShopConf
 from libs.job import JobContext, Run
-from libs.shop_conf import ShopConf
+from libs.query.ask import answer
 from libs.spark import delta
 from libs.spark.session import build_session
 from libs.tables import table

@@ -16,12 +16,13 @@ import pyarrow as pa
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from libs.frames.als import AlsLister, Factors, RatingRule
-from libs.frames.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
-from libs.frames.history import taking_kinds
-from libs.frames.retrieval import searches
-from libs.job import JobContext, UserError
-from libs.training.weights import load_arrays
+from libs.errors import OperatorError
+from libs.features.history import taking_kinds
+from libs.job import JobContext
+from libs.registry.weights import load_arrays
+from libs.retrieval.als import AlsLister, Factors, RatingRule
+from libs.retrieval.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
+from libs.retrieval.nearest import searches
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,13 @@ def loaded_model(row: Row, vocabularies: dict[date, pa.Array]) -> Factors:
     """The products that the model has factors for, and these.
 
     Raises:
-        UserError: the vocabulary it was fitted with is no longer there.
+        OperatorError: the vocabulary it was fitted with is no longer there.
         ModelFileError: its files are missing or not those of its row.
     """
     arrays, about = load_arrays(row["weights_uri"], row["checksum"])
     products = vocabularies.get(row["train_cutoff"], pa.array([], pa.string()))
     if hashlib.sha256("\n".join(products.to_pylist()).encode()).hexdigest() != about["vocabulary"]:
-        raise UserError(
+        raise OperatorError(
             f"{row['version']}: training.vocabulary of {row['train_cutoff']} is not the one the model was fitted with;"
             " train the model again"
         )

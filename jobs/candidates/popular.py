@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from libs.frames.as_of import FIXED_POINT
-from libs.frames.candidates import popularity, ranked, users_to_serve
+from libs.features.as_of import FIXED_POINT
 from libs.job import JobContext
+from libs.retrieval.candidates import popularity, ranked, users_to_serve
 
 
 @dataclass(frozen=True)

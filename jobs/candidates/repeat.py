@@ -19,7 +19,9 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.candidates import (
+from libs.features.history import taking_kinds
+from libs.job import JobContext
+from libs.retrieval.candidates import (
     SCHEMA,
     Floats,
     Ints,
@@ -32,8 +34,6 @@ from libs.frames.candidates import (
     taken,
     users_to_serve,
 )
-from libs.frames.history import taking_kinds
-from libs.job import JobContext
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from libs.frames.pairs import linear_lists
 from libs.job import JobContext
+from libs.retrieval.pairs import linear_lists
 
 
 @dataclass(frozen=True)

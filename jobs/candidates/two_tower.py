@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from libs.frames.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
-from libs.frames.history import taking_kinds
-from libs.frames.retrieval import searches
-from libs.frames.two_tower import TwoTowerLister
+from libs.features.history import taking_kinds
 from libs.job import JobContext
 from libs.models.score import load_two_tower
-from libs.training.weights import fetched_folder
+from libs.registry.weights import fetched_folder
+from libs.retrieval.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
+from libs.retrieval.nearest import searches
+from libs.retrieval.two_tower import TwoTowerLister
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import typer
 from jobs import catalog
 from jobs.cli.options import ConfOption, EnvOption, FormatOption, ShopOption, load, show
 from libs import conf as configuration
-from libs.conf import ConfError
+from libs.errors import OperatorError
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def tables(
 
     Example: reasonrec tables results.explanations
     """
-    from jobs.diagram import tables_markdown
+    from jobs.cli.diagram import tables_markdown
     from libs.tables import TABLES, VIEWS, UnknownTableError, table
 
     if markdown:
@@ -46,7 +46,7 @@ def tables(
         try:
             found = table(name)
         except UnknownTableError as error:
-            raise ConfError(str(error)) from None
+            raise OperatorError(str(error)) from None
         typer.echo(f"{found.name}: {found.about}\nkeys: {', '.join(found.keys)}\n")
         for column in found.columns:
             typer.echo(f"  {column.name:18} {column.type:40} {column.comment}")
@@ -70,21 +70,21 @@ def sql(
 
     Example: reasonrec sql "SELECT sentence FROM recommendations_with_reasons WHERE language = 'en' LIMIT 5"
     """
-    from libs.output import check_output, render
+    from jobs.cli.output import check_output, render
 
     chosen = load(conf, env)
     check_output(output, chosen.env.warehouse)
     if engine == "duckdb":
-        from libs.ask import answer
+        from libs.query.ask import answer
 
         found = answer(chosen.env.warehouse, query)
     elif engine == "spark":
+        from libs.query.spark_sql import ask as ask_spark
         from libs.spark.session import build_session
-        from libs.spark.sql import ask as ask_spark
 
         found = ask_spark(build_session(chosen.env), chosen.env.warehouse, query).toArrow()
     else:
-        raise ConfError(f"--engine {engine}: choose duckdb or spark")
+        raise OperatorError(f"--engine {engine}: choose duckdb or spark")
     typer.echo(render(found, form, output), nl=False)
 
 
@@ -104,7 +104,7 @@ def sql_server(
     import signal
 
     chosen = load(conf, env)
-    from libs.spark.sql_server import HOST, serve
+    from libs.query.sql_server import HOST, serve
 
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # either way its folder is cleared away
     try:
@@ -125,14 +125,14 @@ def why(
 
     Example: reasonrec why --shop music_store --user A3EBHHCZO6V2A4 --product B00000016W
     """
-    from libs.output import render_why
-    from libs.secrets import pseudonym, pseudonym_key
-    from libs.why import why as look_up
+    from jobs.cli.output import render_why
+    from libs.privacy.keys import pseudonym, pseudonym_key
+    from libs.query.why import why as look_up
 
     chosen = load(conf, env, shop)
     found = look_up(chosen.env.warehouse, shop, pseudonym(user, pseudonym_key(chosen.env)), product)
     if found.recommendation is None:
-        raise ConfError(f"{product} is not in tonight's list of user {user}: see current_recommendations")
+        raise OperatorError(f"{product} is not in tonight's list of user {user}: see current_recommendations")
     typer.echo(render_why(found), nl=False)
 
 
@@ -142,7 +142,7 @@ def flow() -> None:
 
     Example: reasonrec flow
     """
-    from jobs.diagram import mermaid
+    from jobs.cli.diagram import mermaid
 
     typer.echo(mermaid(), nl=False)
 
@@ -159,7 +159,7 @@ def status(
 
     Example: reasonrec status
     """
-    from libs.output import STATUS
+    from jobs.cli.output import STATUS
 
     if check:
         from jobs.cli.check import check_published
@@ -178,7 +178,7 @@ def doctor(env: EnvOption = "dev", conf: ConfOption = None) -> None:
 
     Example: reasonrec doctor --env dev
     """
-    from libs.doctor import examine
+    from jobs.cli.doctor import examine
 
     findings = examine(configuration.conf_root(conf), env)
     for finding in findings:
@@ -193,7 +193,7 @@ def checksum(shop: ShopOption, env: EnvOption = "dev", conf: ConfOption = None) 
 
     Example: reasonrec checksum --shop music_store
     """
-    from libs.spark.checksum import checksums
+    from libs.query.checksum import checksums
     from libs.spark.session import build_session
 
     chosen = load(conf, env, shop)

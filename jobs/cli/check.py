@@ -8,10 +8,11 @@ from pathlib import Path
 import typer
 
 from libs import conf as configuration
-from libs.alarms import Alarm, missing_release
-from libs.ask import ask
-from libs.conf import Conf, ConfError
+from libs.alarms.alarm import Alarm, missing_release
+from libs.conf import Conf
+from libs.errors import OperatorError
 from libs.logs import visible
+from libs.query.ask import ask
 
 _NEWEST = "SELECT max(as_of) FROM results.releases WHERE shop = ? AND status = 'published'"
 _TOLD = "SELECT count(*) FROM quality.alarms WHERE shop = ? AND kind = ? AND subject = ?"
@@ -23,7 +24,7 @@ def check_published(root: Path, env: str) -> None:
     A shop that cannot be looked at is told, the others are looked at all the same, and it exits 2.
 
     Raises:
-        ConfError: no shop sets publish_by.
+        OperatorError: no shop sets publish_by.
     """
     timed, missing, failed = 0, False, False
     for shop in configuration.shops(root):
@@ -38,7 +39,7 @@ def check_published(root: Path, env: str) -> None:
     if failed:
         raise typer.Exit(2)
     if not timed:
-        raise ConfError(f"no shop of {root / 'shops'} sets publish_by: there is nothing to check")
+        raise OperatorError(f"no shop of {root / 'shops'} sets publish_by: there is nothing to check")
     if missing:
         raise typer.Exit(3)
 
@@ -60,7 +61,7 @@ def check_shop(conf: Conf) -> bool:
 
 def raise_alarm(conf: Conf, alarm: Alarm) -> None:
     """Sends the alarm first: Spark, which writes its row, may be what does not run tonight."""
-    from libs.night_alarms import raise_alarms
+    from jobs.night_alarms import raise_alarms
     from libs.spark import delta
     from libs.spark.session import build_session
     from libs.tables import table

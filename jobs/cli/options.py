@@ -10,7 +10,8 @@ import typer
 
 from jobs import catalog
 from libs import conf as configuration
-from libs.conf import Conf, ConfError
+from libs.conf import Conf
+from libs.errors import OperatorError
 
 ShopOption = Annotated[str, typer.Option("--shop", help="Shop: the name of its file in conf/shops.")]
 EnvOption = Annotated[str, typer.Option("--env", help="Environment: the name of its file in conf.")]
@@ -19,7 +20,7 @@ FormatOption = Annotated[str, typer.Option("--format", help="table, csv, json or
 
 
 def load(root: Path | None, env: str, shop: str | None = None, settings: list[str] | None = None) -> Conf:
-    """conf as a whole, with --set's parameters over it; ConfError names what is wrong."""
+    """conf as a whole, with --set's parameters over it; OperatorError names what is wrong."""
     import yaml
 
     overrides: dict[str, dict[str, Any]] = {}
@@ -27,12 +28,12 @@ def load(root: Path | None, env: str, shop: str | None = None, settings: list[st
         name, equals, value = setting.partition("=")
         job, dot, key = name.rpartition(".")
         if not (equals and dot):
-            raise ConfError(f"--set {setting}: write it as JOB.KEY=VALUE, e.g. candidates.als.rank=32")
+            raise OperatorError(f"--set {setting}: write it as JOB.KEY=VALUE, e.g. candidates.als.rank=32")
         catalog.entry(job)
         try:
             overrides.setdefault(job, {})[key] = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError, RecursionError):
-            raise ConfError(f"--set {name}: its value cannot be read as YAML; put text into quotes") from None
+            raise OperatorError(f"--set {name}: its value cannot be read as YAML; put text into quotes") from None
     chosen = configuration.load(configuration.conf_root(root), env, shop, overrides)
     for job in overrides:
         check_params(chosen, job)
@@ -40,18 +41,18 @@ def load(root: Path | None, env: str, shop: str | None = None, settings: list[st
 
 
 def check_params(chosen: Conf, job: str) -> None:
-    """Raises ConfError where a job's parameters are none of its own, before anything is started."""
+    """Raises OperatorError where a job's parameters are none of its own, before anything is started."""
     kind = getattr(importlib.import_module(f"jobs.{job}"), "Params", None)
     values = chosen.job_params(job)
     if kind is not None:
         configuration.typed_params(kind, values, f"params of {job}")
     elif values:
-        raise ConfError(f"params of {job}: unknown parameter {min(values)!r}; it takes none")
+        raise OperatorError(f"params of {job}: unknown parameter {min(values)!r}; it takes none")
 
 
 def show(chosen: Conf, query: str, parameters: list[Any] | None = None, form: str = "table") -> None:
     """Prints what the warehouse answers."""
-    from libs.ask import answer
-    from libs.output import render
+    from jobs.cli.output import render
+    from libs.query.ask import answer
 
     typer.echo(render(answer(chosen.env.warehouse, query, parameters), form), nl=False)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from jobs.cli.options import ConfOption, EnvOption, ShopOption, load, show
-from libs.conf import Conf, ConfError
+from libs.conf import Conf
+from libs.errors import OperatorError
 
 app = typer.Typer(no_args_is_help=True, help="What was published, and what readers see.")
 
@@ -50,12 +51,12 @@ def pin(
 
     Example: reasonrec release pin 2014-06-23-01 --shop music_store --reason "odd prices since Monday"
     """
-    from libs.ask import ask
+    from libs.query.ask import ask
 
     chosen = load(conf, env, shop)
     known = "SELECT release_id FROM results.releases WHERE shop = ? AND release_id = ?"
     if not ask(chosen.env.warehouse, known, [shop, release_id]).fetchall():
-        raise ConfError(f"{shop} has no published release {release_id!r}: see `reasonrec release list`")
+        raise OperatorError(f"{shop} has no published release {release_id!r}: see `reasonrec release list`")
     _pin(chosen, release_id, reason)
 
 
@@ -74,7 +75,7 @@ def unpin(
 
 
 def _pin(chosen: Conf, release_id: str | None, reason: str) -> None:
-    from libs.spark.pins import add_pin
+    from jobs.cli.pins import add_pin
     from libs.spark.session import build_session
 
     assert chosen.shop is not None

@@ -13,8 +13,9 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from libs.frames.releases import faults
-from libs.job import GateError, JobContext
+from jobs.evaluation.release_rules import faults
+from libs.errors import GateError
+from libs.job import JobContext
 from libs.quality import audits
 from libs.quality.audits import GINI, Audited, Backtest
 from libs.quality.audits import Limits as Params

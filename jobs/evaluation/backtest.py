@@ -16,11 +16,12 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.evaluation import FINAL, Weights, candidate_arrays, sample, targets, top_lists, users_with_targets
-from libs.frames.history import taking_kinds
-from libs.job import JobContext, UserError
-from libs.metrics.report import TARGETS, Fold, best_source, fold, make_catalogue, metric_rows
-from libs.rerank.fusion import FusionWeights
+from libs.errors import OperatorError
+from libs.evaluation.lists import FINAL, Weights, candidate_arrays, sample, targets, top_lists, users_with_targets
+from libs.evaluation.report import TARGETS, Fold, best_source, fold, make_catalogue, metric_rows
+from libs.features.history import taking_kinds
+from libs.job import JobContext
+from libs.ranking.fusion import FusionWeights
 from libs.tables import SOURCES, TABLES
 
 DEPTH = 20
@@ -65,7 +66,9 @@ def weights(ctx: JobContext) -> Weights:
     }
     missing = set(ctx.run.folds[1:]) - set(found)
     if missing:
-        raise UserError(f"no weights of {ctx.shop.name} for the window from {min(missing)}: run training.fusion first")
+        raise OperatorError(
+            f"no weights of {ctx.shop.name} for the window from {min(missing)}: run training.fusion first"
+        )
     return found
 
 

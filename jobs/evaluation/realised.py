@@ -12,10 +12,10 @@ from typing import Any
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.evaluation import FINAL, candidate_arrays, sample, targets, top_lists, users_with_targets
-from libs.frames.history import taking_kinds
+from libs.evaluation.lists import FINAL, candidate_arrays, sample, targets, top_lists, users_with_targets
+from libs.evaluation.report import TARGETS, fold, metric_rows
+from libs.features.history import taking_kinds
 from libs.job import JobContext
-from libs.metrics.report import TARGETS, fold, metric_rows
 from libs.tables import TABLES
 
 DEPTH = 20

@@ -12,10 +12,10 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from libs.evidence import facts
+from libs.evidence.ids import with_id
 from libs.explain.evidence_types import EVIDENCE_TYPES, K
-from libs.frames import facts
-from libs.frames.evidence_ids import with_id
-from libs.frames.history import taking_kinds
+from libs.features.history import taking_kinds
 from libs.job import JobContext, constants
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.sentences import Limits, with_facts, written
+from libs.evidence.sentences import Limits, with_facts, written
 from libs.job import JobContext, constants
 
 SCHEMA_VERSION = 1

@@ -13,13 +13,13 @@ from functools import reduce
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.columns import once
-from libs.frames.mapping import mapped
-from libs.frames.sources import BROKEN, DELIVERED, ROW, read_source, readable, unchanged
-from libs.frames.suppression import suppressed_keys, without_suppressed
-from libs.frames.times import instant, local_day, period, plausible, timeless
+from libs.ingest.mapping import mapped
+from libs.ingest.sources import BROKEN, DELIVERED, ROW, read_source, readable, unchanged
+from libs.ingest.suppression import suppressed_keys, without_suppressed
+from libs.ingest.times import instant, local_day, period, plausible, timeless
 from libs.job import JobContext, constants
-from libs.secrets import required
+from libs.privacy.keys import required
+from libs.spark.columns import once
 from libs.spark.delta import TIMELESS
 from libs.tables import CONTRACT, table
 

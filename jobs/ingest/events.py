@@ -13,7 +13,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.returns import paired
+from libs.ingest.returns import paired
 from libs.job import JobContext
 from libs.tables import table
 

@@ -14,9 +14,10 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from libs.frames.silver import QUARANTINED, counted, judged, kept
-from libs.job import JobContext, UserError
-from libs.secrets import key_id
+from libs.errors import OperatorError
+from libs.ingest.silver import QUARANTINED, counted, judged, kept
+from libs.job import JobContext
+from libs.privacy.keys import key_id
 from libs.spark.delta import TIMELESS
 from libs.tables import CONTRACT, Kind, table
 
@@ -54,7 +55,7 @@ def hold_key(ctx: JobContext) -> None:
         rows = ctx.read(f"silver.{name}").where(~between(ctx.window.start, ctx.window.end))
         other = rows.where(F.col("key_id") != mine).select("key_id").first()
         if other:
-            raise UserError(
+            raise OperatorError(
                 f"silver.{name} was written under key {other['key_id']}, REASONREC_KEY is key {mine}: set the key of"
                 " before, or run maintenance.rotate_key first"
             )
@@ -106,7 +107,7 @@ def hold_limit(ctx: JobContext, counts: list[Row], bad: DataFrame) -> None:
         if share > limit:
             reasons = bad.where(F.col("source") == source).groupBy("failure.reason").count()
             top = reasons.orderBy(F.desc("count"), "reason").first()
-            raise UserError(
+            raise OperatorError(
                 f"source {source}: {share:.1%} of its rows are bad, more than max_quarantine_share {limit:.1%}; mostly:"
                 f" {top['reason'] if top else '?'} (see quality.quarantine); mend the delivery or its mapping"
             )

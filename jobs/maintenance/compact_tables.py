@@ -14,10 +14,11 @@ from datetime import date, timedelta
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from libs.job import JobContext, UserError
+from libs.errors import OperatorError
+from libs.job import JobContext
+from libs.registry.weights import sweep_checkpoints, sweep_models
 from libs.spark import maintenance
 from libs.tables import TABLES, Table, table
-from libs.training.weights import sweep_checkpoints, sweep_models
 
 # Days past its horizon in which a release is sure to be scored.
 _SLACK_DAYS = 35
@@ -45,24 +46,38 @@ class Needed:
 
 
 def run(ctx: JobContext) -> None:
-    params, warehouse, needed = ctx.params(Params), ctx.run.conf.env.warehouse, still_needed(ctx)
+    params, needed = ctx.params(Params), still_needed(ctx)
     for name in params.retention_days.keys() - TABLES.keys():
-        raise UserError(f"maintenance.compact_tables.retention_days: no table {name!r}; `reasonrec tables` lists them")
-    tables = maintenance.existing(ctx.spark, warehouse)
+        raise OperatorError(
+            f"maintenance.compact_tables.retention_days: no table {name!r}; `reasonrec tables` lists them"
+        )
+    tables = maintenance.existing(ctx.spark, ctx.run.conf.env.warehouse)
     for number, found in enumerate(tables, 1):
-        before = maintenance.sizes(ctx.spark, warehouse, found)
-        old = expired(found, params.retention_days.get(found.name, kept_days(found, ctx)), needed) if needed else None
-        if old is not None:
-            maintenance.delete_where(ctx.spark, warehouse, found, (F.col("shop") == ctx.shop.name) & old)
-        maintenance.compact(ctx.spark, warehouse, found)
-        maintenance.vacuum(ctx.spark, warehouse, found, params.vacuum_hours)
-        after = maintenance.sizes(ctx.spark, warehouse, found)
+        before, after = tidy(ctx, found, params, needed)
         ctx.log.info("[%d/%d] %s: files %d -> %d, bytes %d -> %d", number, len(tables), found.name,
                      before[0], after[0], before[1], after[1])  # fmt: skip
-    known = [row["version"] for row in ctx.read("training.models").select("version").collect()]
-    swept = sweep_models(warehouse, ctx.shop.name, known, params.vacuum_hours * 3600)
+    sweep_weights(ctx, params.vacuum_hours * 3600)
+
+
+def tidy(ctx: JobContext, of: Table, params: Params, needed: Needed | None) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Deletes a table's old rows, puts its files together and vacuums; (files, bytes) before and after."""
+    warehouse = ctx.run.conf.env.warehouse
+    before = maintenance.sizes(ctx.spark, warehouse, of)
+    old = expired(of, params.retention_days.get(of.name, kept_days(of, ctx)), needed) if needed else None
+    if old is not None:
+        maintenance.delete_where(ctx.spark, warehouse, of, (F.col("shop") == ctx.shop.name) & old)
+    maintenance.compact(ctx.spark, warehouse, of)
+    maintenance.vacuum(ctx.spark, warehouse, of, params.vacuum_hours)
+    return before, maintenance.sizes(ctx.spark, warehouse, of)
+
+
+def sweep_weights(ctx: JobContext, older_than_s: float) -> None:
+    """Deletes weights that no row of training.models names, and checkpoints of fits that never ended."""
+    warehouse = ctx.run.conf.env.warehouse
+    versions = [row["version"] for row in ctx.read("training.models").select("version").collect()]
+    swept = sweep_models(warehouse, ctx.shop.name, versions, older_than_s)
     ctx.log.info("weights of %d models that are in no row any more deleted", len(swept))
-    swept = sweep_checkpoints(warehouse, ctx.shop.name, params.vacuum_hours * 3600)
+    swept = sweep_checkpoints(warehouse, ctx.shop.name, older_than_s)
     ctx.log.info("checkpoints of %d fits that never ended deleted", len(swept))
 
 

@@ -15,18 +15,19 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.maintenance import erasure
+from jobs.maintenance.erasure import Traces
 from libs.conf import typed_params
+from libs.errors import GateError
+from libs.evidence.sentences import Limits, with_facts, written
 from libs.explain.evidence_types import K
-from libs.frames import erasure
-from libs.frames.erasure import Traces
-from libs.frames.sentences import Limits, with_facts, written
-from libs.frames.suppression import suppressed_keys
-from libs.job import GateError, JobContext
-from libs.mirror import remove_runs, tracking_uri
-from libs.secrets import key_id, pseudonym, required
+from libs.ingest.suppression import suppressed_keys
+from libs.job import JobContext
+from libs.privacy.keys import key_id, pseudonym, required
+from libs.registry.mirror import remove_runs, tracking_uri
+from libs.registry.weights import checkpoints_uri, remove_folder, sweep_models
 from libs.spark import maintenance
 from libs.tables import CONTRACT, table
-from libs.training.weights import checkpoints_uri, remove_folder, sweep_models
 
 
 @dataclass(frozen=True)

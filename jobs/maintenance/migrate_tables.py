@@ -6,7 +6,7 @@ version together, so that a run that dies is run again. Shops share tables: all 
 
 from __future__ import annotations
 
-from libs.frames.migrations import migrated
+from jobs.maintenance.migrations import migrated
 from libs.job import JobContext
 from libs.spark import delta, maintenance
 

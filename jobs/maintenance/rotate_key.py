@@ -11,10 +11,11 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames import rotation
-from libs.frames.erasure import PSEUDONYMS
-from libs.job import JobContext, UserError
-from libs.secrets import key_id, required
+from jobs.maintenance import rotation
+from jobs.maintenance.erasure import PSEUDONYMS
+from libs.errors import OperatorError
+from libs.job import JobContext
+from libs.privacy.keys import key_id, required
 from libs.spark import delta, maintenance
 from libs.tables import CONTRACT, Table, table
 
@@ -22,7 +23,7 @@ from libs.tables import CONTRACT, Table, table
 def run(ctx: JobContext) -> None:
     new, old = required(ctx.secrets, "pseudonym_key"), required(ctx.secrets, "old_key")
     if new == old:
-        raise UserError("REASONREC_KEY and REASONREC_KEY_OLD are the same key: there is nothing to rotate")
+        raise OperatorError("REASONREC_KEY and REASONREC_KEY_OLD are the same key: there is nothing to rotate")
     mapping = rotation.pseudonym_map(shop_ids(ctx), old, new).persist()
     tables = pseudonymous(ctx)
     refuse_unknown(ctx, tables, mapping)
@@ -38,7 +39,7 @@ def shop_ids(ctx: JobContext) -> list[DataFrame]:
     kinds = [(name, kind) for name, kind in CONTRACT.items() if ctx.version(f"bronze.{name}") is not None]
     found = [ctx.read(f"bronze.{name}").select(column) for name, kind in kinds for column in kind.users]
     if not found:
-        raise UserError(f"{ctx.shop.name} has no row of a user in bronze: there is nothing to rotate")
+        raise OperatorError(f"{ctx.shop.name} has no row of a user in bronze: there is nothing to rotate")
     return found
 
 
@@ -53,7 +54,7 @@ def refuse_unknown(ctx: JobContext, tables: list[Table], mapping: DataFrame) -> 
     for found in tables:
         lost = rotation.unknown(rows_of(ctx, found), mapping).distinct().count()
         if lost:
-            raise UserError(
+            raise OperatorError(
                 f"{found.name}: {lost} pseudonyms are of no user in bronze, under neither key: set REASONREC_KEY_OLD to"
                 " the key they were made with (silver's key_id names it); nothing was changed"
             )

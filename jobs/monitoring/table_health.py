@@ -15,8 +15,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from libs.alarms import Alarm
-from libs.frames.times import day_start, period
+from libs.alarms.alarm import Alarm
+from libs.ingest.times import day_start, period
 from libs.job import JobContext, constants
 from libs.quality.health import Figures, Finding, findings, missing_days
 from libs.quality.health import Limits as Params

@@ -18,8 +18,8 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.history import taking_kinds
-from libs.frames.pair_counts import PAIRS, PARTS, BasketCounter, Frequencies, StepCounter, Weigher
+from jobs.products.pair_counts import PAIRS, PARTS, BasketCounter, Frequencies, StepCounter, Weigher
+from libs.features.history import taking_kinds
 from libs.job import JobContext
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.history import taking_kinds
+from libs.features.history import taking_kinds
 from libs.job import JobContext
 
 

@@ -13,10 +13,10 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.as_of import as_of
-from libs.frames.aspects import aspects_of_products
-from libs.frames.history import taking_kinds
-from libs.frames.states import catalogue_tells, price_history, prices_known
+from libs.features.as_of import as_of
+from libs.features.aspects import aspects_of_products
+from libs.features.history import taking_kinds
+from libs.features.states import catalogue_tells, price_history, prices_known
 from libs.job import JobContext, constants
 from libs.tables import table
 from libs.text.encoder import encoder_id

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.as_of import as_of
-from libs.frames.states import catalogue_tells, newest, price_history, prices_known, told_order
+from libs.features.as_of import as_of
+from libs.features.states import catalogue_tells, newest, price_history, prices_known, told_order
 from libs.job import JobContext, constants
 from libs.text.clean import clean_text, display_name
 from libs.text.tokens import text_hash, tokens

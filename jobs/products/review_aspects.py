@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from libs.frames.aspects import with_mentions
+from libs.features.aspects import with_mentions
 from libs.job import JobContext
 from libs.tables import table
 from libs.text.aspects import load_lexicon

@@ -12,9 +12,10 @@ from urllib.parse import unquote, urlparse
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.pseudonyms import with_pseudonym
-from libs.job import JobContext, UserError
-from libs.spark.sql import view
+from libs.errors import OperatorError
+from libs.job import JobContext
+from libs.privacy.pseudonyms import with_pseudonym
+from libs.query.spark_sql import view
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def run(ctx: JobContext) -> None:
         view(ctx.spark, ctx.run.conf.env.warehouse, "current_release").where(F.col("shop") == ctx.shop.name).first()
     )
     if current is None:
-        raise UserError(f"{ctx.shop.name} has no published release to export: run daily first")
+        raise OperatorError(f"{ctx.shop.name} has no published release to export: run daily first")
     of_release = F.col("release_id") == current["release_id"]
     lists = ctx.read("results.recommendations").where(of_release)
     sentences = ctx.read("results.explanations").where(of_release)
@@ -43,11 +44,13 @@ def run(ctx: JobContext) -> None:
 
 
 def check_folder(folder: str, warehouse: str) -> None:
-    """Raises UserError for a folder among the tables: an export replaces what it finds in its own."""
+    """Raises OperatorError for a folder among the tables: an export replaces what it finds in its own."""
     path, root = unquote(urlparse(folder).path).rstrip("/"), urlparse(warehouse).path.rstrip("/")
     exports = f"{root}/exports"
     if ".." in path.split("/") or (f"{path}/".startswith(f"{root}/") and not f"{path}/".startswith(f"{exports}/")):
-        raise UserError(f"publish.export.folder {folder!r}: lies among the tables; name a folder outside {warehouse}")
+        raise OperatorError(
+            f"publish.export.folder {folder!r}: lies among the tables; name a folder outside {warehouse}"
+        )
 
 
 def shop_ids(ctx: JobContext) -> DataFrame:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from libs.job import GateError, JobContext, UserError
+from libs.errors import GateError, OperatorError
+from libs.job import JobContext
 from libs.tables import TABLES, VIEWS
 
 # What a reader of the release sees: the tables its views read.
@@ -21,7 +22,9 @@ def run(ctx: JobContext) -> None:
     lists = ctx.read("results.recommendations").where(F.col("release_id") == ctx.run.release_id)
     counts = lists.agg(F.count("*").alias("rows"), F.count_distinct("user_id").alias("users")).first()
     if not counts or not counts["rows"]:
-        raise UserError(f"release {ctx.run.release_id} of {ctx.shop.name} has no recommendations: nothing to publish")
+        raise OperatorError(
+            f"release {ctx.run.release_id} of {ctx.shop.name} has no recommendations: nothing to publish"
+        )
     languages = ctx.read("results.explanations").where(F.col("release_id") == ctx.run.release_id)
     told = sorted(row["language"] for row in languages.select("language").distinct().collect())
     ctx.write(

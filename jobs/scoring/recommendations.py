@@ -1,6 +1,6 @@
 """One row: a product recommended to a user tonight, its place, and what its score rests on.
 
-fused = sum over sources of w * relative^p, with the weights the back-test fitted (libs.rerank.fusion). The same sum
+fused = sum over sources of w * relative^p, with the weights the back-test fitted (libs.ranking.fusion). The same sum
 without a source, or with the share of its score that a history item carries taken away, says what each moved.
 """
 
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.fused import Fused, with_carriers, with_score
-from libs.job import JobContext, UserError, constants
+from libs.errors import OperatorError
+from libs.job import JobContext, constants
+from libs.ranking.fused import Fused, with_carriers, with_score
 
 SCHEMA_VERSION = 1
 
@@ -50,16 +51,16 @@ def models_of_record(ctx: JobContext) -> dict[str, dict[str, str]]:
     """The record models of the run's training day by name.
 
     Raises:
-        UserError: there is no fused model for the day, or it is older than conf allows.
+        OperatorError: there is no fused model for the day, or it is older than conf allows.
     """
     day, limit = ctx.run.train_cutoff, ctx.run.conf.env.max_model_age_days
     rows = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day))
-    # Of two fits of a model on one day the greater version, as libs.training.models_of_record chooses.
+    # Of two fits of a model on one day the greater version, as libs.registry.choice chooses.
     models = {row["model"]: row.asDict() for row in sorted(rows.collect(), key=lambda row: row["version"])}
     if "fusion" not in models:
-        raise UserError(f"no model of {ctx.shop.name} may be used as of {ctx.as_of}: run with --train")
+        raise OperatorError(f"no model of {ctx.shop.name} may be used as of {ctx.as_of}: run with --train")
     if (ctx.as_of - day).days > limit:
-        raise UserError(f"the models of {day} are older than max_model_age_days={limit}: run with --train")
+        raise OperatorError(f"the models of {day} are older than max_model_age_days={limit}: run with --train")
     return models
 
 

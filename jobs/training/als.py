@@ -18,13 +18,14 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.als import RATINGS, TENTHS, RatingReader, RatingRule
-from libs.frames.candidates import vocabularies
-from libs.frames.history import taking_kinds
-from libs.frames.models import model_row, version_of
-from libs.job import JobContext, UserError
+from libs.errors import OperatorError
+from libs.features.history import taking_kinds
+from libs.job import JobContext
+from libs.registry.rows import model_row, version_of
+from libs.registry.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
+from libs.retrieval.als import RATINGS, TENTHS, RatingReader, RatingRule
+from libs.retrieval.candidates import vocabularies
 from libs.tables import table
-from libs.training.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def fit_row(
     """Fits as of `cutoff`, saves the factors, and gives the row of training.models; None for a fold before the shop.
 
     Raises:
-        UserError: nobody took anything before the training day.
+        OperatorError: nobody took anything before the training day.
     """
     own = ratings.where(F.col("cutoff") == cutoff)
     factors = None if products is None or own.isEmpty() else fitted(own, params, len(products))
@@ -81,7 +82,7 @@ def fit_row(
         if cutoff in ctx.run.folds:
             ctx.log.info("nobody took anything before %s: no model of that fold", cutoff)
             return None
-        raise UserError(f"{ctx.shop.name}: nobody took anything before {cutoff}, so als has nothing to learn from")
+        raise OperatorError(f"{ctx.shop.name}: nobody took anything before {cutoff}, so als has nothing to learn from")
     names = hashlib.sha256("\n".join(products.to_pylist()).encode()).hexdigest()
     about = asdict(params) | {"alpha_of_a_tenth": params.alpha / TENTHS, "vocabulary": names}
     version = version_of(ctx, "als", cutoff, about)

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import functions as F
 
-from libs.frames.evaluation import candidate_arrays, sample, targets, users_with_targets
-from libs.frames.history import taking_kinds
-from libs.frames.models import model_row, version_of
+from libs.evaluation.lists import candidate_arrays, sample, targets, users_with_targets
+from libs.features.history import taking_kinds
 from libs.job import JobContext
-from libs.rerank import fusion
-from libs.rerank.fusion import FusionWeights
+from libs.ranking import fusion
+from libs.ranking.fusion import FusionWeights
+from libs.registry.rows import model_row, version_of
 from libs.tables import SOURCES, TABLES
 
 _PRIOR = {

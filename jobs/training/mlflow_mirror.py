@@ -14,7 +14,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from libs.job import JobContext
-from libs.mirror import tracking_uri
+from libs.registry.mirror import tracking_uri
 
 
 def run(ctx: JobContext) -> None:

@@ -12,22 +12,23 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from libs.frames.candidates import vocabularies
-from libs.frames.models import model_row, version_of
-from libs.frames.two_tower_catalogue import catalogues
-from libs.job import JobContext, UserError
+from jobs.training.two_tower_catalogue import catalogues
+from libs.errors import OperatorError
+from libs.job import JobContext
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
-from libs.models.two_tower_task import StoredCatalogue, TwoTowerTask
+from libs.registry.rows import model_row, version_of
+from libs.registry.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
+from libs.retrieval.candidates import vocabularies
 from libs.spark.delta import live_files
 from libs.spark.ranks import is_local, run_on_ranks
 from libs.spark.session import task_slots
 from libs.tables import table
 from libs.training.launch import fit_and_store
 from libs.training.spec import TrainParams, TrainSpec
-from libs.training.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
+from libs.training.two_tower_task import StoredCatalogue, TwoTowerTask
 
 
 @dataclass(frozen=True)
@@ -39,36 +40,27 @@ class Params:
 
 
 def run(ctx: JobContext) -> None:
-    params, horovod = ctx.params(Params), ctx.run.conf.env.horovod
+    params, cutoffs = ctx.params(Params), (*ctx.run.folds, ctx.run.train_cutoff)
+    require_slots(ctx)
+    examples = ctx.read_cutoffs("training.two_tower_examples", cutoffs)
+    products = vocabularies(ctx.read_cutoffs("training.vocabulary", cutoffs))
+    profiles, days = ctx.read_cutoffs("features.product_profile", cutoffs), ctx.read("features.product_days")
+    sides = catalogues(profiles, examples, days, products, ctx.shop.evaluation.horizon_days)
+    fits = [fit_of(ctx, params, cutoff, side, products[cutoff], examples) for cutoff, side in sides]
+    rows = [row_of(ctx, params, fit, result) for fit, result in zip(fits, launch(ctx, fits), strict=True)]
+    ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
+    for fit in fits:
+        remove_folder(fit.spec.checkpoints)
+
+
+def require_slots(ctx: JobContext) -> None:
+    """Raises OperatorError where Spark has fewer task slots than there are ranks: they would wait for ever."""
+    horovod = ctx.run.conf.env.horovod
     slots = task_slots(ctx.spark, horovod.ranks, 0 if is_local(ctx.spark) else horovod.start_timeout_s)
     if slots < horovod.ranks:
-        raise UserError(
+        raise OperatorError(
             f"horovod.ranks is {horovod.ranks} but Spark has {slots} task slots: lower one or add the other"
         )
-    fits = (*ctx.run.folds, ctx.run.train_cutoff)
-    examples = ctx.read_cutoffs("training.two_tower_examples", fits)
-    products = vocabularies(ctx.read_cutoffs("training.vocabulary", fits))
-    horizon = ctx.shop.evaluation.horizon_days
-    profiles, days = ctx.read_cutoffs("features.product_profile", fits), ctx.read("features.product_days")
-    specs = [
-        spec_of(ctx, params, cutoff, side, products[cutoff], examples)
-        for cutoff, side in catalogues(profiles, examples, days, products, horizon)
-    ]
-    uris = [model_uri(ctx.run.conf.env.warehouse, ctx.shop.name, "two_tower", spec.version) for spec in specs]
-    results = launch(ctx, [spec.spec for spec in specs], uris)
-    rows = []
-    for spec, uri, result in zip(specs, uris, results, strict=True):
-        told = {name: result[name] for name in ("rows", "ranks", "steps", "losses", "weights_sha256")}
-        rows.append(
-            model_row(ctx, "two_tower", spec.version, spec.cutoff, asdict(params), told, uri, result["checksum"])
-        )
-        wait = 100 * result["input_wait_seconds"] / max(result["seconds"], 1e-9)
-        ctx.log.info(
-            "%s: %d rows, loss %.4f, input wait %.1f%%", spec.version, result["rows"], told["losses"][-1], wait
-        )
-    ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
-    for spec in specs:
-        remove_folder(spec.spec.checkpoints)
 
 
 @dataclass(frozen=True)
@@ -76,9 +68,10 @@ class Fit:
     version: str
     cutoff: date
     spec: TrainSpec
+    uri: str
 
 
-def spec_of(
+def fit_of(
     ctx: JobContext, params: Params, cutoff: date, side: Catalogue, products: pa.Array, examples: DataFrame
 ) -> Fit:
     """One fit on the live files of its cut-off.
@@ -98,16 +91,25 @@ def spec_of(
     stored = f"{checkpoints}/catalogue"
     catalogue = StoredCatalogue(stored, save_arrays(stored, side.arrays(), {}))
     spec = TrainSpec(TwoTowerTask(model, catalogue, width), files, checkpoints, params=train, expected_rows=own.count())
-    return Fit(version, cutoff, spec)
+    return Fit(version, cutoff, spec, model_uri(ctx.run.conf.env.warehouse, ctx.shop.name, "two_tower", version))
 
 
-def launch(ctx: JobContext, specs: list[TrainSpec], uris: list[str]) -> list[dict[str, Any]]:
+def row_of(ctx: JobContext, params: Params, fit: Fit, result: dict[str, Any]) -> Row:
+    """The fit's row of training.models, from what rank 0 says of it."""
+    fitted = {name: result[name] for name in ("rows", "ranks", "steps", "losses", "weights_sha256")}
+    wait = 100 * result["input_wait_seconds"] / max(result["seconds"], 1e-9)
+    ctx.log.info("%s: %d rows, loss %.4f, input wait %.1f%%", fit.version, result["rows"], result["losses"][-1], wait)
+    return model_row(ctx, "two_tower", fit.version, fit.cutoff, asdict(params), fitted, fit.uri, result["checksum"])
+
+
+def launch(ctx: JobContext, fits: list[Fit]) -> list[dict[str, Any]]:
     """Runs the fits on all ranks; rank 0's rows.
 
     Raises:
         RankError, RuntimeError: as `run_on_ranks`; RuntimeError too where the ranks' weights differ.
     """
     horovod = ctx.run.conf.env.horovod
+    specs, uris = [fit.spec for fit in fits], [fit.uri for fit in fits]
     results = run_on_ranks(ctx.spark, horovod, fit_and_store, specs, uris, horovod.stall_timeout_s)
     ours: list[dict[str, Any]] = results[0]
     if any(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.two_tower import HISTORY
 from libs.job import JobContext
+from libs.retrieval.two_tower import HISTORY
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.frames.history import histories, taking_kinds
+from libs.features.history import histories, taking_kinds
 from libs.job import JobContext, constants
 
 

@@ -14,7 +14,7 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
-from libs.frames.history import delivered, folded, ledgers, taking_kinds
+from libs.features.history import delivered, folded, ledgers, taking_kinds
 from libs.job import JobContext, constants
 
 _EVENTS, _LEDGER = "silver.events", "features.user_ledger"

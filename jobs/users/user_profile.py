@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.as_of import as_of
-from libs.frames.states import newest
+from libs.features.as_of import as_of
+from libs.features.states import newest
 from libs.job import JobContext, constants
 
 _KEY = ["cutoff", "user_id"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.frames.history import sum_of_known, taken_lines, taking_kinds
+from libs.features.history import sum_of_known, taken_lines, taking_kinds
 from libs.job import JobContext, constants
 
 _MICRO = 1_000_000

@@ -15,7 +15,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.segments import MARKS, NOUNS, Segments, fit
+from libs.features.segments import MARKS, NOUNS, Segments, fit
 from libs.job import JobContext, constants
 
 FEATURES = tuple(MARKS)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.frames.as_of import decay
-from libs.frames.history import taken_lines, taking_kinds
+from libs.features.as_of import decay
+from libs.features.history import taken_lines, taking_kinds
 from libs.job import JobContext, constants
 
 _PRODUCT = ["cutoff", "product_id"]

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from libs.errors import OperatorError
 from libs.explain.evidence_types import ACTIONS, EVIDENCE_TYPES, NEUTRAL_ACTION, EvidenceType
 from libs.explain.grammar import a_or_an, duration_unit, ordinal
 from libs.explain.names import clean_name
@@ -33,10 +34,6 @@ _KEYS = {
     **dict.fromkeys(("quotes", "number_words"), list),
     **dict.fromkeys(("actions", "nouns", "shares", "durations", "money", "frames", "wordings"), dict),
 }
-
-
-class TemplateError(ValueError):
-    """A template file is wrong; the message names the file, the key and the fix."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class _Compiler:
     def __init__(self, data: Any, source: str, quotes: str | None) -> None:
         self.source = source
         if not isinstance(data, dict):
-            raise TemplateError(f"{source}: not a mapping")
+            raise OperatorError(f"{source}: not a mapping")
         self._keys("", data, set(_KEYS), set(_KEYS))
         for key, kind in _KEYS.items():
             if not isinstance(data[key], kind):
@@ -105,7 +102,7 @@ class _Compiler:
         self._keys("wordings", data["wordings"], set(EVIDENCE_TYPES), set(EVIDENCE_TYPES))
 
     def fail(self, key: str, problem: str) -> NoReturn:
-        raise TemplateError(f"{self.source}: {key}: {problem}")
+        raise OperatorError(f"{self.source}: {key}: {problem}")
 
     def _keys(self, where: str, found: Any, needed: set[str], known: set[str]) -> None:
         prefix = f"{where}." if where else ""
@@ -262,10 +259,10 @@ def compile_templates(text: str, source: str, quotes: str | None = None) -> Temp
     """Templates from the text of a YAML file; `quotes` replaces its quotation marks (two characters, e.g. 《》).
 
     Raises:
-        TemplateError: unknown or missing key, unknown slot or form, with the file (`source`) and key named.
+        OperatorError: unknown or missing key, unknown slot or form, with the file (`source`) and key named.
     """
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise TemplateError(f"{source}: not YAML: {error}") from None
+        raise OperatorError(f"{source}: not YAML: {error}") from None
     return _Compiler(data, source, quotes).build()

@@ -62,7 +62,7 @@ class TemplateWriter:
         """From YAML texts by language (see `read_templates`); `quotes` e.g. {"zh": "《》"} for a shop of works.
 
         Raises:
-            TemplateError: a text is wrong.
+            OperatorError: a text is wrong.
         """
         self.k = k
         self.max_facts = max_facts

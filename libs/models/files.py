@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from libs.errors import ModelFileError
+
 Arrays = dict[str, NDArray[Any]]
 _SUFFIX = ".safetensors"
-
-
-class ModelFileError(Exception):
-    """A model file is missing, damaged, or not the one its description names."""
 
 
 def sha256_of(path: Path) -> str:

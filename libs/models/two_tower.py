@@ -15,7 +15,8 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from libs.models.files import Arrays, ModelFileError, read_about, read_arrays, verify, write_arrays
+from libs.errors import ModelFileError
+from libs.models.files import Arrays, read_about, read_arrays, verify, write_arrays
 from libs.models.losses import full_softmax, in_batch_softmax
 from libs.models.score import MODEL, PADDING_BIAS, SERVING
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams

@@ -13,7 +13,7 @@ from math import hypot
 from statistics import median
 from typing import Literal
 
-from libs.metrics.beyond_accuracy import gini
+from libs.evaluation.beyond_accuracy import gini
 from libs.quality.health import IsOpen, volume_off, weekday_past
 
 GINI = "exposure Gini of tonight's lists"

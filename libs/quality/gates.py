@@ -15,8 +15,8 @@ import yaml
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.conf import ConfError
-from libs.job import GateError, JobContext
+from libs.errors import GateError, OperatorError
+from libs.job import JobContext
 from libs.tables import table
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when the library is imported
@@ -69,19 +69,19 @@ def expectations(table_name: str, conf_folder: Path) -> list[Expected]:
     """The table's expectations; none where conf has no file for it.
 
     Raises:
-        ConfError: an entry is not an expectation, or has an argument it does not take; names file, place and key.
+        OperatorError: an entry is not an expectation, or has an argument it does not take; names file, place and key.
     """
     path = conf_folder / "expectations" / f"{table_name}.yaml"
     if not path.is_file():
         return []
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     if not isinstance(entries, list):
-        raise ConfError(f"{path}: a list of expectations is needed")
+        raise OperatorError(f"{path}: a list of expectations is needed")
     found = [_expected(entry, f"{path}: entry {place}") for place, entry in enumerate(entries, 1)]
     checks = [one.check for one in found]
     for check in checks:
         if checks.count(check) > 1:
-            raise ConfError(
+            raise OperatorError(
                 f"{path}: {check} stands there twice; join the two, or give each a row_condition of its own"
             )
     return found
@@ -139,23 +139,23 @@ def _line(result: GateResult) -> str:
 
 def _expected(entry: Any, where: str) -> Expected:
     if not isinstance(entry, dict) or not isinstance(entry.get("expect"), str):
-        raise ConfError(f"{where}: `expect: <name of an expectation>` is needed")
+        raise OperatorError(f"{where}: `expect: <name of an expectation>` is needed")
     unknown = sorted(set(entry) - {"expect", "severity", "arguments"})
     if unknown:
-        raise ConfError(f"{where}: unknown key {unknown[0]!r}; it takes expect, arguments, severity")
+        raise OperatorError(f"{where}: unknown key {unknown[0]!r}; it takes expect, arguments, severity")
     if entry.get("severity", "stop") not in ("stop", "warn"):
-        raise ConfError(f"{where}: severity {entry['severity']!r} is neither stop nor warn")
+        raise OperatorError(f"{where}: severity {entry['severity']!r} is neither stop nor warn")
     one = Expected(entry["expect"], dict(entry.get("arguments") or {}), entry.get("severity", "stop"))
     kind = _kind(one.name)
     if kind is None:
         near = ", ".join(difflib.get_close_matches(one.name, list_registered_expectation_implementations(), n=3))
-        raise ConfError(f"{where}: unknown expectation {one.name!r}" + (f"; did you mean {near}?" if near else ""))
+        raise OperatorError(f"{where}: unknown expectation {one.name!r}" + (f"; did you mean {near}?" if near else ""))
     try:
         kind(**_arguments(one))
     except ValueError as error:
         first: dict[str, Any] = error.errors()[0] if hasattr(error, "errors") else {"loc": (), "msg": str(error)}
         key = ".".join([one.name, *map(str, first["loc"])])
-        raise ConfError(f"{where}: {key}: {' '.join(str(first['msg']).split())}") from None
+        raise OperatorError(f"{where}: {key}: {' '.join(str(first['msg']).split())}") from None
     return one
 
 

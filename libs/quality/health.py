@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import fmean, median
 
-from libs.alarms import Kind
+from libs.alarms.alarm import Kind
 
 # (table, column or "", metric) -> day -> value; metrics are those of quality.table_health.
 Figures = Mapping[tuple[str, str, str], Mapping[date, float]]

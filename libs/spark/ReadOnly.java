@@ -36,7 +36,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * What an analyst's statement may be: a question over registered names, and nothing else. Everything is a list of what is
  * allowed, so what a later Spark adds is refused until somebody allows it.
  *
- * In Java because Spark asks its parser inside the JVM, and a server's front is a class to extend. libs.spark.sql_server
+ * In Java because Spark asks its parser inside the JVM, and a server's front is a class to extend. libs.query.sql_server
  * has it compiled at the start by Janino, which Spark ships for its own generated code: a JRE is enough.
  */
 public class ReadOnly {

@@ -16,7 +16,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from libs.conf import SHOP_NAME, ConfError
+from libs.conf import SHOP_NAME
+from libs.errors import ConflictError, OperatorError
 from libs.spark.commits import commit_info, replaced_days
 from libs.spark.jvm import delta_log, java_class
 from libs.spark.locks import BusyError, commit_lock
@@ -45,14 +46,6 @@ _RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2,6}")
 
 class SchemaError(ValueError):
     """A DataFrame that does not have exactly the table's columns."""
-
-
-class SchemaVersionError(ConfError):
-    """A table that an older or a newer release of the code wrote; one line that says what to run."""
-
-
-class ConflictError(Exception):
-    """Another run wrote the same rows at the same time; one line that says what to do."""
 
 
 def uri(warehouse: str, table: Table) -> str:
@@ -97,15 +90,15 @@ def schema_version(spark: SparkSession, path: str) -> int:
 
 
 def require_version(spark: SparkSession, path: str, table: Table) -> None:
-    """Raises SchemaVersionError unless the table, which must exist, has the columns this code knows."""
+    """Raises OperatorError unless the table, which must exist, has the columns this code knows."""
     found = schema_version(spark, path)
     if found < table.schema_version:
-        raise SchemaVersionError(
+        raise OperatorError(
             f"{table.name} is of schema version {found}, this code needs {table.schema_version}:"
             " run maintenance.migrate_tables first"
         )
     if found > table.schema_version:
-        raise SchemaVersionError(
+        raise OperatorError(
             f"{table.name} is of schema version {found}, this code knows {table.schema_version}: a warehouse does not"
             " go back; run the newer release of reasonrec"
         )

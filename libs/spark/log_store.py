@@ -13,7 +13,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from libs.conf import ConfError
+from libs.errors import OperatorError
 from libs.spark.java import java_source
 
 _CLASS = "reasonrec.ConditionalPutLogStore"
@@ -27,12 +27,14 @@ def install(spark: SparkSession, warehouse: str) -> None:
     One of the user's own that conf names is left alone.
 
     Raises:
-        ConfError: the store takes the second of two writes that must each be the first, or Spark was started without
-            the setting, which Delta reads at the start alone.
+        OperatorError: the store takes the second of two writes that must each be the first, or Spark was started
+            without the setting, which Delta reads at the start alone.
     """
     chosen = spark.sparkContext.getConf().get(_KEY)
     if chosen is None:
-        raise ConfError(f"Spark ran before reasonrec, without a log store for S3: start it with --conf {_KEY}={_CLASS}")
+        raise OperatorError(
+            f"Spark ran before reasonrec, without a log store for S3: start it with --conf {_KEY}={_CLASS}"
+        )
     if chosen != _CLASS:
         return
     jvm: Any = spark._jvm
@@ -57,7 +59,7 @@ def install(spark: SparkSession, warehouse: str) -> None:
 
 
 def refuse_unsafe(spark: SparkSession, warehouse: str) -> None:
-    """Raises ConfError for a store that ignores `If-None-Match`: commits would be lost in silence."""
+    """Raises OperatorError for a store that ignores `If-None-Match`: commits would be lost in silence."""
     jvm: Any = spark._jvm
     conf = spark._jsc.hadoopConfiguration()
     path = jvm.org.apache.hadoop.fs.Path(f"{warehouse.rstrip('/')}/_commits_are_safe")
@@ -71,7 +73,7 @@ def refuse_unsafe(spark: SparkSession, warehouse: str) -> None:
             if "FileAlreadyExistsException" in told or "AccessDenied" in told:  # who may only read, loses nothing
                 return
             raise
-    raise ConfError(
+    raise OperatorError(
         f"{warehouse}: this store does not know `If-None-Match: *`, so commits of two writers could be lost: take one"
         " that does (Amazon S3, MinIO, Ceph), or name a log store of your own by spark.delta.logStore.s3a.impl in conf"
     )

@@ -27,7 +27,7 @@ from pyspark.sql import SparkSession
 
 from libs import store
 from libs.conf import HorovodConf
-from libs.job import RankError
+from libs.errors import RankError
 
 # Of a fit that must not go on, or of the guard that ended it.
 _LAST_WORDS = re.compile(r"\[(\d+)\]<stderr>:(?:[\w.]+\.Training(?:Data)?Error: (.+)|(no step in .+))")

@@ -20,7 +20,8 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from libs import store
-from libs.conf import ConfError, EnvConf
+from libs.conf import EnvConf
+from libs.errors import OperatorError
 from libs.spark import log_store
 
 # What pyspark calls by a short name for each column and each list of columns. Py4J looks for that in one package after
@@ -77,7 +78,7 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
     """The session of this process: conf's settings over ours, those of the compute class over all.
 
     Raises:
-        ConfError: Spark has no setting of a name in conf, no Delta, or no S3 where the warehouse is on it.
+        OperatorError: Spark has no setting of a name in conf, no Delta, or no S3 where the warehouse is on it.
     """
     # Workers run this process's own Python, not the first one on PATH; a cluster names its own.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -110,13 +111,13 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
     jvm = session.sparkContext._jvm
     if jvm is None or isinstance(jvm.io.delta.tables.DeltaTable, JavaPackage):
         # Under spark-submit the JVM runs before this builder: it takes jars from the command line alone.
-        raise ConfError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
+        raise OperatorError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
     for name in _BY_NAME:
         java_import(jvm, name)
     session.sparkContext.setLogLevel("ERROR")
     if on_s3:
         if isinstance(jvm.org.apache.hadoop.fs.s3a.S3AFileSystem, JavaPackage):
-            raise ConfError(
+            raise OperatorError(
                 f"{env.warehouse}: Spark does not know S3: `make object-store` fetches what it lacks; on a cluster add"
                 " --packages org.apache.hadoop:hadoop-aws:3.4.1 to spark-submit"
             )
@@ -147,7 +148,7 @@ def task_slots(spark: SparkSession, wanted: int, wait_s: float) -> int:
 
 
 def _known(jvm: Any, settings: dict[str, str], where: str) -> None:
-    """Raises ConfError for a setting that Spark would ignore without a word: a misspelt one."""
+    """Raises OperatorError for a setting that Spark would ignore without a word: a misspelt one."""
     for prefix, objects in _DECLARED.items():
         if any(key.startswith(prefix) for key in settings):
             for name in objects:
@@ -155,4 +156,4 @@ def _known(jvm: Any, settings: dict[str, str], where: str) -> None:
     declared = jvm.org.apache.spark.internal.config.ConfigEntry
     for key in settings:
         if not _UNDECLARED.fullmatch(key) and declared.findEntry(key) is None:
-            raise ConfError(f"{where}: {key}: Spark has no such setting; see its name in Spark's documentation")
+            raise OperatorError(f"{where}: {key}: Spark has no such setting; see its name in Spark's documentation")

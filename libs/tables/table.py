@@ -38,7 +38,7 @@ class Table:
         together: keys that stand for one answer: of a `merge`, rows with the same ones that it does not bring are gone.
         volatile: columns that differ between two equal runs (run ids, wall-clock times); checksums leave them out.
         retention_days: how long rows are kept at least (maintenance.compact_tables); None is for ever.
-        schema_version: raised when columns change, with a step in libs.frames.migrations for an older warehouse.
+        schema_version: raised when columns change, with a step in jobs.maintenance.migrations for an older warehouse.
     """
 
     name: str

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import fs
 
-from libs.models.files import Arrays, ModelFileError, read_about, read_arrays, write_arrays
+from libs.errors import ModelFileError
+from libs.models.files import Arrays, read_about, read_arrays, write_arrays
 from libs.store import filesystem
 
 logger = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ def fit_and_store(specs: Sequence[TrainSpec], uris: Sequence[str], stall_timeout
     Returns:
         `loop.train_many`'s rows; on rank 0 with `checksum`, that of the stored folder.
     """
+    from libs.registry.weights import save_folder
     from libs.training.loop import train_many
-    from libs.training.weights import save_folder
 
     with (
         tempfile.TemporaryDirectory(prefix="reasonrec-fit-", ignore_cleanup_errors=True) as folder,

@@ -26,11 +26,11 @@ from pyspark.sql import functions as F
 from jobs.candidates.als import Params as Serving
 from jobs.training.als import Params, fitted
 from libs.conf import load
-from libs.frames.als import TENTHS
-from libs.frames.retrieval import Index, Search, _build
+from libs.metering.process_tree import TreeMeter
 from libs.models.score import als_user_factors, log_share
-from libs.process_tree import TreeMeter
-from libs.rerank.topk import top_k
+from libs.retrieval.als import TENTHS
+from libs.retrieval.nearest import Index, Search, _build
+from libs.retrieval.topk import top_k
 from libs.spark.session import build_session
 
 ROOT = Path(__file__).resolve().parents[2]

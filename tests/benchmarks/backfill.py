@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from jobs.catalog import entry
 from jobs.walk import make_plan, walk
 from libs.conf import Conf, load
-from libs.spark.checksum import checksums, compare
+from libs.query.checksum import checksums, compare
 from libs.spark.session import build_session
 from libs.window import Window
 

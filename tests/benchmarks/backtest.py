@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from libs.ask import ask
+from libs.query.ask import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNED = ("als", "two_tower", "transitions", "bought_together")

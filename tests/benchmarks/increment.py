@@ -20,10 +20,10 @@ from pyspark.sql import functions as F
 
 from jobs.catalog import entry
 from jobs.walk import make_plan, walk
-from libs.ask import ask
 from libs.conf import Conf, load
+from libs.query.ask import ask
+from libs.query.checksum import Checksum, checksum, checksums, compare
 from libs.spark import delta
-from libs.spark.checksum import Checksum, checksum, checksums, compare
 from libs.spark.session import build_session
 from libs.tables import table
 from libs.window import Window

@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from libs.ask import ask
-from libs.process_tree import measure
+from libs.metering.process_tree import measure
+from libs.query.ask import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "online_retail" / "transactions.parquet"

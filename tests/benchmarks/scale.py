@@ -28,8 +28,8 @@ from typing import Any, TypeVar
 import psutil
 import yaml
 
-from libs.ask import ask
-from libs.process_tree import measure, pss
+from libs.metering.process_tree import measure, pss
+from libs.query.ask import ask
 from samples.cluster_demo import Night, Submit, build_wheel, make_environment, standalone, write_conf
 
 T = TypeVar("T")

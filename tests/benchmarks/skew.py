@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from libs.ask import ask
+from libs.query.ask import ask
 from tests.benchmarks.scale import NOISE_S, folder_of, night
 
 CPU, LONGEST, MOVED = 1.5, 2.0, 0.1

@@ -8,7 +8,7 @@ import tracemalloc
 
 import numpy as np
 
-from libs.rerank.topk import top_k
+from libs.retrieval.topk import top_k
 
 N_USERS, N_ITEMS, D, K = 20_000, 5_000, 64, 100
 

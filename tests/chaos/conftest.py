@@ -14,9 +14,9 @@ import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
-from libs.ask import ask
+from libs.query.ask import ask
+from libs.query.checksum import Checksum, checksums, compare
 from libs.spark import delta
-from libs.spark.checksum import Checksum, checksums, compare
 from libs.spark.session import with_settings
 from libs.tables import table
 from tests import tiny_shop

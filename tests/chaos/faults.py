@@ -16,7 +16,7 @@ from delta.tables import DeltaTable
 from pyspark import TaskContext
 
 from libs.conf import conf_root, load
-from libs.frames import cleaning
+from libs.ingest import cleaning
 from libs.spark import delta
 from libs.spark.session import build_session
 from libs.tables import Table

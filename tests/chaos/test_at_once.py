@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from libs.ask import ask
+from libs.errors import ConflictError
+from libs.query.ask import ask
+from libs.query.checksum import compare
 from libs.spark import delta
-from libs.spark.checksum import compare
 from libs.tables import table
 from tests.chaos.conftest import MONDAY, NIGHT, TUESDAY, WEDNESDAY, Shop
 from tests.conftest import Warehouse
@@ -132,7 +133,7 @@ def one_round(shop: Warehouse, seed: int) -> list[str]:
         try:
             write_and_publish(shop, f"w{number}", day, attempts[number], number if far else 0, delays[number])
             ends[number] = "done"
-        except delta.ConflictError:
+        except ConflictError:
             ends[number] = "conflict"
         except BaseException as error:
             ends[number] = repr(error)[:500]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from libs.spark.checksum import checksum
+from libs.query.checksum import checksum
 from libs.tables import table
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import ORDER_COLUMNS, orders_source, reviews_source

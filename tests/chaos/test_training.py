@@ -13,8 +13,7 @@ import psutil
 import pytest
 
 from jobs.training import two_tower
-from libs.job import RankError, UserError
-from libs.models.files import ModelFileError
+from libs.errors import ModelFileError, OperatorError, RankError
 from libs.spark import ranks as on_ranks
 from libs.spark.ranks import variables
 from tests.chaos.child import ROOT
@@ -102,9 +101,9 @@ def test_past_the_greatest_age_of_models_nothing_is_published(due: Shop, harm: C
     due.env = {"max_model_age_days": 5}
     harm("nan")
     try:
-        with pytest.raises(UserError, match=r"training.two_tower failed .* no models of the last 5 days"):
+        with pytest.raises(OperatorError, match=r"training.two_tower failed .* no models of the last 5 days"):
             due.run(NEXT_MONDAY, start=MONDAY)
-        with pytest.raises(UserError, match=r"days old, the limit is 5"):
+        with pytest.raises(OperatorError, match=r"days old, the limit is 5"):
             due.run(NEXT_MONDAY, start=MONDAY, job="candidates")
     finally:
         due.env = {}

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from jobs.run import main
-from libs.ask import ask
+from libs.query.ask import ask
 
 WINDOW = ("--start", "1998-01-01", "--end", "2014-01-06")
 

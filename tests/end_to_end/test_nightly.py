@@ -7,14 +7,14 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.catalog import group_of, select
-from libs.ask import ask
-from libs.job import UserError
-from libs.secrets import pseudonym
+from libs.errors import OperatorError
+from libs.privacy.keys import pseudonym
+from libs.query.ask import ask
+from libs.query.checksum import checksum, checksums, compare
+from libs.query.spark_sql import ask as ask_spark
+from libs.query.why import why
 from libs.spark import delta
-from libs.spark.checksum import checksum, checksums, compare
-from libs.spark.sql import ask as ask_spark
 from libs.tables import VIEWS, table
-from libs.why import why
 
 from .conftest import MONDAY, TUESDAY
 
@@ -77,7 +77,7 @@ def test_the_same_window_again_leaves_equal_tables(spark, forwards, sums):
 def test_a_backfill_uses_no_model_that_saw_its_future_and_stops_without_one(backwards):
     cutoffs = rows(backwards, "SELECT DISTINCT train_cutoff FROM training.models WHERE purpose = 'record'")
     assert cutoffs == [(date.fromisoformat(MONDAY),)]
-    with pytest.raises(UserError, match="no model for corner as of 2014-01-05: a backfill never trains"):
+    with pytest.raises(OperatorError, match="no model for corner as of 2014-01-05: a backfill never trains"):
         backwards.run("2014-01-05")
 
 

@@ -111,7 +111,7 @@ def test_the_scan_finds_what_is_there(forwards, tmp_path):
 
 
 def test_each_job_of_a_night_tells_what_it_used_and_the_failed_one_is_there_too(forwards, failing, capfd):
-    from libs.ask import ask
+    from libs.query.ask import ask
 
     night = ask(forwards.uri, "SELECT * FROM quality.job_runs").fetchall()
     assert len(night) > 40
@@ -136,7 +136,7 @@ def test_each_job_of_a_night_tells_what_it_used_and_the_failed_one_is_there_too(
 
 
 def test_the_night_was_audited_and_its_deliveries_measured(forwards):
-    from libs.ask import ask
+    from libs.query.ask import ask
 
     checks = ask(forwards.uri, """SELECT release_id, count(*), count(*) FILTER (WHERE NOT passed AND severity = 'stop')
                                   FROM quality.audits GROUP BY 1 ORDER BY 1""").fetchall()  # fmt: skip

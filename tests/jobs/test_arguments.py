@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jobs.cli import check
+from jobs.cli.output import check_output
 from jobs.run import main
-from libs.output import check_output
+from libs.errors import OperatorError
 from libs.spark import session
 from tests.conftest import ROOT, SHOP
 from tests.jobs.evaluation.rows import release
@@ -265,11 +266,10 @@ def test_an_output_in_a_folder_that_links_nowhere_bad_is_fine(here):
 )
 def test_an_export_does_not_go_among_the_tables(here, folder):
     from jobs.publish.export import check_folder
-    from libs.job import UserError
 
     warehouse = (here / "warehouse").as_uri()
     for root in (warehouse, str(here / "warehouse")):
-        with pytest.raises(UserError, match="among the tables"):
+        with pytest.raises(OperatorError, match="among the tables"):
             check_folder(folder.replace("@", root), warehouse)
         check_folder(f"{root}/exports/monday", warehouse)
     check_folder("", warehouse)
@@ -306,7 +306,7 @@ def test_status_check_looks_at_every_shop_whatever_becomes_of_the_others(here, c
 
 
 def test_status_check_alarms_once_where_a_release_is_missing_and_exits_3(spark, here, monkeypatch, capsys):
-    from libs.ask import ask
+    from libs.query.ask import ask
 
     refused(("status", "--check"))  # no shop sets publish_by
     tiny = here / "conf" / "shops" / "tiny.yaml"

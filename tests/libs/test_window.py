@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.window import Window, WindowError, fold_cutoffs, parse_day, start_of, train_cutoff
+from libs.errors import OperatorError
+from libs.window import Window, fold_cutoffs, parse_day, start_of, train_cutoff
 
 DAYS = st.dates(date(1980, 1, 1), date(2060, 1, 1))
 
 
 def test_a_window_ends_after_it_starts():
-    with pytest.raises(WindowError, match="ends before it starts"):
+    with pytest.raises(OperatorError, match="ends before it starts"):
         Window(date(2020, 1, 2), date(2020, 1, 2))
 
 
@@ -48,5 +49,5 @@ def test_folds_end_where_training_begins_and_one_more_than_is_measured_gives_the
 
 
 def test_a_day_that_cannot_be_read_is_named_with_its_option():
-    with pytest.raises(WindowError, match="--start: '1/2/2014' is not a day"):
+    with pytest.raises(OperatorError, match="--start: '1/2/2014' is not a day"):
         parse_day("1/2/2014", "--start")

@@ -13,14 +13,14 @@ import pytest
 from deltalake import write_deltalake
 from pyarrow import fs
 
-from libs.ask import AskError, ask, connect
-from libs.models.files import ModelFileError
+from libs.errors import ModelFileError, OperatorError
+from libs.query.ask import ask, connect
+from libs.registry.weights import load_arrays, model_uri, remove_folder, save_arrays, sweep_checkpoints, sweep_models
 from libs.store import filesystem, storage_options
 from libs.tables import table
 from libs.training.checkpoint import Checkpoint, load_latest, save_checkpoint
 from libs.training.loop import train
 from libs.training.reader import local_path
-from libs.training.weights import load_arrays, model_uri, remove_folder, save_arrays, sweep_checkpoints, sweep_models
 from tests.libs.training.test_loop import fit_spec
 
 
@@ -125,7 +125,7 @@ def test_a_question_reads_the_newest_versions_and_no_other_file(asked: str, s3: 
         for question in (f"SELECT * FROM read_text('{path}')", f"SELECT * FROM read_csv('{path}')"):
             try:
                 assert ask(asked, f"{question}, results.pins").fetchall() == []
-            except AskError as error:
+            except OperatorError as error:
                 assert "Permission Error" in str(error) or "No files found" in str(error), error
     assert ask(asked, f"SELECT * FROM glob('{asked}/**'), results.pins").fetchall() == []
 
@@ -135,7 +135,7 @@ def test_a_question_cannot_write_into_the_store(asked: str, s3: str) -> None:
         return hashlib.sha256(repr(keys(s3)).encode()).hexdigest()
 
     before = state()
-    with pytest.raises(AskError, match="only SELECT"):
+    with pytest.raises(OperatorError, match="only SELECT"):
         ask(asked, f"COPY (SELECT 1) TO '{asked}/new.csv'")
     with pytest.raises(duckdb.Error):
         connect(asked, "SELECT 1 FROM results.pins").execute(f"COPY (SELECT 1) TO '{asked}/new.csv'")

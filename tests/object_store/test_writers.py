@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from libs.ask import ask
+from libs.query.ask import ask
 from libs.store import filesystem
 from tests.object_store.writer import COMMITS, RACES
 from tests.s3_server import ROOT, missing

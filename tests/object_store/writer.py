@@ -12,7 +12,8 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from libs.conf import ConfError, conf_root, load
+from libs.conf import conf_root, load
+from libs.errors import OperatorError
 from libs.spark import delta, log_store
 from libs.spark.session import build_session
 from libs.tables import table
@@ -41,7 +42,7 @@ def refusal(spark: SparkSession) -> str:
     """What a session is told of a store in which commits would be lost."""
     try:
         log_store.refuse_unsafe(spark, f"s3a://{FORGETFUL}/warehouse")
-    except ConfError as error:
+    except OperatorError as error:
         return str(error)
     return ""
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from pyspark.sql import functions as F
 
-from libs.frames.evaluation import sample, targets
+from libs.evaluation.lists import sample, targets
 from tests.builders import event
 from tests.jobs.candidates.rows import CUTOFF, history, lists, pair
 

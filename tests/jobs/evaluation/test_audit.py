@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.evaluation import audit
-from libs.job import GateError
+from libs.errors import GateError
 from libs.quality.audits import GINI, Backtest
 from tests.jobs.evaluation.rows import (
     candidate,

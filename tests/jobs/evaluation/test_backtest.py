@@ -5,7 +5,7 @@ from math import log2
 
 import pytest
 
-from libs.job import UserError
+from libs.errors import OperatorError
 from tests.builders import event
 from tests.jobs.evaluation.rows import candidate, fusion_model, history, profile
 
@@ -169,7 +169,7 @@ def test_order_of_rows_does_not_show_and_a_rerun_replaces_its_rows(shop, spark):
 
 
 def test_a_window_without_weights_stops_with_the_fix(shop):
-    with pytest.raises(UserError, match="no weights of tiny for the window from 2020-01-12"):
+    with pytest.raises(OperatorError, match="no weights of tiny for the window from 2020-01-12"):
         measure(shop, folds=("2020-01-02", C1, C2))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from libs.job import UserError
+from libs.errors import OperatorError
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import ORDER_COLUMNS, order, orders_source, write_orders
 
@@ -20,7 +20,7 @@ HAS = "order_id, user_id, product_id, event_time, quantity, price"
 
 def refused(shop: Warehouse, *jobs: str, **window: str) -> str:
     """The one line with which the last of the jobs stops."""
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(OperatorError) as caught:
         for job in jobs or ("ingest.bronze",):
             shop.run(job, **window)
     assert caught.value.status == 2

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from libs.job import UserError
-from libs.secrets import key_id, pseudonym
+from libs.errors import OperatorError
+from libs.privacy.keys import key_id, pseudonym
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import JOBS, order, orders_source, review, reviews_source, write_lines, write_orders
 
@@ -148,7 +148,7 @@ def test_another_key_than_the_one_of_the_days_before_is_refused(london: Warehous
     other.conf, other.params = london.conf, london.params
     other.secrets = {"pseudonym_key": "1" * 64}
     told = rf"silver.transactions was written under key {key_id(KEY)}, .* key {key_id('1' * 64)}: .*rotate_key"
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(OperatorError, match=told):
         other.run("ingest.silver", start="2020-01-01", end="2020-01-02")
 
 

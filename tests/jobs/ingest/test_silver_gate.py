@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from libs.job import GateError
+from libs.errors import GateError
 from tests.builders import event
 from tests.conftest import Warehouse
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
+from jobs.cli.pins import add_pin
 from jobs.maintenance.compact_tables import Needed, expired
-from libs.job import UserError
+from libs.errors import OperatorError
+from libs.registry.weights import checkpoints_uri, model_uri, save_arrays
 from libs.spark import delta, maintenance
-from libs.spark.pins import add_pin
 from libs.tables import table
-from libs.training.weights import checkpoints_uri, model_uri, save_arrays
 from tests.conftest import Warehouse
 
 DAY = date(2020, 6, 30)
@@ -81,7 +81,7 @@ def test_what_history_is_made_from_has_no_retention(name: str) -> None:
 
 def test_a_retention_of_no_table_is_refused(warehouse: Warehouse) -> None:
     warehouse.params = {"maintenance.compact_tables": {"retention_days": {"silver.nothing": 7}}}
-    with pytest.raises(UserError, match=r"retention_days: no table 'silver\.nothing'"):
+    with pytest.raises(OperatorError, match=r"retention_days: no table 'silver\.nothing'"):
         warehouse.run("maintenance.compact_tables")
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from libs.job import GateError, UserError
-from libs.secrets import key_id, pseudonym
+from libs.errors import GateError, OperatorError
+from libs.privacy.keys import key_id, pseudonym
+from libs.registry.weights import checkpoints_uri, model_uri, save_arrays
 from libs.spark.session import with_settings
-from libs.training.weights import checkpoints_uri, model_uri, save_arrays
 from tests.builders import event
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import order, orders_source, review, reviews_source, write_lines, write_orders
@@ -209,6 +209,6 @@ def test_a_file_of_ids_that_cannot_be_used_is_refused_and_the_fix_named(text, mo
         path.write_bytes(text)
         path.chmod(mode)
     warehouse.params = {"maintenance.erase_user": {"file": str(path)}}
-    with pytest.raises(UserError, match=says) as refused:
+    with pytest.raises(OperatorError, match=says) as refused:
         warehouse.run("maintenance.erase_user")
     assert refused.value.status == 2

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from libs.job import UserError
-from libs.secrets import key_id, pseudonym
-from libs.spark.checksum import checksums, compare
+from libs.errors import OperatorError
+from libs.privacy.keys import key_id, pseudonym
+from libs.query.checksum import checksums, compare
 from tests.builders import event
 from tests.conftest import Warehouse
 from tests.jobs.maintenance.scan import files_with
@@ -87,12 +87,12 @@ def test_a_pseudonym_that_bronze_cannot_explain_stops_the_rotation_before_it_sta
     warehouse.seed("bronze.transactions", [bronze])
     users = [pseudonym("ann", OLD), pseudonym("ann", "3" * 64)]
     warehouse.seed("silver.events", [event(user, "lamp", "2020-01-05") for user in users])
-    with pytest.raises(UserError, match=r"silver\.events: 1 pseudonyms are of no user"):
+    with pytest.raises(OperatorError, match=r"silver\.events: 1 pseudonyms are of no user"):
         warehouse.run("maintenance.rotate_key")
     assert sorted(users) == [row[0] for row in warehouse.rows("silver.events", "user_id")]
 
 
 def test_one_key_twice_is_refused(warehouse: Warehouse) -> None:
     warehouse.secrets = {"pseudonym_key": OLD, "old_key": OLD}
-    with pytest.raises(UserError, match="nothing to rotate"):
+    with pytest.raises(OperatorError, match="nothing to rotate"):
         warehouse.run("maintenance.rotate_key")

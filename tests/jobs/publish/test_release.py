@@ -2,10 +2,10 @@ from datetime import date
 
 import pytest
 
-from libs.ask import ask
-from libs.job import GateError, UserError
-from libs.secrets import pseudonym
-from libs.spark.pins import add_pin
+from jobs.cli.pins import add_pin
+from libs.errors import GateError, OperatorError
+from libs.privacy.keys import pseudonym
+from libs.query.ask import ask
 
 KEY = "0" * 64
 
@@ -67,7 +67,7 @@ def test_a_pin_rules_until_it_is_lifted(warehouse):
 
 
 def test_nothing_is_published_without_rows_or_after_a_failed_gate(warehouse):
-    with pytest.raises(UserError, match="no recommendations"):
+    with pytest.raises(OperatorError, match="no recommendations"):
         publish(warehouse, "2020-02-01-01")
     seed_list(warehouse, "2020-02-01-01")
     gate = {"cutoff": date(2020, 2, 1), "gate": "results", "table": "results.explanations", "check": "grounded"}

@@ -3,7 +3,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from libs.job import UserError
+from libs.errors import OperatorError
 
 DAY = date(2020, 2, 1)
 # fused = .6 * als^.5 + .4 * popular
@@ -115,8 +115,8 @@ def test_blocked_sold_out_and_owned_products_are_not_recommended(make_warehouse)
 
 def test_no_model_or_one_too_old_stops_with_one_line(warehouse):
     warehouse.seed("candidates.candidate_pool", [candidate("p", popular=(0.5, []))])
-    with pytest.raises(UserError, match="no model of tiny may be used as of 2020-02-01: run with --train"):
+    with pytest.raises(OperatorError, match="no model of tiny may be used as of 2020-02-01: run with --train"):
         warehouse.run("scoring.recommendations")
     seed_model(warehouse, date(2019, 12, 2))
-    with pytest.raises(UserError, match="older than max_model_age_days=28"):
+    with pytest.raises(OperatorError, match="older than max_model_age_days=28"):
         warehouse.run("scoring.recommendations", train_cutoff="2019-12-02")

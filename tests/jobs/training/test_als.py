@@ -8,11 +8,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from libs.frames.als import RatingRule
-from libs.frames.candidates import Taken
-from libs.job import UserError
-from libs.models.files import ModelFileError
-from libs.training.weights import load_arrays
+from libs.errors import ModelFileError, OperatorError
+from libs.registry.weights import load_arrays
+from libs.retrieval.als import RatingRule
+from libs.retrieval.candidates import Taken
 from tests.jobs.candidates.rows import CUTOFF, history, lists
 
 FOLD = date(2020, 1, 1)
@@ -66,12 +65,12 @@ def test_a_fold_is_scored_by_its_own_model_and_tonight_by_the_newest_of_record(w
     warehouse.run("training.als", folds=("2020-01-01",))
     found = lists(warehouse, "als", end="2020-02-05", train_cutoff="2020-02-01")
     assert {row[0] for row in found} == {"u1"}
-    with pytest.raises(UserError, match="no als model with a train_cutoff at or before 2020-01-15"):
+    with pytest.raises(OperatorError, match="no als model with a train_cutoff at or before 2020-01-15"):
         lists(warehouse, "als", end="2020-01-15")  # the fold's model is not one of record
 
 
 def test_nothing_to_learn_from_and_damaged_weights_are_named(warehouse):
-    with pytest.raises(UserError, match="nobody took anything before 2020-02-01"):
+    with pytest.raises(OperatorError, match="nobody took anything before 2020-02-01"):
         warehouse.run("training.als")
     seed(warehouse)
     warehouse.run("training.als")

@@ -8,8 +8,8 @@ from pathlib import Path
 from delta.tables import DeltaTable
 
 from jobs.users.user_ledger import newest_known
+from libs.query.checksum import checksum
 from libs.spark import delta
-from libs.spark.checksum import checksum
 from libs.tables import table
 from tests.builders import event
 from tests.conftest import Warehouse

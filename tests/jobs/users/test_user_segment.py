@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from jobs.users.user_segment import numbers
-from libs.frames.segments import MARKS, MARKS_OF_BUYERS, NOUNS, Segments, names, standardised, variance_ratio
+from libs.features.segments import MARKS, MARKS_OF_BUYERS, NOUNS, Segments, names, standardised, variance_ratio
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
+from libs.errors import OperatorError
 from libs.explain.grammar import a_or_an, duration_unit, ordinal
-from libs.explain.templates import TemplateError, compile_templates, read_templates
+from libs.explain.templates import compile_templates, read_templates
 from tests.libs.explain.facts import ROOT
 
 TEXTS = read_templates(ROOT / "conf" / "templates")
@@ -56,13 +57,13 @@ def changed(path, value):
     ],
 )
 def test_a_wrong_key_slot_or_form_is_named(path, value, message):
-    with pytest.raises(TemplateError, match=message):
+    with pytest.raises(OperatorError, match=message):
         compile_templates(changed(path, value), "conf/templates/en.yaml")
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a", ""])
 def test_text_that_is_no_mapping_is_refused(text):
-    with pytest.raises(TemplateError, match=r"^en\.yaml: not"):
+    with pytest.raises(OperatorError, match=r"^en\.yaml: not"):
         compile_templates(text, "en.yaml")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 
-from libs.models.files import ModelFileError
+from libs.errors import ModelFileError
 
 
 class Learned(Protocol):

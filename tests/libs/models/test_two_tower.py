@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from libs.errors import ModelFileError
 from libs.models import score, two_tower
-from libs.models.files import ModelFileError, read_about
+from libs.models.files import read_about
 from tests.libs.models import tiny
 
 

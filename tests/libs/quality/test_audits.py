@@ -133,7 +133,7 @@ def test_less_active_users_need_lists_four_fifths_as_long():
 
 
 def test_exposure_is_held_against_the_limit_and_the_last_release():
-    """One of two products shown 3 times, the other never: Gini 0.5 (libs.metrics.beyond_accuracy)."""
+    """One of two products shown 3 times, the other never: Gini 0.5 (libs.evaluation.beyond_accuracy)."""
     even, uneven = exposure({2: 2}, 2, None, LIMITS), exposure({3: 1}, 2, None, LIMITS)
     assert (even.observed, uneven.observed) == (0.0, 0.5)
     assert even.passed and uneven.passed

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from libs.conf import ConfError
-from libs.job import GateError
+from libs.errors import GateError, OperatorError
 from libs.quality.gates import GateResult, expectations, hold, run_expectations
 from libs.tables import TABLES
 from tests.conftest import ROOT, Warehouse
@@ -60,7 +59,7 @@ def test_each_expectation_gives_one_result_in_order(spark: SparkSession, tmp_pat
     ],
 )  # fmt: skip
 def test_what_cannot_be_expected_is_refused_by_name(tmp_path: Path, text: str, line: str) -> None:
-    with pytest.raises(ConfError) as caught:
+    with pytest.raises(OperatorError) as caught:
         expectations("results.x", conf_with(tmp_path, text))
     assert f"{tmp_path}/expectations/results.x.yaml: entry 1: {line}" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from libs.models import score, two_tower
-from libs.models.two_tower_task import StoredCatalogue, TwoTowerTask
+from libs.registry.weights import save_arrays
 from libs.training.checkpoint import CheckpointError
 from libs.training.loop import TrainingError, train, train_many
 from libs.training.reader import TrainingDataError
 from libs.training.spec import TrainParams, TrainSpec
-from libs.training.weights import save_arrays
+from libs.training.two_tower_task import StoredCatalogue, TwoTowerTask
 from tests.libs.models import tiny
 
 PARAMS = TrainParams(epochs=4, batch_size=16, learning_rate=0.01)

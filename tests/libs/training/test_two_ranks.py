@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from libs.models import two_tower
-from libs.models.two_tower_task import TwoTowerTask
 from libs.training.spec import TrainParams, TrainSpec
+from libs.training.two_tower_task import TwoTowerTask
 from tests.libs.models import tiny
 
 ROOT = Path(__file__).resolve().parents[3]

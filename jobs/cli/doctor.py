@@ -1,0 +1,118 @@
+"""Is everything there that a run needs? One finding a thing, each with what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlparse
+
+from libs import conf as configuration
+from libs.conf import EnvConf
+from libs.errors import OperatorError
+from libs.privacy.keys import VARIABLE, key_file
+from libs.store import filesystem, is_store
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    good: bool
+    told: str
+
+
+def examine(root: Path, env: str) -> list[Finding]:
+    """Checks the machine, conf as a whole (every shop), the warehouse and the key; never stops at the first fault."""
+    found = [_python(), _java(), _module("horovod.tensorflow", "horovod"), _module("petastorm", "petastorm"), _jars()]
+    try:
+        settings = configuration.load(root, env, None).env
+        found += [Finding(f"conf/{env}.yaml", True, "valid"), _warehouse(settings), _key(settings)]
+    except OperatorError as error:
+        found.append(Finding(f"conf/{env}.yaml", False, str(error)))
+    for shop in configuration.shops(root):
+        found.append(_told(f"conf/shops/{shop}.yaml", partial(_shop, root, shop)))
+    return found
+
+
+def _shop(root: Path, shop: str) -> str:
+    return f"valid, time zone {configuration.load_shop(root, shop).timezone}"
+
+
+def _told(what: str, check: Callable[[], object]) -> Finding:
+    try:
+        return Finding(what, True, str(check()))
+    except OperatorError as error:
+        return Finding(what, False, str(error))
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info[:2] == (3, 11), f"{version} (3.11 is needed)")
+
+
+def _java() -> Finding:
+    java = Path(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else shutil.which("java")
+    if not java or not Path(java).exists():
+        return Finding("Java", False, "not found; install a Java 17 runtime, or set JAVA_HOME")
+    told = subprocess.run([str(java), "-version"], capture_output=True, text=True).stderr.splitlines()
+    return Finding("Java", bool(told) and any(f'"{v}.' in told[0] for v in (17, 21)), told[0] if told else "no answer")
+
+
+def _module(name: str, package: str) -> Finding:
+    there = importlib.util.find_spec(name.split(".")[0]) is not None
+    return Finding(package, there, "installed" if there else "missing; run `make setup`")
+
+
+def _jars() -> Finding:
+    from libs.spark.session import jar_cache
+
+    jars = sorted(jar.name for jar in jar_cache().glob("*.jar"))
+    return Finding(
+        "Delta jars", bool(jars), ", ".join(jars) or "none in the cache; `make setup`, or --packages on a cluster"
+    )
+
+
+def _warehouse(env: EnvConf) -> Finding:
+    place = urlparse(env.warehouse)
+    if is_store(env.warehouse):
+        return _store(env.warehouse)
+    if place.scheme != "file":
+        return Finding("warehouse", True, f"{env.warehouse} (not looked at: it is not local)")
+    nearest = Path(place.path)
+    while not nearest.exists():
+        nearest = nearest.parent
+    return Finding(
+        "warehouse",
+        os.access(nearest, os.W_OK),
+        f"{env.warehouse}" + ("" if os.access(nearest, os.W_OK) else " cannot be written"),
+    )
+
+
+def _store(warehouse: str) -> Finding:
+    """Whether the store answers; what a run needs beyond that (writing, deleting) only a run can tell."""
+    from libs.spark.errors import storage_fault
+    from libs.spark.session import object_store_jars
+
+    try:
+        store, path = filesystem(warehouse)
+        store.get_file_info(path)
+    except OSError as error:
+        return Finding("warehouse", False, f"{warehouse}: {storage_fault(error) or error}")
+    if warehouse.startswith("s3") and not object_store_jars():
+        return Finding("warehouse", False, f"{warehouse} answers; Spark needs `make object-store`, or --packages")
+    return Finding("warehouse", True, f"{warehouse} answers")
+
+
+def _key(env: EnvConf) -> Finding:
+    if VARIABLE in os.environ:
+        return Finding("pseudonym key", True, f"from {VARIABLE}")
+    if env.pseudonym_key == "file" and not is_store(env.warehouse):
+        path = key_file(env.warehouse)
+        return Finding("pseudonym key", True, f"{path}" + ("" if path.exists() else " (made by the first run)"))
+    return Finding("pseudonym key", False, f"{VARIABLE} is not set; set it to 64 hex digits")

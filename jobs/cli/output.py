@@ -1,0 +1,148 @@
+"""What a person sees: answers as a table, csv, json or parquet; a reason with its facts; the state of a warehouse."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from libs.errors import OperatorError
+from libs.logs import visible
+from libs.query.why import Why
+
+STATUS = {
+    "Published": """
+        SELECT shop, release_id, as_of, users, recommendations, stale, published_at
+        FROM current_release ORDER BY shop""",
+    "Models": """
+        SELECT m.shop, m.model, max(m.train_cutoff) AS train_cutoff,
+               date_diff('day', max(m.train_cutoff), max(c.as_of)) AS days_old_at_release
+        FROM training.models AS m LEFT JOIN current_release AS c ON c.shop = m.shop
+        WHERE m.purpose = 'record' GROUP BY m.shop, m.model ORDER BY m.shop, m.model""",
+    "Last run": """
+        SELECT shop, job, status, round(seconds, 1) AS seconds, window_start, window_end, started_at, error
+        FROM (SELECT *, max(started_at) OVER (PARTITION BY shop, run_id) AS run_at,
+                     max(started_at) OVER (PARTITION BY shop) AS last_at FROM quality.job_runs) AS runs
+        WHERE run_at = last_at ORDER BY shop, started_at""",
+    "Last alarms": """
+        SELECT raised_at, shop, as_of, kind, subject, message, action
+        FROM quality.alarms ORDER BY raised_at DESC, subject LIMIT 10""",
+}
+
+
+def render(answer: pa.Table, form: str, output: Path | None = None) -> str:
+    """The answer as text; with `output` it is written there and the text says so.
+
+    Raises:
+        OperatorError: an unknown form, or parquet without an output.
+    """
+    if form not in ("table", "csv", "json", "parquet"):
+        raise OperatorError(f"--format {form}: choose table, csv, json or parquet")
+    if form == "parquet":
+        if output is None:
+            raise OperatorError("--format parquet needs --output FILE")
+        with output.open("xb") as file:
+            pa.parquet.write_table(answer, file)
+        return f"{output}: {answer.num_rows} rows\n"
+    text = {"table": _table, "csv": _csv, "json": _json}[form](answer)
+    if output is None:
+        return visible(text) if sys.stdout.isatty() else text  # a program gets what is there, byte by byte
+    with output.open("x", encoding="utf-8") as file:
+        file.write(text)
+    return f"{output}: {answer.num_rows} rows\n"
+
+
+def check_output(output: Path | None, warehouse: str) -> None:
+    """Holds a file that is to be written against what must not be: a table's folder, a link, what is there already.
+
+    Raises:
+        OperatorError: it is not a new file in a folder that is there.
+    """
+    if output is None:
+        return
+    told, place = repr(str(output)), urlparse(warehouse)
+    if ":" in str(output).split("/")[0] or ".." in output.parts or not str(output).isprintable():
+        raise OperatorError(f"--output {told}: write a plain path, without `..` and without a scheme")
+    try:
+        taken, folder = output.is_symlink() or output.exists(), output.parent.resolve()
+        there = folder.is_dir()
+    except (OSError, ValueError):
+        raise OperatorError(f"--output {told}: not a file's name") from None
+    if taken:
+        raise OperatorError(f"--output {told}: is there already; name a new file")
+    if not there:
+        raise OperatorError(f"--output {told}: its folder is not there")
+    if place.scheme == "file" and folder.is_relative_to(Path(place.path).resolve()):
+        raise OperatorError(f"--output {told}: lies in the warehouse; tables are written by jobs alone")
+
+
+def render_why(found: Why) -> str:
+    """A recommendation, its sentences, and each fact with its contribution, support and source."""
+    row = found.recommendation
+    assert row is not None
+    lines = [f"#{row['rank']} {row['title']}  (release {row['release_id']}, score {row['score']:.4f})"]
+    parts = sorted(_pairs(row["contributions"]), key=lambda pair: -pair[1])
+    lines += [
+        "  score: " + ", ".join(f"{source} {part:.4f}" for source, part in parts),
+        f"  models: {row['model_version']}",
+    ]
+    for sentence in found.sentences:
+        state = "checked" if sentence["grounded"] else "NOT GROUNDED"
+        lines.append(f"  [{sentence['language']}] {sentence['sentence']}  ({sentence['generator']}, {state},"
+                     f" faithfulness {sentence['faithfulness']:.2f})")  # fmt: skip
+    cited = {fact for sentence in found.sentences for fact in sentence["evidence_ids"]}
+    for fact in found.facts:
+        slots = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["slots"])))
+        keys = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["source_keys"])))
+        lines += [
+            f"  {'*' if fact['evidence_id'] in cited else ' '} {fact['role']:11} {fact['type']:16} {slots}",
+            f"      moved the score by {fact['contribution']:.4f}; support {fact['support']};"
+            f" from {fact['source_table']} version {fact['source_version']}: {keys}",
+        ]
+    return visible("\n".join([*lines, "  * cited by a sentence", ""]))
+
+
+def _pairs(value: Any) -> list[tuple[str, Any]]:
+    """A map as DuckDB gives it: a dict, or a list of pairs."""
+    return list(value.items()) if isinstance(value, dict) else [tuple(pair) for pair in value or []]
+
+
+def _table(answer: pa.Table) -> str:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = RichTable(*answer.column_names)
+    for row in answer.to_pylist():
+        # Text: product names and reviews are not markup.
+        shown.add_row(*[Text("" if value is None else visible(str(value))) for value in row.values()])
+    # Into a file or a pipe nothing is cut; a terminal has the width it has.
+    console = Console(width=None if sys.stdout.isatty() else 300)
+    with console.capture() as captured:
+        console.print(shown)
+        console.print(f"{answer.num_rows} rows")
+    return captured.get()
+
+
+def _csv(answer: pa.Table) -> str:
+    flat = pa.table({name: _flat(answer[name]) for name in answer.column_names})
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(flat, sink, pa.csv.WriteOptions(quoting_style="needed"))
+    return str(sink.getvalue().to_pybytes().decode())
+
+
+def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    if not pa.types.is_nested(column.type):
+        return column
+    return pa.array([None if v is None else json.dumps(v, ensure_ascii=False, default=str) for v in column.to_pylist()])
+
+
+def _json(answer: pa.Table) -> str:
+    rows = [json.dumps(row, ensure_ascii=False, default=str) for row in answer.to_pylist()]
+    return "".join(f"{row}\n" for row in rows)

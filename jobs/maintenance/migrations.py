@@ -1,0 +1,64 @@
+"""What turns a table of one schema version into the next: pure functions, one a step.
+
+A change of a table's columns raises its `schema_version` in libs.tables and adds the step from the version before here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from libs.errors import OperatorError
+from libs.tables import Table
+
+Migration = Callable[[DataFrame], DataFrame]
+
+
+def added(column: str, type: str, value: object = None) -> Migration:
+    """A step that adds a column, the same value in every old row."""
+    return lambda rows: rows.withColumn(column, F.lit(value).cast(type))
+
+
+def job_runs_with_cost(rows: DataFrame) -> DataFrame:
+    """What a job read, wrote and used; unknown of the jobs that ran before."""
+    for column, type in (
+        ("bytes_read", "bigint"),
+        ("bytes_written", "bigint"),
+        ("cpu_seconds", "double"),
+        ("peak_memory_bytes", "bigint"),
+    ):
+        rows = added(column, type)(rows)
+    return rows
+
+
+def job_runs_with_tasks(rows: DataFrame) -> DataFrame:
+    """What a job held of a cluster; unknown of the jobs that ran before."""
+    return added("task_seconds", "double")(added("bytes_shuffled", "bigint")(rows))
+
+
+# (table, version it comes from) -> what gives the next version's columns.
+MIGRATIONS: dict[tuple[str, int], Migration] = {
+    ("quality.job_runs", 1): job_runs_with_cost,
+    ("quality.job_runs", 2): job_runs_with_tasks,
+}
+
+
+def migrated(rows: DataFrame, table: Table, found: int) -> DataFrame:
+    """Rows of schema version `found` with the present columns.
+
+    Raises:
+        OperatorError: the rows are of a newer version, or a step is missing.
+    """
+    if found > table.schema_version:
+        raise OperatorError(
+            f"{table.name} is of schema version {found}, this code knows {table.schema_version}: a warehouse does not"
+            " go back; run the newer release of reasonrec"
+        )
+    for version in range(found, table.schema_version):
+        step = MIGRATIONS.get((table.name, version))
+        if step is None:
+            raise OperatorError(f"{table.name}: nothing leads from schema version {version} to {version + 1}")
+        rows = step(rows)
+    return rows

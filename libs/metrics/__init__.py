@@ -1,1 +1,0 @@
-"""Offline metrics of ranked lists, in NumPy: accuracy, beyond accuracy, and the intervals that go with them."""

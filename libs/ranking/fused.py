@@ -1,0 +1,69 @@
+"""The fused score as Spark columns, and what sources and history items moved: libs.ranking.fusion says the formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+
+@dataclass(frozen=True)
+class Fused:
+    """How scores of sources become one: (weight, power) by source."""
+
+    powers: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, fitted: dict[str, list[Any]]) -> Fused:
+        return cls(dict(zip(fitted["sources"], zip(fitted["weights"], fitted["powers"], strict=True), strict=True)))
+
+    def part(self, source: Column, kept: Column) -> Column:
+        """What a source (an entry of `sources`) gives to the score, if so much of its relative score is kept."""
+        parts = [
+            F.when(source["source"] == name, weight * F.pow(source["relative"] * kept, F.lit(power)))
+            for name, (weight, power) in self.powers.items()
+        ]
+        return F.coalesce(*parts, F.lit(0.0))
+
+    def fall(self, source: Column, carrier: Column) -> Column:
+        """How far the score falls without one history item of a source."""
+        # A share may be above 1, where other items pull down: a source gives no less than nothing.
+        return self.part(source, F.lit(1.0)) - self.part(source, F.greatest(F.lit(0.0), 1.0 - carrier["share"]))
+
+
+def with_score(pool: DataFrame, fused: Fused) -> DataFrame:
+    """Adds score, and contributions by source."""
+    parts = F.transform(
+        "sources", lambda s: F.struct(s["source"].alias("source"), fused.part(s, F.lit(1.0)).alias("part"))
+    )
+    return (
+        pool.withColumn("parts", F.filter(parts, lambda p: p["part"] > 0))
+        .withColumn("score", F.aggregate("parts", F.lit(0.0), lambda total, p: total + p["part"]))
+        .withColumn("contributions", F.map_from_entries(F.col("parts")))
+    )
+
+
+def with_carriers(best: DataFrame, fused: Fused, most: int) -> DataFrame:
+    """Adds carriers: the `most` history items without which the score falls farthest, and how far.
+
+    After the lists are cut: a list is a hundredth of what might have stood in it.
+    """
+    falls = F.flatten(
+        F.transform(
+            "sources",
+            lambda s: F.transform(
+                s["carriers"],
+                lambda c: F.struct(
+                    fused.fall(s, c).alias("contribution"),
+                    s["source"].alias("source"),
+                    c["product_id"].alias("product_id"),
+                ),
+            ),
+        )
+    )
+    kept = F.slice(F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0))), 1, most)
+    return best.withColumn(
+        "carriers", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"]))
+    )

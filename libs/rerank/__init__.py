@@ -1,1 +1,0 @@
-"""From candidates to the final list, in NumPy: exact top-K and source fusion."""

@@ -1,0 +1,252 @@
+"""What all candidate sources share: whom they serve, by which models, and the shape of their lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import functions as F
+
+from libs.errors import OperatorError
+from libs.evaluation.lists import sample, targets
+from libs.features.as_of import as_of, decay, with_age
+from libs.features.history import taking_kinds
+from libs.job import JobContext
+from libs.registry.choice import ModelNotFound, choose_model
+
+CARRIERS = 3  # history items kept beside a candidate
+SCHEMA = (
+    "cutoff date, user_id string, product_id string, rank int, score double, relative double,"
+    " carriers array<struct<product_id:string,share:double>>"
+)
+_ARROW = pa.schema(
+    [
+        ("cutoff", pa.date32()),
+        ("user_id", pa.string()),
+        ("product_id", pa.string()),
+        ("rank", pa.int32()),
+        ("score", pa.float64()),
+        ("relative", pa.float64()),
+        ("carriers", pa.list_(pa.struct([("product_id", pa.string()), ("share", pa.float64())]))),
+    ]
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def users_to_serve(ctx: JobContext) -> DataFrame:
+    """Rows of features.user_history that need lists (the job reads that table and silver.events).
+
+    As of tonight all users with a history; as of a fold of the back-test only the sample that is looked at of those who
+    take something inside its window; as of a training day alone nobody. Who is looked at is all that the window tells:
+    what stands in a list does not depend on it.
+    """
+    history = ctx.read_cutoffs("features.user_history", (ctx.as_of, *ctx.run.folds))
+    if not ctx.run.folds:
+        return history
+    rules, before, user = ctx.shop.evaluation, history.where(F.col("cutoff") != ctx.as_of), ["cutoff", "user_id"]
+    taken = targets(ctx.read("silver.events"), ctx.run.folds, rules.horizon_days, taking_kinds(ctx.shop.action))
+    known = taken.join(before.select(*user), user, "left_semi").withColumn("known", F.lit(True))
+    inside = before.join(sample(known, rules.max_users), user, "left_semi")
+    return history.where(F.col("cutoff") == ctx.as_of).unionByName(inside)
+
+
+def models_to_serve(ctx: JobContext, model: str) -> dict[date, Row]:
+    """The row of training.models by which each cut-off that needs lists is served.
+
+    A fold has its own model, or none where the shop is younger; tonight the newest model of record that saw nothing
+    of tonight or later, and is no newer than the run's: where a part of a training failed, none of it is used.
+
+    Raises:
+        OperatorError: a cut-off has no model, or too old a one.
+    """
+    rows = ctx.read("training.models").where(F.col("model") == model).collect()
+    age = ctx.run.conf.env.max_model_age_days
+    found = {}
+    for cutoff in (*ctx.run.folds, ctx.as_of):
+        fold = cutoff in ctx.run.folds
+        if fold and not any(row["train_cutoff"] == cutoff for row in rows):
+            continue  # a fold before the shop's first event has no model, and no user to serve
+        usable = [
+            row.asDict()
+            for row in rows
+            if row["purpose"] == ("backtest" if fold else "record")
+            and (row["train_cutoff"] == cutoff if fold else row["train_cutoff"] <= ctx.run.train_cutoff)
+        ]
+        try:
+            chosen = choose_model(usable, cutoff, age, shop=ctx.shop.name, model=model)
+        except ModelNotFound as error:
+            raise OperatorError(str(error)) from None
+        found[cutoff] = Row(**chosen)
+    return found
+
+
+def vocabularies(ids: DataFrame) -> dict[date, pa.Array]:
+    """Each cut-off's products in the order of their ids, from rows of training.vocabulary: catalogue-sized."""
+    rows = ids.select("cutoff", "id", "product_id").toArrow().sort_by("id")
+    return {day: own["product_id"].combine_chunks() for day, own in by_cutoff(rows)}
+
+
+def popularity(days: DataFrame, cutoffs: Collection[date], half_life_days: float) -> DataFrame:
+    """cutoff, product_id, points: whole millionths, one unit for each user (guests: basket) and day, decayed by age.
+
+    `days` are rows of features.product_days.
+    """
+    aged = with_age(as_of(days.where(F.col("takers") > 0), cutoffs))
+    weight = F.col("takers") * decay("age_days", half_life_days)
+    points = aged.groupBy("cutoff", "product_id").agg(F.sum(weight).alias("points"))
+    return points.where(F.col("points") > 0)  # what is too long ago has decayed to nothing
+
+
+def ranked(scored: DataFrame, size: int) -> DataFrame:
+    """The `size` greatest scores above 0 of each user, ties by product_id, with rank and relative score; no carriers.
+
+    `scored` has cutoff, user_id, product_id, score (double).
+    """
+    user = Window.partitionBy("user_id", "cutoff")
+    return (
+        scored.where(F.col("score") > 0)
+        .withColumns(
+            {
+                "rank": F.row_number().over(user.orderBy(F.desc("score"), "product_id")),
+                "relative": F.col("score") / F.max("score").over(user),
+                "carriers": F.array().cast("array<struct<product_id:string,share:double>>"),
+            }
+        )
+        .where(F.col("rank") <= size)
+    )
+
+
+@dataclass(frozen=True)
+class UserList:
+    """A user's list as numbers of a vocabulary, best first.
+
+    Attributes:
+        items: [n].
+        scores: [n], above 0.
+        carriers: [n, CARRIERS] items of the history, greatest share first, -1 where there are fewer.
+        shares: [n, CARRIERS] fraction of the score that each carries.
+    """
+
+    items: Ints
+    scores: Floats
+    carriers: Ints
+    shares: Floats
+
+
+def best_items(scores: Floats, size: int) -> Ints:
+    """The `size` greatest scores above 0, best first, ties to the smaller index; [n] -> at most [size].
+
+    >>> best_items(np.array([0.0, 0.2, 0.5, 0.2]), 2).tolist()
+    [2, 1]
+    """
+    items = np.flatnonzero(scores > 0)
+    if len(items) > size:
+        items = items[scores[items] >= np.partition(scores[items], -size)[-size]]
+    best: Ints = items[np.argsort(-scores[items], kind="stable")[:size]]
+    return best
+
+
+def greatest_shares(items: Ints, shares: Floats) -> tuple[Ints, Floats]:
+    """The items that carry most of each candidate: ([n, CARRIERS], [n, CARRIERS]), -1 and 0 where there are fewer.
+
+    A share that is not above 0 carries nothing.
+
+    Args:
+        items: [h] history, ascending, so that ties go to the smaller.
+        shares: [h, n].
+    """
+    left, column = shares.copy(), np.arange(shares.shape[1])
+    carriers, carried = np.full((len(column), CARRIERS), -1), np.zeros((len(column), CARRIERS))
+    # Three times the first of the greatest: to sort all of the history takes ten times as long.
+    for place in range(min(CARRIERS, len(items))):
+        best = left.argmax(axis=0)
+        top = left[best, column]
+        carriers[:, place], carried[:, place] = np.where(top > 0, items[best], -1), np.maximum(top, 0.0)
+        left[best, column] = -np.inf
+    return carriers, carried
+
+
+def as_batch(users: pa.RecordBatch, lists: Sequence[UserList], products: pa.Array) -> pa.RecordBatch:
+    """Rows of a candidate table (`SCHEMA`): one list for each row of `users`, which has cutoff and user_id.
+
+    `products` is the vocabulary: the product of each number.
+    """
+    size = np.array([len(one.items) for one in lists], np.int64)
+    row = pa.array(np.repeat(np.arange(len(lists)), size))
+    items, scores = (_joined([getattr(one, f) for one in lists]) for f in ("items", "scores"))
+    best = np.array([one.scores[0] if len(one.scores) else 1.0 for one in lists])
+    first = np.cumsum(size) - size
+    carriers = _joined([one.carriers.ravel() for one in lists]).reshape(-1, CARRIERS)
+    shares = _joined([one.shares.ravel() for one in lists]).reshape(carriers.shape)
+    held = carriers >= 0
+    offsets = np.concatenate([[0], np.cumsum(held.sum(axis=1))])
+    pairs = pa.StructArray.from_arrays(
+        [products.take(pa.array(carriers[held].astype(np.int64))), pa.array(shares[held].astype(np.float64))],
+        names=["product_id", "share"],
+    )
+    columns: list[Any] = [
+        users.column("cutoff").take(row),
+        users.column("user_id").take(row),
+        products.take(pa.array(items.astype(np.int64))),
+        pa.array((np.arange(len(items)) - np.repeat(first, size) + 1).astype(np.int32)),
+        pa.array(scores.astype(np.float64)),
+        pa.array(scores / np.repeat(best, size)),
+        pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=_ARROW)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the users of a batch took, numbered: [indptr[u], indptr[u + 1]) are user u's events, oldest first.
+
+    Attributes:
+        items: number in the vocabulary; events with products outside of it are left out.
+        steps_back: steps between the event and the user's last one, 0 for the last.
+        age_days: days from the event to the cut-off.
+    """
+
+    indptr: Ints
+    items: Ints
+    steps_back: Ints
+    age_days: Ints
+
+    def of(self, user: int) -> slice:
+        return slice(int(self.indptr[user]), int(self.indptr[user + 1]))
+
+
+def taken(users: pa.RecordBatch, kinds: Sequence[str], products: pa.Array) -> Taken:
+    """Reads rows of features.user_history: the events by which a user takes a product (`taking_kinds`)."""
+    events = users.column("events")
+    flat = events.flatten()
+    row = np.repeat(np.arange(users.num_rows), np.diff(events.offsets.to_numpy()))
+    step = flat.field("step").to_numpy(zero_copy_only=False).astype(np.int64)
+    last = np.zeros(users.num_rows, np.int64)
+    taking = pc.is_in(flat.field("kind"), pa.array(list(kinds))).to_numpy(zero_copy_only=False)
+    np.maximum.at(last, row[taking], step[taking])
+    item = pc.index_in(flat.field("product_id"), products).fill_null(-1).to_numpy(zero_copy_only=False)
+    days = flat.field("event_day").cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
+    age = users.column("cutoff").cast(pa.int32()).to_numpy().astype(np.int64)[row] - days
+    kept = taking & (item >= 0)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=users.num_rows))])
+    return Taken(indptr, item[kept].astype(np.int64), (last[row] - step)[kept], age[kept])
+
+
+def by_cutoff(rows: Any) -> list[tuple[date, Any]]:
+    """The rows of each cut-off, in order; a record batch or a table with `cutoff`."""
+    cutoffs = rows.column("cutoff")
+    days = sorted(pc.unique(cutoffs).to_pylist())
+    return [(day, rows.filter(pc.equal(cutoffs, pa.scalar(day, cutoffs.type)))) for day in days]
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0)

@@ -1,0 +1,118 @@
+"""How the products of greatest score are found: among all, or past some number of products by an approximate index.
+
+An index is built once for each model, by a task, and lies beside the models: `models/<shop>/<model>_index/<version>`,
+so that it goes when its model goes. Spark brings the file to each executor once; its Python workers map it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import SparkFiles
+from pyspark.sql import Row
+
+from libs import store
+from libs.job import JobContext
+from libs.registry.weights import exists, model_uri, save_file
+from libs.retrieval.ann import FORM, build_index, nearest, read_index
+from libs.retrieval.topk import Floats, top_k
+
+_BLOCK = 2048  # products whose scores are held at once: few enough to stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Search:
+    """`file` is the name of an index that Spark has brought to the executors; without one the search is exact."""
+
+    file: str | None = None
+    probes: int = 1
+
+    def top_k(self, users: Floats, items: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
+        """As `libs.retrieval.topk.top_k`: (indices [u, k], scores [u, k])."""
+        if self.file is None:
+            return top_k(users, items, k)
+        return nearest(_opened(SparkFiles.get(self.file)), users, items, k, self.probes)
+
+    def greatest(self, users: Floats, items: Floats) -> Floats:
+        """The greatest inner product of each user with an item, [u]."""
+        if self.file is None:
+            best = [(users @ items[start : start + _BLOCK].T).max(axis=1) for start in range(0, len(items), _BLOCK)]
+            return np.asarray(np.max(best, axis=0))
+        return self.top_k(users, items, 1)[1][:, 0]
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index to be built: the cut-off whose model it is of, and its file's URI."""
+
+    cutoff: date
+    uri: str
+
+
+@dataclass(frozen=True)
+class Searches:
+    """The search of each cut-off; exact where none is named."""
+
+    by_cutoff: Mapping[date, Search] = field(default_factory=dict)
+
+    def of(self, cutoff: date) -> Search:
+        return self.by_cutoff.get(cutoff, Search())
+
+
+def searches(
+    ctx: JobContext,
+    models: Mapping[date, Row],
+    products: Mapping[date, int],
+    vectors: Callable[[date], NDArray[Any]],
+    index_from: int,
+    probes: int,
+) -> Searches:
+    """What searches each cut-off's products; an index that is not there yet is built, each by one task.
+
+    Args:
+        models: row of training.models by cut-off.
+        products: how many each model has vectors of.
+        vectors: [products, d] of a cut-off's model, asked for on a worker.
+        index_from: products from which the search is by an index.
+        probes: cells of it that are searched for each user.
+    """
+    large = {cutoff: row for cutoff, row in models.items() if products[cutoff] >= index_from}
+    indexes = [Index(cutoff, index_uri(ctx, row)) for cutoff, row in large.items()]
+    missing = list({index.uri: index for index in indexes if not exists(index.uri)}.values())
+    spark = ctx.spark.sparkContext
+    if missing:
+        ctx.log.info("building %s", ", ".join(Path(index.uri).name for index in missing))
+        known = store.variables()
+        spark.parallelize(missing, len(missing)).foreach(lambda index: _build(index, vectors(index.cutoff), known))
+    for index in indexes:
+        spark.addFile(index.uri)
+    return Searches({index.cutoff: Search(Path(index.uri).name, probes) for index in indexes})
+
+
+def index_uri(ctx: JobContext, model: Row) -> str:
+    """The file's name says the weights that it was built from: a model fitted anew has another."""
+    folder = model_uri(ctx.run.conf.env.warehouse, ctx.shop.name, f"{model['model']}_index", model["version"])
+    return f"{folder}/{model['version']}-{model['checksum'][:16]}.{FORM}"
+
+
+def _build(index: Index, vectors: NDArray[Any], known: Mapping[str, str]) -> None:
+    os.environ.update(known)  # an executor's Python has no credentials of its own
+    with tempfile.TemporaryDirectory(prefix="reasonrec-index-") as folder:
+        path = Path(folder) / "index"
+        build_index(vectors, path)
+        save_file(path, index.uri)
+
+
+@cache
+def _opened(path: str) -> Any:
+    """Once for each Python worker, however many tasks and batches it serves."""
+    return read_index(Path(path))

@@ -1,0 +1,71 @@
+from datetime import date, datetime
+
+import pytest
+from delta.exceptions.captured import ConcurrentAppendException
+from delta.tables import DeltaTable
+
+from libs.errors import ConflictError
+from libs.spark import delta
+from libs.tables import table
+from tests.builders import event
+
+
+def test_a_first_write_goes_on_among_the_files_of_a_writer_that_died(warehouse):
+    events = table("silver.events")
+    path = delta.uri(warehouse.conf.env.warehouse, events)
+    warehouse.spark.createDataFrame([(1,)], "left int").write.parquet(path)  # staged, never committed
+    row = {"shop": "tiny", "period": "2020-01"} | event("u", "a", "2020-01-03")
+    rows = warehouse.spark.createDataFrame([tuple(row.get(c) for c in events.column_names)], events.ddl)
+    window = (date(2020, 1, 1), date(2020, 2, 1))
+    delta.write(warehouse.spark, warehouse.conf.env.warehouse, events, rows, "tiny", window)
+    assert warehouse.rows("silver.events", "user_id", "product_id") == [("u", "a")]
+    assert delta.snapshot(warehouse.spark, path).metadata().configuration().contains(delta.SCHEMA_VERSION)
+
+
+@pytest.mark.parametrize(("lost", "tries"), [(2, 3), (99, 6)])
+def test_a_commit_that_another_writer_forestalls_is_tried_again(monkeypatch, lost, tries):
+    monkeypatch.setattr(delta.time, "sleep", lambda _: None)
+    tried = []
+
+    def commit(alone):
+        tried.append(alone)
+        if len(tried) <= lost:
+            raise ConcurrentAppendException("another came first", "")
+        return "done"
+
+    events = table("silver.events")
+    if lost < tries:
+        assert delta.committed("s3a://bucket/silver/events", events, commit) == "done"
+    else:
+        with pytest.raises(ConflictError, match=r"silver\.events: other runs wrote to it 6 times"):
+            delta.committed("s3a://bucket/silver/events", events, commit)
+    assert tried == [False] * tries
+
+
+def test_rows_and_bytes_of_the_newest_commit_are_those_that_delta_tells(warehouse):
+    """Of a first load, of a window replaced by fewer rows, of a merge and of a commit that only marks the table."""
+    spark, uri = warehouse.spark, warehouse.conf.env.warehouse
+
+    def told(name):
+        [row] = DeltaTable.forPath(spark, delta.uri(uri, table(name))).history(1).collect()
+        return {name: int(value) for name, value in row["operationMetrics"].items() if value.isdigit()}
+
+    events, window = table("silver.events"), (date(2020, 1, 1), date(2020, 2, 1))
+    full = [{"shop": "tiny", "period": "2020-01"} | event("u", p, "2020-01-03", row_id=p) for p in "abc"]
+    rows = [tuple(row.get(c) for c in events.column_names) for row in full]
+    assert delta.written(spark, uri, events) == (None, None)
+    for some in (rows, rows[:2]):
+        delta.write(spark, uri, events, spark.createDataFrame(some, events.ddl), "tiny", window)
+        metrics = told("silver.events")  # of a replaced window Delta tells no rows
+        assert delta.written(spark, uri, events) == (metrics.get("numOutputRows"), metrics["numOutputBytes"])
+
+    pins = table("results.pins")
+    values = {"shop": "tiny", "seq": 1, "reason": "test", "pinned_at": datetime(2020, 1, 4)}
+    pin = spark.createDataFrame([tuple(values.get(c) for c in pins.column_names)], pins.ddl)
+    for _ in range(2):
+        delta.write(spark, uri, pins, pin, "tiny")
+        assert delta.written(spark, uri, pins)[0] == 1
+    assert delta.written(spark, uri, pins)[1] == told("results.pins")["numTargetBytesAdded"]
+
+    spark.sql(f"ALTER TABLE {delta.identifier(delta.uri(uri, pins))} SET TBLPROPERTIES ('a' = 'b')")
+    assert delta.written(spark, uri, pins) == (None, None)
