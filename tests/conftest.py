@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import json
 from collections.abc import Callable
 from datetime import date
 from functools import cache
@@ -24,7 +25,7 @@ from libs.job import JobContext, Run
 from libs.query.ask import answer
 from libs.spark import delta
 from libs.spark.session import build_session
-from libs.tables import table
+from libs.tables import Table, table
 from libs.window import Window
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,12 +103,16 @@ class Warehouse:
         found = table(name)
         path = delta.uri(self.conf.env.warehouse, found)
         if isinstance(rows, DataFrame):
-            rows.write.format("delta").mode("append").partitionBy(*found.partitioned_by).save(path)
+            if delta.exists(self.spark, self.conf.env.warehouse, found):
+                rows.write.format("delta").mode("append").save(path)
+            else:
+                delta.create(rows, path, found)
             return
         defaults: dict[str, object] = {"shop": self.shop, "period": "2020-01"}
         full = [{c: row.get(c, defaults.get(c)) for c in found.column_names} for row in rows]
         # Not by Spark, whose commit of a few rows takes most of a second, a thousand times.
         write_deltalake(path, arrow_table(full, found.ddl), mode="append", partition_by=list(found.partitioned_by))
+        mark_version(self.folder, found)
 
     def seed_events(self, rows: list[dict[str, object]], *sums: str) -> None:
         """Appends rows to silver.events and runs the jobs that add them up day by day (products.product_days)."""
@@ -133,6 +138,16 @@ class Warehouse:
     def rows(self, name: str, *columns: str) -> list[tuple[object, ...]]:
         """A table's rows as sorted tuples of the named columns."""
         return sorted(tuple(row[column] for column in columns) for row in self.collect(name))
+
+
+def mark_version(folder: Path, of: Table) -> None:
+    """Puts the schema version among the properties of a table's first commit: delta-rs takes none it does not know."""
+    commit = folder / of.layer / of.name.split(".")[1] / "_delta_log" / f"{0:020}.json"
+    actions = [json.loads(line) for line in commit.read_text().splitlines()]
+    for action in actions:
+        if "metaData" in action:
+            action["metaData"]["configuration"].setdefault(delta.SCHEMA_VERSION, str(of.schema_version))
+    commit.write_text("\n".join(map(json.dumps, actions)))
 
 
 @cache

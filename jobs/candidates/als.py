@@ -2,7 +2,7 @@
 
 One row of candidates.als is a product for a user as of one cut-off, by the model that saw nothing of that day or later.
 The score is the inner product of the product's factors and the user's, which are solved for exactly from the user's
-history; it is a sum over that history (Hu et al. 2008, section 5), whose greatest terms are the carriers.
+history; it is a sum over that history (Hu et al. 2008, section 5), whose greatest terms are the attributions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.registry.weights import load_arrays
 from libs.retrieval.als import AlsLister, Factors, RatingRule
@@ -45,7 +45,7 @@ def run(ctx: JobContext) -> None:
     sent = ctx.broadcast(shared)
     sizes = {cutoff: len(model.products) for cutoff, model in shared.items()}
     found_by = searches(ctx, models, sizes, lambda day: sent.value[day].items, params.index_from, params.probes)
-    lister = AlsLister(sent, taking_kinds(ctx.shop.action), params.size, found_by)
+    lister = AlsLister(sent, acquiring_kinds(ctx.shop.action), params.size, found_by)
     lists = users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
     ctx.write("candidates.als", lists.withColumn("shop", F.lit(ctx.shop.name)))
 

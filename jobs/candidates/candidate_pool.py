@@ -16,7 +16,7 @@ from libs.tables import SOURCES
 
 _USER = ["user_id", "cutoff"]  # in this order a sort is cheaper: Spark compares the first key's first bytes first
 _KEY = [*_USER, "product_id"]
-_SAID = ["source", "rank", "relative", "carriers"]
+_SAID = ["source", "rank", "normalized_score", "attributions"]
 _OWNED = "owned"  # stands for a source in rows that say that a user owns a product
 
 

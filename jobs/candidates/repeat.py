@@ -19,7 +19,7 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.retrieval.candidates import (
     SCHEMA,
@@ -61,7 +61,7 @@ def run(ctx: JobContext) -> None:
 
 def repeats(ctx: JobContext, params: Params) -> DataFrame:
     """The lists of all users to serve."""
-    kinds = taking_kinds(ctx.shop.action)
+    kinds = acquiring_kinds(ctx.shop.action)
     recent = popularity(ctx.read("features.product_days"), (ctx.as_of, *ctx.run.folds), params.recent_half_life_days)
     shared = ctx.broadcast(by_product(recent.toArrow()))
     lister = RepeatLister(shared, kinds, params, ctx.shop.evaluation.horizon_days)
@@ -99,8 +99,8 @@ class RepeatLister:
                 )
                 top = best_items(scores, self.params.size)
                 # Without its own events a product is not in the list at all.
-                carriers, shares = greatest_shares(items[top], np.eye(len(top)))
-                lists.append(UserList(items[top], scores[top], carriers, shares))
+                attributions, shares = greatest_shares(items[top], np.eye(len(top)))
+                lists.append(UserList(items[top], scores[top], attributions, shares))
             yield as_batch(batch, lists, products)
 
 

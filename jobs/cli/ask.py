@@ -182,7 +182,7 @@ def doctor(env: EnvOption = "dev", conf: ConfOption = None) -> None:
 
     findings = examine(configuration.conf_root(conf), env)
     for finding in findings:
-        typer.echo(f"{'ok   ' if finding.good else 'MEND '} {finding.what}: {finding.told}")
+        typer.echo(f"{'ok   ' if finding.good else 'MEND '} {finding.what}: {finding.message}")
     if not all(finding.good for finding in findings):
         raise typer.Exit(2)
 

@@ -24,7 +24,7 @@ from libs.store import filesystem, is_store
 class Finding:
     what: str
     good: bool
-    told: str
+    message: str
 
 
 def examine(root: Path, env: str) -> list[Finding]:
@@ -60,8 +60,10 @@ def _java() -> Finding:
     java = Path(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else shutil.which("java")
     if not java or not Path(java).exists():
         return Finding("Java", False, "not found; install a Java 17 runtime, or set JAVA_HOME")
-    told = subprocess.run([str(java), "-version"], capture_output=True, text=True).stderr.splitlines()
-    return Finding("Java", bool(told) and any(f'"{v}.' in told[0] for v in (17, 21)), told[0] if told else "no answer")
+    lines = subprocess.run([str(java), "-version"], capture_output=True, text=True).stderr.splitlines()
+    return Finding(
+        "Java", bool(lines) and any(f'"{v}.' in lines[0] for v in (17, 21)), lines[0] if lines else "no answer"
+    )
 
 
 def _module(name: str, package: str) -> Finding:

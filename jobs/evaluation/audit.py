@@ -50,8 +50,8 @@ def last_release(ctx: JobContext) -> Row | None:
 
 def broken_rows(ctx: JobContext, tables: dict[str, DataFrame]) -> list[Audited]:
     """Grounding and whole releases: no row may break one of these."""
-    found, told = faults(tables, ctx.shop.languages), tables["results.explanations"]
-    moved = told.agg(F.avg((F.coalesce("contribution", F.lit(0.0)) > 0).cast("int"))).first()
+    found, sentences = faults(tables, ctx.shop.languages), tables["results.explanations"]
+    moved = sentences.agg(F.avg((F.coalesce("contribution", F.lit(0.0)) > 0).cast("int"))).first()
     ctx.log.info("cited facts moved the score in %.1f%% of the sentences", 100 * ((moved and moved[0]) or 0.0))
     return [audits.none_broken(check, count) for check, count in found.items()]
 
@@ -89,8 +89,8 @@ def deliveries(ctx: JobContext, limits: Params) -> list[Audited]:
     figures = ctx.read("quality.table_health").where((F.col("metric") == "rows") & F.col("table").isin(_EVENTS))
     for row in figures.where((day < F.lit(ctx.as_of)) & (day >= F.lit(ctx.as_of - timedelta(days=365)))).collect():
         events[row["day"]] += int(row["value"])
-    told = dict(events)
-    return [check(told, ctx.as_of, ctx.shop.is_open, limits) for check in (audits.fresh, audits.usual_volume)]
+    counts = dict(events)
+    return [check(counts, ctx.as_of, ctx.shop.is_open, limits) for check in (audits.fresh, audits.usual_volume)]
 
 
 def users(ctx: JobContext, lists: DataFrame, last: Row | None, limits: Params) -> list[Audited]:
@@ -140,8 +140,8 @@ def refuse(ctx: JobContext, found: list[Audited]) -> None:
     """Warns of what warns; raises GateError where a check that counts has failed."""
     failed = [one for one in found if not one.passed]
     for one in failed:
-        ctx.log.warning("audit: %s: %s (%s)", one.check, one.told, one.severity)
+        ctx.log.warning("audit: %s: %s (%s)", one.check, one.message, one.severity)
     stops = [one for one in failed if one.severity == "stop"]
     if stops:
         more = f" (and {len(stops) - 1} more, see quality.audits)" if len(stops) > 1 else ""
-        raise GateError(f"audit failed, nothing is published: {stops[0].check}: {stops[0].told}{more}")
+        raise GateError(f"audit failed, nothing is published: {stops[0].check}: {stops[0].message}{more}")

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from libs.evaluation.lists import FINAL, candidate_arrays, sample, targets, top_lists, users_with_targets
 from libs.evaluation.report import TARGETS, fold, metric_rows
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.tables import TABLES
 
@@ -50,7 +50,7 @@ def due(ctx: JobContext) -> dict[date, str]:
 
 def measure(ctx: JobContext, releases: dict[date, str], max_users: int) -> list[dict[str, Any]]:
     cutoffs, horizon = tuple(sorted(releases)), ctx.shop.evaluation.horizon_days
-    kinds = taking_kinds(ctx.shop.action)
+    kinds = acquiring_kinds(ctx.shop.action)
     taken = targets(ctx.read("silver.events"), cutoffs, horizon, kinds)
     chosen = sample(users_with_targets(taken, ctx.read_cutoffs("features.user_history", cutoffs)), max_users).cache()
     users = chosen.select("cutoff", "user_id", "n_all", "n_first").toPandas()
@@ -73,8 +73,8 @@ def measure(ctx: JobContext, releases: dict[date, str], max_users: int) -> list[
 
 
 def as_pool(recommendations: DataFrame, users: DataFrame) -> DataFrame:
-    """Published rows in the shape of a candidate pool with one source, whose relative score falls with the rank."""
-    place = F.struct(F.lit(FINAL).alias("source"), (F.lit(1.0) / F.col("rank")).alias("relative"))
+    """Published rows in the shape of a candidate pool with one source, whose normalized score falls with the rank."""
+    place = F.struct(F.lit(FINAL).alias("source"), (F.lit(1.0) / F.col("rank")).alias("normalized_score"))
     owners = users.select("cutoff", "user_id", "owned")
     return (
         recommendations.where((F.col("surface") == "home") & (F.col("context") == "default"))

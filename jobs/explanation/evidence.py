@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from libs.evidence import facts
 from libs.evidence.ids import with_id
 from libs.explain.evidence_types import EVIDENCE_TYPES, K
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext, constants
 
 
@@ -46,7 +46,7 @@ def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
     history = as_of("features.user_history").persist()
     owned = history.select("user_id", "owned")
     rows = (
-        lists.select("user_id", "product_id", "score", "contributions", "carriers")
+        lists.select("user_id", "product_id", "score", "contributions", "attributions")
         .join(owned, "user_id", "inner")
         .withColumn("owned", F.array_contains("owned", F.col("product_id")))
         .persist()
@@ -57,7 +57,7 @@ def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
     users, edges = as_of("features.user_rfm"), ctx.read("silver.social_edges").where(F.col("day") < ctx.as_of)
     families = [
         facts.anchored(rows, profile, pairs, action, people),
-        facts.own_rhythm(rows.where(F.col("owned")), as_of("features.user_ledger"), taking_kinds(action), action),
+        facts.own_rhythm(rows.where(F.col("owned")), as_of("features.user_ledger"), acquiring_kinds(action), action),
         facts.popularity(rows, profile, action),
         facts.praise(rows, profile),
         facts.tastes(rows, profile, as_of("features.user_taste"), users, action),

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from libs.evidence.sentences import Limits, with_facts, written
 from libs.job import JobContext, constants
+from libs.tables import table
 
-SCHEMA_VERSION = 1
 Params = Limits
 
 
@@ -22,7 +22,9 @@ def run(ctx: JobContext) -> None:
         of_release(ctx, "results.recommendation_evidence"),
     )
     told = written(rows, ctx.run.conf.root, ctx.shop.languages, ctx.params(Params))
-    same = constants(ctx, surface="home", context="default", schema_version=SCHEMA_VERSION)
+    same = constants(
+        ctx, surface="home", context="default", schema_version=table("results.explanations").schema_version
+    )
     ctx.write("results.explanations", told.withColumns(same))
 
 

@@ -42,7 +42,7 @@ def run(ctx: JobContext) -> None:
     suppress(ctx, ids)
     traces = find(ctx, ids)
     drop_models(ctx, traces)
-    unsay(ctx, traces)
+    withdraw_facts(ctx, traces)
     delete(ctx, traces)
     remove_folder(f"{ctx.run.conf.env.warehouse.rstrip('/')}/exports/{ctx.shop.name}")
     maintenance.forget_all(ctx.spark, ctx.run.conf.env.warehouse, ctx.log)
@@ -74,7 +74,7 @@ def find(ctx: JobContext, ids: Mapping[str, int]) -> Traces:
     found += [erasure.as_traces(rows.join(F.broadcast(users), "user_id", "left_semi")) for rows in silver]
     traces = erasure.traces_of(users, found)
     ctx.log.info("%d users stand in %d rows as delivered", len(ids), traces.row_id.count())
-    if unmet := sorted(lines[one] for one in lines.keys() - erasure.met(users, silver)):
+    if unmet := sorted(lines[one] for one in lines.keys() - erasure.users_found(users, silver)):
         told = ", ".join(map(str, unmet[:20])) + (", ..." if len(unmet) > 20 else "")
         ctx.log.warning("no row of silver names the user of line %s; is the id spelled as the shop does?", told)
     return traces
@@ -96,14 +96,14 @@ def drop_models(ctx: JobContext, traces: Traces) -> None:
     ctx.log.info("%d models saw the users and are dropped; the next nightly run trains", len(gone))
 
 
-def unsay(ctx: JobContext, traces: Traces) -> None:
+def withdraw_facts(ctx: JobContext, traces: Traces) -> None:
     """Takes back what was said to others on the strength of the users' rows."""
     evidence, links = ctx.read("results.evidence"), ctx.read("results.recommendation_evidence")
     profiles, sentences = ctx.read("features.product_profile"), ctx.read("results.explanations")
     if ctx.version("features.product_profile") is not None:
         update(ctx, "features.product_profile", erasure.without_reviews(profiles, traces), ["aspects"])
     k = ctx.run.conf.job_params("explanation.evidence").get("people", K)
-    gone = erasure.unsayable(evidence, traces, k).persist()
+    gone = erasure.facts_to_withdraw(evidence, traces, k).persist()
     if gone.isEmpty():
         return
     touched = erasure.citing(sentences, gone, traces).persist()
@@ -126,7 +126,7 @@ def delete(ctx: JobContext, traces: Traces) -> None:
     """The users' rows of every table; those last by which the others are found."""
     tables = maintenance.existing(ctx.spark, ctx.run.conf.env.warehouse)
     for found in sorted(tables, key=erasure.finds_others):
-        for values, column in erasure.doomed(found, traces):
+        for values, column in erasure.rows_to_delete(found, traces):
             if rows := drop(ctx, found.name, values, [column]):
                 ctx.log.info("%s: %d rows deleted", found.name, rows)
 

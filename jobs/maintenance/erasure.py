@@ -55,7 +55,7 @@ def traces_of(users: DataFrame, found: list[DataFrame]) -> Traces:
     return Traces(users, row_id, order_id, product_id, day["day"] if day else None)
 
 
-def met(users: DataFrame, silver: Iterable[DataFrame]) -> set[str]:
+def users_found(users: DataFrame, silver: Iterable[DataFrame]) -> set[str]:
     """Which of the users (user_id) some row names; a mistyped id is erased nowhere, and its user believes it was."""
     columns = [rows.select(F.col(one).alias("user_id")) for rows in silver for one in PSEUDONYMS if one in rows.columns]
     named = reduce(DataFrame.union, columns, users.limit(0)).join(F.broadcast(users), "user_id", "left_semi")
@@ -123,7 +123,7 @@ def as_traces(rows: DataFrame) -> DataFrame:
     return rows.select(*text, "day")
 
 
-def doomed(table: Table, traces: Traces) -> list[tuple[DataFrame, str]]:
+def rows_to_delete(table: Table, traces: Traces) -> list[tuple[DataFrame, str]]:
     """(values, column): the rows of a table that have one of the values in the column go."""
     columns, found = set(table.column_names), []
     if table.layer != "bronze":
@@ -140,7 +140,7 @@ def finds_others(table: Table) -> bool:
     return table.layer == "bronze" and bool(set(PSEUDONYMS) & set(table.column_names))
 
 
-def unsayable(evidence: DataFrame, traces: Traces, k: int) -> DataFrame:
+def facts_to_withdraw(evidence: DataFrame, traces: Traces, k: int) -> DataFrame:
     """release_id, evidence_id of facts that cite the users' rows, or that too few other people are left behind.
 
     A fact about k people of a product that the users took may have counted them: it goes, whether it did or not.

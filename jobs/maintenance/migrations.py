@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
-from libs.tables import Table
+from libs.tables import SOURCES, Table
 
 Migration = Callable[[DataFrame], DataFrame]
 
@@ -38,10 +38,36 @@ def job_runs_with_tasks(rows: DataFrame) -> DataFrame:
     return added("task_seconds", "double")(added("bytes_shuffled", "bigint")(rows))
 
 
+def renamed(old: str, new: str) -> Migration:
+    """A step that gives a column its new name."""
+    return lambda rows: rows.withColumnRenamed(old, new)
+
+
+_ATTRIBUTIONS = "array<struct<product_id:string,attribution_share:double>>"
+
+
+def list_with_attributions(rows: DataFrame) -> DataFrame:
+    """candidates.<source>: relative is normalized_score, carriers are attributions."""
+    rows = rows.withColumnsRenamed({"relative": "normalized_score", "carriers": "attributions"})
+    return rows.withColumn("attributions", F.col("attributions").cast(_ATTRIBUTIONS))
+
+
+def pool_with_attributions(rows: DataFrame) -> DataFrame:
+    """candidates.candidate_pool: the same, in each of its sources."""
+    entry = f"array<struct<source:string,rank:int,normalized_score:double,attributions:{_ATTRIBUTIONS}>>"
+    return rows.withColumn("sources", F.col("sources").cast(entry))
+
+
 # (table, version it comes from) -> what gives the next version's columns.
 MIGRATIONS: dict[tuple[str, int], Migration] = {
     ("quality.job_runs", 1): job_runs_with_cost,
     ("quality.job_runs", 2): job_runs_with_tasks,
+    **{(f"candidates.{source}", 1): list_with_attributions for source in SOURCES},
+    ("candidates.candidate_pool", 1): pool_with_attributions,
+    ("features.product_days", 1): renamed("takers", "buyers"),
+    ("features.user_ledger", 1): renamed("older", "earlier_totals"),
+    ("results.recommendations", 1): renamed("carriers", "attributions"),
+    ("quality.audits", 1): renamed("told", "message"),
 }
 
 

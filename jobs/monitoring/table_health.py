@@ -127,20 +127,20 @@ def judge(ctx: JobContext, figures: Figures, limits: Params) -> list[Finding]:
 
 def never_brought_in(ctx: JobContext, rows: list[Row]) -> list[Alarm]:
     missing = missing_days({row["day"] for row in rows}, ctx.window.start, ctx.shop.is_open)
-    told = f"no run brought {len(missing)} open days in, {min(missing)} to {max(missing)}" if missing else ""
-    return [Alarm("missing_day", str(min(missing)), told)] if missing else []
+    message = f"no run brought {len(missing)} open days in, {min(missing)} to {max(missing)}" if missing else ""
+    return [Alarm("missing_day", str(min(missing)), message)] if missing else []
 
 
 def as_alarms(found: list[Finding]) -> list[Alarm]:
     """One of each table and day: the first, which is the gravest."""
     gravest = {(one.table, one.day): one for one in reversed(found)}
-    return [Alarm(f.kind, f"{f.table}{f.column and '.'}{f.column}", f"{f.day}: {f.told}") for f in gravest.values()]
+    return [Alarm(f.kind, f"{f.table}{f.column and '.'}{f.column}", f"{f.day}: {f.message}") for f in gravest.values()]
 
 
 def with_findings(ctx: JobContext, figures: DataFrame, found: list[Finding]) -> DataFrame:
     rows = [(f.day, f.table, f.column, f.metric, f.expected, f.kind) for f in found]
     keys = ["day", "table", "column", "metric"]
     schema = "day date, table string, column string, metric string, expected double, finding string"
-    told = figures.join(F.broadcast(ctx.spark.createDataFrame(rows, schema)), keys, "left")
-    told = told.withColumns({"period": period(F.col("day"), ctx.shop.partition)} | constants(ctx))
-    return told.select(*table("quality.table_health").column_names)
+    judged = figures.join(F.broadcast(ctx.spark.createDataFrame(rows, schema)), keys, "left")
+    judged = judged.withColumns({"period": period(F.col("day"), ctx.shop.partition)} | constants(ctx))
+    return judged.select(*table("quality.table_health").column_names)

@@ -11,12 +11,12 @@ from collections.abc import Collection
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 
 
 def run(ctx: JobContext) -> None:
-    ctx.write("features.basket_days", baskets(ctx.read_window("silver.events"), taking_kinds(ctx.shop.action)))
+    ctx.write("features.basket_days", baskets(ctx.read_window("silver.events"), acquiring_kinds(ctx.shop.action)))
 
 
 def baskets(events: DataFrame, taking: Collection[str]) -> DataFrame:

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.products.pair_counts import PAIRS, PARTS, BasketCounter, Frequencies, StepCounter, Weigher
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 
 
@@ -52,7 +52,7 @@ SHELVES = 8  # of each kind and cut-off to a task: enough for tasks to be alike,
 
 
 def run(ctx: JobContext) -> None:
-    params, kinds = ctx.params(Params), taking_kinds(ctx.shop.action)
+    params, kinds = ctx.params(Params), acquiring_kinds(ctx.shop.action)
     served = (ctx.as_of, *ctx.run.folds)  # as of a training day alone nobody gets lists
     history = ctx.read_cutoffs("features.user_history", served)
     found = baskets(ctx.read("features.basket_days"), served, params.most_in_basket).persist()

@@ -11,12 +11,12 @@ from collections.abc import Collection
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 
 
 def run(ctx: JobContext) -> None:
-    ctx.write("features.product_days", sums(ctx.read_window("silver.events"), taking_kinds(ctx.shop.action)))
+    ctx.write("features.product_days", sums(ctx.read_window("silver.events"), acquiring_kinds(ctx.shop.action)))
 
 
 def sums(events: DataFrame, taking: Collection[str]) -> DataFrame:
@@ -30,7 +30,7 @@ def sums(events: DataFrame, taking: Collection[str]) -> DataFrame:
     who = F.coalesce(F.concat(F.lit("user:"), "user_id"), basket)
     return events.groupBy("shop", "period", "day", "event_day", "product_id").agg(
         F.count_if(F.col("kind") != "return").alias("events"),
-        F.size(F.collect_set(F.when(takes, who))).cast("bigint").alias("takers"),
+        F.size(F.collect_set(F.when(takes, who))).cast("bigint").alias("buyers"),
         F.size(F.collect_set(F.when(takes & guest, basket))).cast("bigint").alias("guests"),
         F.count_if(rated).alias("ratings"),
         F.sum(F.when(rated, F.col("rating").cast("decimal(8,3)"))).cast("decimal(18,3)").alias("stars"),

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from libs.features.as_of import as_of
 from libs.features.aspects import aspects_of_products
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.features.states import catalogue_tells, price_history, prices_known
 from libs.job import JobContext, constants
 from libs.tables import table
@@ -132,7 +132,7 @@ def run(ctx: JobContext) -> None:
     told = price_history(ctx.read("silver.products"), days, catalogue_tells(ctx.shop, "price"))
     before = prices_known(told, cutoffs, params.price_days).withColumnRenamed("price", "price_before")
     history = ctx.read_cutoffs("features.user_history")
-    counts = counted(days, history, cutoffs, taking_kinds(ctx.shop.action), params.recent_days)
+    counts = counted(days, history, cutoffs, acquiring_kinds(ctx.shop.action), params.recent_days)
     found = with_counts(with_price_band(ctx.read_cutoffs("features.product_text")), counts, params.prior_ratings)
     found = with_vector(found.join(before, _KEY, "left"), ctx.read("features.text_vectors"), encoder_id())
     read = ctx.read("features.review_aspects")

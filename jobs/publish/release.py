@@ -26,9 +26,9 @@ def run(ctx: JobContext) -> None:
             f"release {ctx.run.release_id} of {ctx.shop.name} has no recommendations: nothing to publish"
         )
     languages = ctx.read("results.explanations").where(F.col("release_id") == ctx.run.release_id)
-    told = sorted(row["language"] for row in languages.select("language").distinct().collect())
+    written = sorted(row["language"] for row in languages.select("language").distinct().collect())
     ctx.write(
-        "results.releases", ctx.spark.createDataFrame([release(ctx, counts, told)], TABLES["results.releases"].ddl)
+        "results.releases", ctx.spark.createDataFrame([release(ctx, counts, written)], TABLES["results.releases"].ddl)
     )
     ctx.log.info("published %s: %d users, %d rows", ctx.run.release_id, counts["users"], counts["rows"])
 
@@ -44,7 +44,7 @@ def refuse_failed(ctx: JobContext) -> None:
     audits = ctx.read("quality.audits").where((F.col("release_id") == ctx.run.release_id) & ~F.col("passed"))
     stopped = audits.where(F.col("severity") == "stop").orderBy("check").first()
     if stopped:
-        raise GateError(f"not published: audit of {ctx.run.release_id}: {stopped['check']} ({stopped['told']})")
+        raise GateError(f"not published: audit of {ctx.run.release_id}: {stopped['check']} ({stopped['message']})")
 
 
 def release(ctx: JobContext, counts: Row, languages: list[str]) -> tuple[object, ...]:

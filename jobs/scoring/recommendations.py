@@ -1,7 +1,7 @@
 """One row: a product recommended to a user tonight, its place, and what its score rests on.
 
-fused = sum over sources of w * relative^p, with the weights the back-test fitted (libs.ranking.fusion). The same sum
-without a source, or with the share of its score that a history item carries taken away, says what each moved.
+fused = sum over sources of w * normalized_score^p, with the weights the back-test fitted (libs.ranking.fusion). The
+same sum without a source, or with the share of its score that a history item carries taken away, says what each moved.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
 from libs.job import JobContext, constants
-from libs.ranking.fused import Fused, with_carriers, with_score
-
-SCHEMA_VERSION = 1
+from libs.ranking.fused import Fused, with_attributions, with_score
+from libs.tables import table
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Params:
     """What a list holds.
 
     list_size: products in a user's list.
-    carriers: history items kept a row, by what they moved.
+    attributions: history items kept a row, by what they moved.
     people: how many must have done what is said of others; not below explanation.evidence's.
     """
 
     list_size: int = 10
-    carriers: int = 6
+    attributions: int = 6
     people: int = 5
 
 
@@ -41,8 +40,8 @@ def run(ctx: JobContext) -> None:
     target = "all" if ctx.shop.repurchasable else "first"
     fused = Fused.of(json.loads(models["fusion"]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
-    scored = with_something_to_say(with_score(allowed, fused), fused, profile, params.people)
-    best = with_carriers(top(scored, params.list_size), fused, params.carriers)
+    scored = filter_explainable(with_score(allowed, fused), fused, profile, params.people)
+    best = with_attributions(top(scored, params.list_size), fused, params.attributions)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
     ctx.write("results.recommendations", as_rows(best, ctx, versions))
 
@@ -78,7 +77,7 @@ def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
     return allowed.join(F.broadcast(out), "product_id", "left_anti")
 
 
-def with_something_to_say(scored: DataFrame, fused: Fused, profile: DataFrame, people: int) -> DataFrame:
+def filter_explainable(scored: DataFrame, fused: Fused, profile: DataFrame, people: int) -> DataFrame:
     """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
 
     Of any other row explanation.evidence has at least one fact: the history item, or what others did of late, or how
@@ -86,7 +85,7 @@ def with_something_to_say(scored: DataFrame, fused: Fused, profile: DataFrame, p
     """
     liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= 4)
     known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
-    carried = F.exists("sources", lambda s: F.exists(s["carriers"], lambda c: fused.fall(s, c) > 0))
+    carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fused.fall(s, c) > 0))
     return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")
 
 
@@ -104,7 +103,7 @@ def as_rows(best: DataFrame, ctx: JobContext, versions: str) -> DataFrame:
         context="default",
         as_of=ctx.as_of,
         model_version=versions,
-        schema_version=SCHEMA_VERSION,
+        schema_version=table("results.recommendations").schema_version,
     ) | {"propensity": F.lit(None).cast("double")}
-    names = ("user_id", "rank", "product_id", "score", "contributions", "carriers")
+    names = ("user_id", "rank", "product_id", "score", "contributions", "attributions")
     return best.select(*names).withColumns(columns)

@@ -17,7 +17,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from libs.evaluation.lists import candidate_arrays, sample, targets, users_with_targets
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.ranking import fusion
 from libs.ranking.fusion import FusionWeights
@@ -65,12 +65,12 @@ def examples(ctx: JobContext) -> pd.DataFrame:
 
     Bounded by evaluation.max_users a fold, whatever the shop's size.
     """
-    folds, kinds = ctx.run.folds, taking_kinds(ctx.shop.action)
+    folds, kinds = ctx.run.folds, acquiring_kinds(ctx.shop.action)
     taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, kinds)
     known = users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds))
     users = sample(known, ctx.shop.evaluation.max_users)
     arrays = candidate_arrays(ctx.read_cutoffs("candidates.candidate_pool", folds), users, SOURCES)
-    useful = arrays.where(F.array_contains("hit", True)).select("cutoff", "user_id", "owned", "hit", "relative")
+    useful = arrays.where(F.array_contains("hit", True)).select("cutoff", "user_id", "owned", "hit", "normalized_score")
     counts = users.select("cutoff", "user_id", "place", "n_all", "n_first")
     return counts.join(useful.withColumnRenamed("owned", "owns"), ["cutoff", "user_id"], "left").toPandas()
 
@@ -102,13 +102,13 @@ def arrays_of(
     listed = own["hit"].notna().to_numpy()
     group, some = np.flatnonzero(listed), own[listed]
     lengths = np.array([len(hit) for hit in some["hit"]], dtype=np.int64)
-    flat = {c: np.concatenate([*some[c], np.zeros(0)]) for c in ("hit", "owns", "relative")}
+    flat = {c: np.concatenate([*some[c], np.zeros(0)]) for c in ("hit", "owns", "normalized_score")}
     shown = np.ones(lengths.sum(), dtype=bool) if target == "all" else ~flat["owns"].astype(bool)
     # Candidates come in order of product_id, which is what breaks ties wherever lists are made.
     order = np.concatenate([np.arange(n) for n in lengths] or [np.zeros(0, dtype=np.int64)])
     return {
         "group": np.repeat(group, lengths)[shown],
-        "features": flat["relative"].reshape(-1, len(SOURCES))[shown],
+        "features": flat["normalized_score"].reshape(-1, len(SOURCES))[shown],
         "label": flat["hit"].astype(bool)[shown],
         "n_targets": own[f"n_{target}"].to_numpy(dtype=np.int64),
         "tie_break": order[shown],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.features.history import histories, taking_kinds
+from libs.features.history import acquiring_kinds, histories
 from libs.job import JobContext, constants
 
 
@@ -23,7 +23,7 @@ class Params:
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
     ledger = ctx.read_cutoffs("features.user_ledger")
-    found = histories(ledger, taking_kinds(ctx.shop.action), params.most_events)
+    found = histories(ledger, acquiring_kinds(ctx.shop.action), params.most_events)
     # One layout, however the ledgers came about: sums of floats in what reads batches of it follow the rows' order.
     laid_out = found.repartition("user_id").sortWithinPartitions("cutoff", "user_id")
     ctx.write("features.user_history", laid_out.withColumns(constants(ctx)))

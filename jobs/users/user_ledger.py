@@ -14,7 +14,7 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
-from libs.features.history import delivered, folded, ledgers, taking_kinds
+from libs.features.history import acquiring_kinds, delivered, folded, ledgers
 from libs.job import JobContext, constants
 
 _EVENTS, _LEDGER = "silver.events", "features.user_ledger"
@@ -30,7 +30,7 @@ class Params:
 
 
 def run(ctx: JobContext) -> None:
-    params, taking = ctx.params(Params), taking_kinds(ctx.shop.action)
+    params, taking = ctx.params(Params), acquiring_kinds(ctx.shop.action)
     caps = (params.most_taken, params.most_seen)
     keeps = asdict(params) | {"taking": taking}
     events, known = ctx.read(_EVENTS), newest_known(ctx, keeps)

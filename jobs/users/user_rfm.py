@@ -10,7 +10,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from libs.features.history import sum_of_known, taken_lines, taking_kinds
+from libs.features.history import acquiring_kinds, sum_of_known, taken_lines
 from libs.job import JobContext, constants
 
 _MICRO = 1_000_000
@@ -46,9 +46,9 @@ def habits(taken: DataFrame, ledger: DataFrame) -> DataFrame:
         (F.sum(F.when(kept, rating)).cast("double") / ratings).alias("rating_mean"),
         F.sum(F.when(kept & F.col("rating").isNotNull(), product_rating)).alias("expected"),
     )
-    older, day = F.col("older"), "days"
+    older, day = F.col("earlier_totals"), "days"
     return (
-        grouped.join(ledger.select("cutoff", "user_id", "older"), ["cutoff", "user_id"])
+        grouped.join(ledger.select("cutoff", "user_id", "earlier_totals"), ["cutoff", "user_id"])
         .withColumn("days", F.array_sort(F.array_union("days", older["days"])))
         .where(F.size("days") > 0)
         .withColumn("recency_days", F.date_diff("cutoff", F.element_at(day, -1)))
@@ -59,7 +59,7 @@ def habits(taken: DataFrame, ledger: DataFrame) -> DataFrame:
         .withColumn("products", F.size(F.array_union("taken", older["products"])).cast("bigint"))
         .withColumn("money", sum_of_known(F.col("spent"), older["money"]))
         .withColumn("rating_deviation", F.col("rating_mean") - F.col("expected") / F.col("ratings") / _MICRO)
-        .drop("days", "expected", "lines", "taken", "spent", "older")
+        .drop("days", "expected", "lines", "taken", "spent", "earlier_totals")
     )
 
 
@@ -74,7 +74,7 @@ def median_gap(days: str) -> Column:
 
 def run(ctx: JobContext) -> None:
     ledger = ctx.read_cutoffs("features.user_ledger")
-    taken = taken_lines(ledger, taking_kinds(ctx.shop.action))
+    taken = taken_lines(ledger, acquiring_kinds(ctx.shop.action))
     found = habits(with_product(taken, ctx.read_cutoffs("features.product_profile")), ledger)
     for kind, lost in (("transactions", "money and return_rate"), ("reviews", "rating habits")):
         if kind not in ctx.shop.kinds():

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.features.as_of import decay
-from libs.features.history import taken_lines, taking_kinds
+from libs.features.history import acquiring_kinds, taken_lines
 from libs.job import JobContext, constants
 
 _PRODUCT = ["cutoff", "product_id"]
@@ -94,7 +94,7 @@ def tastes(weights: DataFrame, values: DataFrame, kept: int) -> DataFrame:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    kept = taken_lines(ctx.read_cutoffs("features.user_ledger"), taking_kinds(ctx.shop.action)).where("kept")
+    kept = taken_lines(ctx.read_cutoffs("features.user_ledger"), acquiring_kinds(ctx.shop.action)).where("kept")
     values = values_of(ctx.read_cutoffs("features.product_profile"), params.widest)
     found = tastes(weights(kept, params.half_life_days), values, params.kept)
     ctx.write("features.user_taste", found.withColumns(constants(ctx)))

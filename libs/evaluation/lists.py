@@ -84,10 +84,10 @@ def candidate_arrays(pool: DataFrame, users: DataFrame, sources: Sequence[str]) 
     """A user's candidates as arrays of one length n, in order of product_id: the form that NumPy reads at once.
 
     Returns:
-        cutoff, user_id, products (array<string>), owned and hit (array<boolean>), relative (array<double> of
-        n * len(sources): relative scores candidate by candidate, 0 where a source does not name it).
+        cutoff, user_id, products (array<string>), owned and hit (array<boolean>), normalized_score (array<double> of
+        n * len(sources): normalized scores candidate by candidate, 0 where a source does not name it).
     """
-    entries = F.map_from_entries(F.transform("sources", lambda s: F.struct(s["source"], s["relative"])))
+    entries = F.map_from_entries(F.transform("sources", lambda s: F.struct(s["source"], s["normalized_score"])))
 
     def of_each(told: Column) -> Column:
         return F.array(*[F.coalesce(told[F.lit(source)], F.lit(0.0)) for source in sources])
@@ -96,7 +96,7 @@ def candidate_arrays(pool: DataFrame, users: DataFrame, sources: Sequence[str]) 
         "product_id",
         "owned",
         F.array_contains("taken", F.col("product_id")).alias("hit"),
-        once(entries, of_each).alias("relative"),
+        once(entries, of_each).alias("normalized_score"),
     )
     return (
         pool.join(F.broadcast(users.select(*_USER, "taken")), _USER, "inner")
@@ -107,7 +107,7 @@ def candidate_arrays(pool: DataFrame, users: DataFrame, sources: Sequence[str]) 
             F.col("rows.product_id").alias("products"),
             F.col("rows.owned").alias("owned"),
             F.col("rows.hit").alias("hit"),
-            F.flatten("rows.relative").alias("relative"),
+            F.flatten("rows.normalized_score").alias("normalized_score"),
         )
     )
 
@@ -157,12 +157,12 @@ def _lists(batch: pa.RecordBatch, sources: Sequence[str], weights: Weights, dept
     names = products.flatten()
     user = np.repeat(np.arange(batch.num_rows), np.diff(products.offsets.to_numpy()))
     owned, hit = (batch.column(c).flatten().to_numpy(zero_copy_only=False) for c in ("owned", "hit"))
-    relative = batch.column("relative").flatten().to_numpy().reshape(-1, len(sources))
+    normalized_score = batch.column("normalized_score").flatten().to_numpy().reshape(-1, len(sources))
     cutoffs = batch.column("cutoff").to_pylist()
     for target, shown in (("all", np.ones(user.size, dtype=bool)), ("first", ~owned)):
-        scored = dict(zip(sources, relative.T, strict=True))
+        scored = dict(zip(sources, normalized_score.T, strict=True))
         if weights:
-            scored[FINAL] = _fused(relative, user, cutoffs, weights, target)
+            scored[FINAL] = _fused(normalized_score, user, cutoffs, weights, target)
         for name, scores in scored.items():
             rows, places = best(user, np.where(shown, scores, 0.0), depth)
             listed, count = np.unique(user[rows], return_counts=True)
@@ -179,12 +179,12 @@ def _lists(batch: pa.RecordBatch, sources: Sequence[str], weights: Weights, dept
 
 
 def _fused(
-    relative: NDArray[np.float64], user: Ints, cutoffs: Sequence[date], weights: Weights, target: str
+    normalized_score: NDArray[np.float64], user: Ints, cutoffs: Sequence[date], weights: Weights, target: str
 ) -> NDArray[np.float64]:
     fused = np.zeros(user.size)
     for cutoff in set(cutoffs) & set(weights):
         rows = np.array([day == cutoff for day in cutoffs])[user]
-        fused[rows] = score(relative[rows], weights[cutoff][target])
+        fused[rows] = score(normalized_score[rows], weights[cutoff][target])
     return fused
 
 

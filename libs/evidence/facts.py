@@ -61,10 +61,10 @@ def anchored(rows: DataFrame, profile: DataFrame, pairs: DataFrame, action: str,
     sources whose score it carries. People behind a pair are needed for the first two; the rest speaks of the products.
     """
     named, verb = _products(profile), F.lit(action)
-    carried = rows.select("user_id", "product_id", "owned", F.explode("carriers").alias("carrier"))
+    carried = rows.select("user_id", "product_id", "owned", F.explode("attributions").alias("item"))
     anchors = (
-        carried.groupBy("user_id", "product_id", "owned", F.col("carrier.product_id").alias("anchor_id"))
-        .agg(F.sum("carrier.contribution").alias("contribution"))
+        carried.groupBy("user_id", "product_id", "owned", F.col("item.product_id").alias("anchor_id"))
+        .agg(F.sum("item.contribution").alias("contribution"))
         .join(F.broadcast(_renamed(named)), "anchor_id", "inner")
         .join(F.broadcast(named), "product_id", "inner")
     )
@@ -125,7 +125,9 @@ def own_rhythm(rows: DataFrame, ledger: DataFrame, kinds: Collection[str], actio
     Of a product that was taken before the ledger's lines nobody knows how often: there is no such fact.
     """
     listed = rows.groupBy("user_id").agg(F.collect_set("product_id").alias("listed"))
-    whole = ledger.join(listed, "user_id").withColumn("listed", F.array_except("listed", F.col("older")["products"]))
+    whole = ledger.join(listed, "user_id").withColumn(
+        "listed", F.array_except("listed", F.col("earlier_totals")["products"])
+    )
     lines = F.filter("ledger", lambda line: F.array_contains("listed", line["product_id"]))
     taken = taken_lines(whole.withColumn("ledger", lines), kinds).where("kept")
     days = taken.groupBy("user_id", "product_id", "cutoff").agg(F.sort_array(F.collect_set("event_day")).alias("days"))

@@ -24,7 +24,7 @@ _FIELDS = ("event_time", "event_day", "product_id", "kind", "lines", "pieces", "
 _MONEY = "decimal(18,4)"
 
 
-def taking_kinds(action: str) -> list[str]:
+def acquiring_kinds(action: str) -> list[str]:
     """Kinds of event by which a user takes a product: purchase, review, and the shop's own action (such as a play)."""
     return sorted({"purchase", "review", action})
 
@@ -106,14 +106,18 @@ def ledgers(
                 F.sum(F.when(old, F.col("amount"))).cast(_MONEY).alias("money"),
                 F.sort_array(F.collect_set(F.when(old, F.col("event_day")))).alias("days"),
                 F.sort_array(F.collect_set(F.when(old, F.col("product_id")))).alias("products"),
-            ).alias("older"),
+            ).alias("earlier_totals"),
         )
         .withColumn("ledger", F.transform("ledger", lambda e: F.struct(*[e[name].alias(name) for name in _FIELDS])))
     )
     if before is None:
         return found
-    earlier = before.select(*_USER, F.col("older").alias("earlier"))
-    return found.join(earlier, [*_USER], "left").withColumn("older", _both("older", "earlier")).drop("earlier")
+    earlier = before.select(*_USER, F.col("earlier_totals").alias("earlier"))
+    return (
+        found.join(earlier, [*_USER], "left")
+        .withColumn("earlier_totals", _both("earlier_totals", "earlier"))
+        .drop("earlier")
+    )
 
 
 def _both(new: str, old: str) -> Column:
@@ -145,7 +149,7 @@ def folded(before: DataFrame, lines: DataFrame, taking: Collection[str], most_ta
     """
     touched = lines.select(*_USER).distinct()
     changed = ledgers(lines, taking, most_taken, most_seen, before.join(touched, [*_USER], "left_semi"))
-    columns = (*_USER, "ledger", "older")
+    columns = (*_USER, "ledger", "earlier_totals")
     return before.join(touched, [*_USER], "left_anti").select(*columns).unionByName(changed.select(*columns))
 
 
@@ -218,9 +222,9 @@ def histories(ledger: DataFrame, taking: Collection[str], most_events: int) -> D
         )
 
     return (
-        ledger.select(*_USER, "older", of_kept.alias("lines"))
+        ledger.select(*_USER, "earlier_totals", of_kept.alias("lines"))
         .withColumn("events", F.reverse(F.slice("lines", 1, most_events)))
-        .withColumn("owned", F.sort_array(F.array_union(own, F.col("older")["products"])))
+        .withColumn("owned", F.sort_array(F.array_union(own, F.col("earlier_totals")["products"])))
         .where(F.size("events") > 0)
         .select(*_USER, once(times, of).alias("events"), "owned")
     )

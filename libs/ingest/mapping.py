@@ -43,7 +43,7 @@ def mapped(raw: DataFrame, source: SourceConf, kind: Kind, where: str, zone: str
         for role in ("attributes", "sensitive"):
             columns |= _gathered(raw, getattr(source, role), f"{where}.{role}", role, _may_be_absent(source))
         empty = {c: F.lit(None).cast(_bronze_type(kind, c)) for c in kind.types if c not in columns}
-        reasons = [F.when(F.col(BROKEN).isNull() & met, F.lit(why)) for why, met in holds.items()]
+        reasons = [F.when(F.col(BROKEN).isNull() & holds_for_row, F.lit(why)) for why, holds_for_row in holds.items()]
         excluded = F.coalesce(*reasons, F.lit(None).cast("string"))
         return kept.select(
             *[F.col(name) for name in _OWN],

@@ -60,7 +60,7 @@ class Audited:
     passed: bool
     observed: float | None
     limit: float | None
-    told: str
+    message: str
     severity: Literal["stop", "warn"] = "stop"
 
 
@@ -89,8 +89,8 @@ def at_least_popular(found: Backtest | None) -> Audited:
     check = "NDCG@10 of the final list is not below popular"
     if found is None:
         return Audited(check, False, None, 0, "no user to test on", "warn")
-    told = f"{found.verdict}: {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], {found.users} users"
-    return Audited(check, found.verdict != "worse", found.value, 0, told, found.severity)
+    message = f"{found.verdict}: {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], {found.users} users"
+    return Audited(check, found.verdict != "worse", found.value, 0, message, found.severity)
 
 
 def not_below_last(now: Backtest | None, last: Backtest | None, limits: Limits) -> Audited:
@@ -106,9 +106,9 @@ def not_below_last(now: Backtest | None, last: Backtest | None, limits: Limits) 
         return Audited(check, True, now.value, None, "nothing to compare: no earlier release with other models")
     fall, noise = last.value - now.value, hypot(last.high - last.low, now.high - now.low) / 2
     limit = last.value * (1 - limits.max_quality_drop)
-    told = f"{now.value:.4f} after {last.value:.4f}, noise {noise:.4f}, {min(now.users, last.users)} users"
+    message = f"{now.value:.4f} after {last.value:.4f}, noise {noise:.4f}, {min(now.users, last.users)} users"
     passed = now.value >= limit or fall <= noise
-    return Audited(check, passed, now.value, limit, told, min(now, last, key=lambda one: one.users).severity)
+    return Audited(check, passed, now.value, limit, message, min(now, last, key=lambda one: one.users).severity)
 
 
 def users_listed(listed: int, users: int, limits: Limits) -> Audited:
@@ -160,8 +160,8 @@ def activity_ratio(less: float | None, more: float | None, limits: Limits) -> Au
     if not more or less is None:
         return Audited(check, True, None, limits.min_activity_ratio, "all users are equally active")
     ratio = less / more
-    told = f"{less:.2f} rows a user of the less active half, {more:.2f} of the more active"
-    return Audited(check, ratio >= limits.min_activity_ratio, ratio, limits.min_activity_ratio, told)
+    message = f"{less:.2f} rows a user of the less active half, {more:.2f} of the more active"
+    return Audited(check, ratio >= limits.min_activity_ratio, ratio, limits.min_activity_ratio, message)
 
 
 def exposure(shown: Mapping[int, int], products: int, last: float | None, limits: Limits) -> Audited:

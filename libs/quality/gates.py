@@ -104,8 +104,8 @@ def run_expectations(frame: DataFrame, table_name: str, conf_folder: Path) -> li
     used = _used(frame, wanted).persist()  # every check reads it
     outcome = validation.run(batch_parameters={"dataframe": used}, result_format=_FORMAT)
     used.unpersist()
-    told = {result.expectation_config.meta["place"]: result for result in outcome.results}
-    return [_result(table_name, one, told[place]) for place, one in enumerate(wanted)]
+    results = {result.expectation_config.meta["place"]: result for result in outcome.results}
+    return [_result(table_name, one, results[place]) for place, one in enumerate(wanted)]
 
 
 def hold(ctx: JobContext, gate: Literal["silver", "results"], results: list[GateResult]) -> None:
@@ -115,9 +115,11 @@ def hold(ctx: JobContext, gate: Literal["silver", "results"], results: list[Gate
         GateError: at least one check of severity stop failed; nothing is published.
     """
     rows = [(r.table, r.check, r.passed, r.observed, r.expected, r.severity) for r in results]
-    told = ctx.spark.createDataFrame(rows, _SCHEMA).coalesce(1)
-    told = told.withColumns({"shop": F.lit(ctx.shop.name), "cutoff": F.lit(ctx.as_of), "gate": F.lit(gate)})
-    ctx.write("quality.gate_results", told.select(*table("quality.gate_results").column_names))
+    rows_of_gate = ctx.spark.createDataFrame(rows, _SCHEMA).coalesce(1)
+    rows_of_gate = rows_of_gate.withColumns(
+        {"shop": F.lit(ctx.shop.name), "cutoff": F.lit(ctx.as_of), "gate": F.lit(gate)}
+    )
+    ctx.write("quality.gate_results", rows_of_gate.select(*table("quality.gate_results").column_names))
     for result in results:
         if not result.passed and result.severity == "warn":
             ctx.log.warning("gate %s: %s", gate, _line(result))
@@ -185,5 +187,5 @@ def _result(table_name: str, one: Expected, result: Any) -> GateResult:
 
 def _raised(info: Any) -> list[dict[str, Any]]:
     """Great Expectations tells one exception as it is, several by metric."""
-    told = [info] if "raised_exception" in (info or {}) else list((info or {}).values())
-    return [one for one in told if isinstance(one, dict) and one.get("raised_exception")]
+    infos = [info] if "raised_exception" in (info or {}) else list((info or {}).values())
+    return [one for one in infos if isinstance(one, dict) and one.get("raised_exception")]

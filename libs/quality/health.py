@@ -58,7 +58,7 @@ class Finding:
     day: date
     value: float
     expected: float
-    told: str
+    message: str
 
 
 def robust_z(value: float, past: list[float], floor: float) -> float:
@@ -115,8 +115,8 @@ def findings(figures: Figures, table: str, day: date, is_open: IsOpen, limits: L
     ]
     if len(same) >= _SAME_WEEKDAYS and usual >= limits.min_rows and volume_off(rows[day], past, limits.z,
                                                                               limits.volume_ratio):  # fmt: skip
-        told = f"{rows[day]:.0f} rows, where the weekday lets expect {usual:.0f}"
-        found.append(Finding("volume", table, "", "rows", day, rows[day], usual, told))
+        message = f"{rows[day]:.0f} rows, where the weekday lets expect {usual:.0f}"
+        found.append(Finding("volume", table, "", "rows", day, rows[day], usual, message))
     if rows[day] < limits.min_rows:
         return found
     for (name, column, metric), series in sorted(figures.items()):
@@ -139,12 +139,12 @@ def _without_rows(figures: Figures, table: str, day: date, usual: float, limits:
     delivered = figures.get((table, "", "rows_in"), {}).get(day, 0.0)
     again = figures.get((table, "", "duplicate_share"), {}).get(day, 0.0)
     if delivered >= limits.min_rows and again > 0.9:
-        told = f"{again:.0%} of {delivered:.0f} rows were delivered before"
-        return [Finding("repeated_day", table, "", "rows", day, 0.0, usual, told)]
+        message = f"{again:.0%} of {delivered:.0f} rows were delivered before"
+        return [Finding("repeated_day", table, "", "rows", day, 0.0, usual, message)]
     if usual < limits.min_rows:
         return []
-    told = f"no rows on an open day ({delivered:.0f} were delivered), where {usual:.0f} are usual"
-    return [Finding("empty_day", table, "", "rows", day, 0.0, usual, told)]
+    message = f"no rows on an open day ({delivered:.0f} were delivered), where {usual:.0f} are usual"
+    return [Finding("empty_day", table, "", "rows", day, 0.0, usual, message)]
 
 
 def _repeated(figures: Figures, table: str, day: date, limits: Limits) -> list[Finding]:
@@ -152,8 +152,8 @@ def _repeated(figures: Figures, table: str, day: date, limits: Limits) -> list[F
     same = [one for one, value in content.items() if one < day and value == content.get(day)]
     if not same or rows[day] < limits.min_rows:
         return []
-    told = f"its {rows[day]:.0f} rows are those of {max(same)}, times aside"
-    return [Finding("repeated_day", table, "", "content", day, content[day], content[day], told)]
+    message = f"its {rows[day]:.0f} rows are those of {max(same)}, times aside"
+    return [Finding("repeated_day", table, "", "content", day, content[day], content[day], message)]
 
 
 def _judged(
@@ -163,15 +163,15 @@ def _judged(
     usual = median(past)
     kind: Kind | None = None
     if metric == "newest_lag_hours" and value > max(past) + limits.late_hours:
-        kind, told = "freshness", f"the newest event is {value:.1f} h before the day's end, {usual:.1f} h are usual"
+        kind, message = "freshness", f"the newest event is {value:.1f} h before the day's end, {usual:.1f} h are usual"
     elif metric in ("null_share", "quarantined_share"):
         noise = (max(usual * (1 - usual), 1 / rows) / rows) ** 0.5  # of a share among so many rows
         if value - usual > limits.share_rise and robust_z(value, past, noise) > limits.z:
             kind = "null_rate" if metric == "null_share" else "quarantine_rate"
-            told = f"{value:.1%} of {column or 'rows'} are {metric.split('_')[0]}, {usual:.1%} are usual"
+            message = f"{value:.1%} of {column or 'rows'} are {metric.split('_')[0]}, {usual:.1%} are usual"
     elif metric == "median" and len(past) >= _DRIFT_DAYS:
         # A median of whole numbers jumps between two of them: it must lie where it never lay before.
         new, least = not min(past) <= value <= max(past), abs(usual) * limits.drift_ratio
         if new and abs(value - usual) > least and abs(robust_z(value, past, least / limits.z or 1e-9)) > limits.z:
-            kind, told = "drift", f"the median of {column} is {value:.4g}, {usual:.4g} is usual"
-    return [Finding(kind, table, column, metric, day, value, usual, told)] if kind else []
+            kind, message = "drift", f"the median of {column} is {value:.4g}, {usual:.4g} is usual"
+    return [Finding(kind, table, column, metric, day, value, usual, message)] if kind else []

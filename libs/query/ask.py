@@ -177,7 +177,7 @@ def _register(
 def duckdb_type(spark: str) -> str:
     """DuckDB's name of a Spark SQL type.
 
-    >>> duckdb_type("array<struct<product_id:string,share:double>>")
+    >>> duckdb_type("array<struct<product_id:string,attribution_share:double>>")
     'STRUCT("product_id" VARCHAR, "share" DOUBLE)[]'
     >>> duckdb_type("map<string,decimal(18,4)>")
     'MAP(VARCHAR, DECIMAL(18,4))'

@@ -20,17 +20,19 @@ class Fused:
         return cls(dict(zip(fitted["sources"], zip(fitted["weights"], fitted["powers"], strict=True), strict=True)))
 
     def part(self, source: Column, kept: Column) -> Column:
-        """What a source (an entry of `sources`) gives to the score, if so much of its relative score is kept."""
+        """What a source (an entry of `sources`) gives to the score, if so much of its normalized score is kept."""
         parts = [
-            F.when(source["source"] == name, weight * F.pow(source["relative"] * kept, F.lit(power)))
+            F.when(source["source"] == name, weight * F.pow(source["normalized_score"] * kept, F.lit(power)))
             for name, (weight, power) in self.powers.items()
         ]
         return F.coalesce(*parts, F.lit(0.0))
 
-    def fall(self, source: Column, carrier: Column) -> Column:
+    def fall(self, source: Column, attribution: Column) -> Column:
         """How far the score falls without one history item of a source."""
         # A share may be above 1, where other items pull down: a source gives no less than nothing.
-        return self.part(source, F.lit(1.0)) - self.part(source, F.greatest(F.lit(0.0), 1.0 - carrier["share"]))
+        return self.part(source, F.lit(1.0)) - self.part(
+            source, F.greatest(F.lit(0.0), 1.0 - attribution["attribution_share"])
+        )
 
 
 def with_score(pool: DataFrame, fused: Fused) -> DataFrame:
@@ -45,8 +47,8 @@ def with_score(pool: DataFrame, fused: Fused) -> DataFrame:
     )
 
 
-def with_carriers(best: DataFrame, fused: Fused, most: int) -> DataFrame:
-    """Adds carriers: the `most` history items without which the score falls farthest, and how far.
+def with_attributions(best: DataFrame, fused: Fused, most: int) -> DataFrame:
+    """Adds attributions: the `most` history items without which the score falls farthest, and how far.
 
     After the lists are cut: a list is a hundredth of what might have stood in it.
     """
@@ -54,7 +56,7 @@ def with_carriers(best: DataFrame, fused: Fused, most: int) -> DataFrame:
         F.transform(
             "sources",
             lambda s: F.transform(
-                s["carriers"],
+                s["attributions"],
                 lambda c: F.struct(
                     fused.fall(s, c).alias("contribution"),
                     s["source"].alias("source"),
@@ -65,5 +67,5 @@ def with_carriers(best: DataFrame, fused: Fused, most: int) -> DataFrame:
     )
     kept = F.slice(F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0))), 1, most)
     return best.withColumn(
-        "carriers", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"]))
+        "attributions", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"]))
     )

@@ -1,6 +1,6 @@
 """Fusing candidate sources into one score: fused = sum_s w_s * rel_s ** p_s.
 
-rel_s in (0, 1] is the candidate's relative score in source s, 0 where the source does not name it; w >= 0 sums to 1;
+rel_s in (0, 1] is the candidate's normalized score in source s, 0 where the source does not name it; w >= 0 sums to 1;
 p_s in POWERS bends each source's scale, since one falls off like 1/rank and another is nearly flat. The sum is
 monotone in every source, so that taking a source away can only lower it: what `contribution` measures.
 
@@ -55,7 +55,7 @@ def score(features: ArrayLike, weights: FusionWeights) -> Floats:
     """Fused scores in [0, 1].
 
     Args:
-        features: [n, n_sources] relative scores in [0, 1], 0 where absent.
+        features: [n, n_sources] normalized scores in [0, 1], 0 where absent.
         weights: of the same sources.
 
     Returns:
@@ -68,13 +68,13 @@ def score(features: ArrayLike, weights: FusionWeights) -> Floats:
 
 
 def contribution(features: ArrayLike, share_removed: ArrayLike, weights: FusionWeights) -> Floats:
-    """Fall of the fused score when a share of each source's relative score is taken away, >= 0.
+    """Fall of the fused score when a share of each source's normalized score is taken away, >= 0.
 
     sum_s w_s * (rel_s ** p_s - (rel_s * (1 - share_s)) ** p_s): a share of 1 removes the source, a share below 1 the
     part of its score that the cited history items carry.
 
     Args:
-        features: [n, n_sources] relative scores in [0, 1].
+        features: [n, n_sources] normalized scores in [0, 1].
         share_removed: [n, n_sources], or anything that broadcasts to it, in [0, 1].
 
     >>> w = FusionWeights(("als", "repeat"), (0.6, 0.4), (0.5, 1.0))
@@ -105,7 +105,7 @@ def fit(
     Args:
         sources: names of the feature columns.
         group: [n_rows] user index, in [0, n_groups).
-        features: [n_rows, n_sources] relative scores in [0, 1], 0 where the source does not name the candidate.
+        features: [n_rows, n_sources] normalized scores in [0, 1], 0 where the source does not name the candidate.
         label: [n_rows] 1 for a target, else 0.
         n_targets: [n_groups] targets of each user, those in no pool included, at least 1.
         tie_break: [n_rows] order of the products, smaller first among equal scores; distinct within a user.
@@ -225,7 +225,7 @@ class _Sample:
         self._ideal = np.cumsum(discount)[np.minimum(targets[self.hit_groups], K) - 1]
 
     def column(self, source: int, power: int) -> Floats:
-        """[users, pool] bent relative scores, with the tie slope."""
+        """[users, pool] bent normalized scores, with the tie slope."""
         return np.asarray(self._columns[source][power] + self._slope)
 
     def fused(self, weights: Floats, powers: list[int]) -> Floats:
@@ -262,4 +262,4 @@ def _checked(features: ArrayLike, weights: FusionWeights) -> Floats:
 
 def _check_unit(values: NDArray[np.float32] | Floats) -> None:
     if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError("relative scores must be in [0, 1]")
+        raise ValueError("normalized scores must be in [0, 1]")

@@ -17,14 +17,14 @@ from pyspark.sql import functions as F
 from libs.errors import OperatorError
 from libs.evaluation.lists import sample, targets
 from libs.features.as_of import as_of, decay, with_age
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.registry.choice import ModelNotFound, choose_model
 
-CARRIERS = 3  # history items kept beside a candidate
+ATTRIBUTIONS = 3  # history items kept beside a candidate
 SCHEMA = (
-    "cutoff date, user_id string, product_id string, rank int, score double, relative double,"
-    " carriers array<struct<product_id:string,share:double>>"
+    "cutoff date, user_id string, product_id string, rank int, score double, normalized_score double,"
+    " attributions array<struct<product_id:string,attribution_share:double>>"
 )
 _ARROW = pa.schema(
     [
@@ -33,8 +33,8 @@ _ARROW = pa.schema(
         ("product_id", pa.string()),
         ("rank", pa.int32()),
         ("score", pa.float64()),
-        ("relative", pa.float64()),
-        ("carriers", pa.list_(pa.struct([("product_id", pa.string()), ("share", pa.float64())]))),
+        ("normalized_score", pa.float64()),
+        ("attributions", pa.list_(pa.struct([("product_id", pa.string()), ("attribution_share", pa.float64())]))),
     ]
 )
 
@@ -53,7 +53,7 @@ def users_to_serve(ctx: JobContext) -> DataFrame:
     if not ctx.run.folds:
         return history
     rules, before, user = ctx.shop.evaluation, history.where(F.col("cutoff") != ctx.as_of), ["cutoff", "user_id"]
-    taken = targets(ctx.read("silver.events"), ctx.run.folds, rules.horizon_days, taking_kinds(ctx.shop.action))
+    taken = targets(ctx.read("silver.events"), ctx.run.folds, rules.horizon_days, acquiring_kinds(ctx.shop.action))
     known = taken.join(before.select(*user), user, "left_semi").withColumn("known", F.lit(True))
     inside = before.join(sample(known, rules.max_users), user, "left_semi")
     return history.where(F.col("cutoff") == ctx.as_of).unionByName(inside)
@@ -100,14 +100,16 @@ def popularity(days: DataFrame, cutoffs: Collection[date], half_life_days: float
 
     `days` are rows of features.product_days.
     """
-    aged = with_age(as_of(days.where(F.col("takers") > 0), cutoffs))
-    weight = F.col("takers") * decay("age_days", half_life_days)
+    aged = with_age(as_of(days.where(F.col("buyers") > 0), cutoffs))
+    weight = F.col("buyers") * decay("age_days", half_life_days)
     points = aged.groupBy("cutoff", "product_id").agg(F.sum(weight).alias("points"))
     return points.where(F.col("points") > 0)  # what is too long ago has decayed to nothing
 
 
 def ranked(scored: DataFrame, size: int) -> DataFrame:
-    """The `size` greatest scores above 0 of each user, ties by product_id, with rank and relative score; no carriers.
+    """The `size` greatest scores above 0 of each user, ties by product_id, with rank and normalized score.
+
+    No history item carries them: attributions are empty.
 
     `scored` has cutoff, user_id, product_id, score (double).
     """
@@ -117,8 +119,8 @@ def ranked(scored: DataFrame, size: int) -> DataFrame:
         .withColumns(
             {
                 "rank": F.row_number().over(user.orderBy(F.desc("score"), "product_id")),
-                "relative": F.col("score") / F.max("score").over(user),
-                "carriers": F.array().cast("array<struct<product_id:string,share:double>>"),
+                "normalized_score": F.col("score") / F.max("score").over(user),
+                "attributions": F.array().cast("array<struct<product_id:string,attribution_share:double>>"),
             }
         )
         .where(F.col("rank") <= size)
@@ -132,14 +134,14 @@ class UserList:
     Attributes:
         items: [n].
         scores: [n], above 0.
-        carriers: [n, CARRIERS] items of the history, greatest share first, -1 where there are fewer.
-        shares: [n, CARRIERS] fraction of the score that each carries.
+        attributions: [n, ATTRIBUTIONS] items of the history, greatest share first, -1 where there are fewer.
+        attribution_shares: [n, ATTRIBUTIONS] fraction of the score that each carries.
     """
 
     items: Ints
     scores: Floats
-    carriers: Ints
-    shares: Floats
+    attributions: Ints
+    attribution_shares: Floats
 
 
 def best_items(scores: Floats, size: int) -> Ints:
@@ -155,24 +157,25 @@ def best_items(scores: Floats, size: int) -> Ints:
     return best
 
 
-def greatest_shares(items: Ints, shares: Floats) -> tuple[Ints, Floats]:
-    """The items that carry most of each candidate: ([n, CARRIERS], [n, CARRIERS]), -1 and 0 where there are fewer.
+def greatest_shares(items: Ints, attribution_shares: Floats) -> tuple[Ints, Floats]:
+    """The items that carry most of each candidate, and their shares; -1 and 0 where there are fewer.
 
+    Returns [n, ATTRIBUTIONS] twice.
     A share that is not above 0 carries nothing.
 
     Args:
         items: [h] history, ascending, so that ties go to the smaller.
-        shares: [h, n].
+        attribution_shares: [h, n].
     """
-    left, column = shares.copy(), np.arange(shares.shape[1])
-    carriers, carried = np.full((len(column), CARRIERS), -1), np.zeros((len(column), CARRIERS))
+    left, column = attribution_shares.copy(), np.arange(attribution_shares.shape[1])
+    attributions, carried = np.full((len(column), ATTRIBUTIONS), -1), np.zeros((len(column), ATTRIBUTIONS))
     # Three times the first of the greatest: to sort all of the history takes ten times as long.
-    for place in range(min(CARRIERS, len(items))):
+    for place in range(min(ATTRIBUTIONS, len(items))):
         best = left.argmax(axis=0)
         top = left[best, column]
-        carriers[:, place], carried[:, place] = np.where(top > 0, items[best], -1), np.maximum(top, 0.0)
+        attributions[:, place], carried[:, place] = np.where(top > 0, items[best], -1), np.maximum(top, 0.0)
         left[best, column] = -np.inf
-    return carriers, carried
+    return attributions, carried
 
 
 def as_batch(users: pa.RecordBatch, lists: Sequence[UserList], products: pa.Array) -> pa.RecordBatch:
@@ -185,13 +188,16 @@ def as_batch(users: pa.RecordBatch, lists: Sequence[UserList], products: pa.Arra
     items, scores = (_joined([getattr(one, f) for one in lists]) for f in ("items", "scores"))
     best = np.array([one.scores[0] if len(one.scores) else 1.0 for one in lists])
     first = np.cumsum(size) - size
-    carriers = _joined([one.carriers.ravel() for one in lists]).reshape(-1, CARRIERS)
-    shares = _joined([one.shares.ravel() for one in lists]).reshape(carriers.shape)
-    held = carriers >= 0
+    attributions = _joined([one.attributions.ravel() for one in lists]).reshape(-1, ATTRIBUTIONS)
+    attribution_shares = _joined([one.attribution_shares.ravel() for one in lists]).reshape(attributions.shape)
+    held = attributions >= 0
     offsets = np.concatenate([[0], np.cumsum(held.sum(axis=1))])
     pairs = pa.StructArray.from_arrays(
-        [products.take(pa.array(carriers[held].astype(np.int64))), pa.array(shares[held].astype(np.float64))],
-        names=["product_id", "share"],
+        [
+            products.take(pa.array(attributions[held].astype(np.int64))),
+            pa.array(attribution_shares[held].astype(np.float64)),
+        ],
+        names=["product_id", "attribution_share"],
     )
     columns: list[Any] = [
         users.column("cutoff").take(row),
@@ -225,7 +231,7 @@ class Taken:
 
 
 def taken(users: pa.RecordBatch, kinds: Sequence[str], products: pa.Array) -> Taken:
-    """Reads rows of features.user_history: the events by which a user takes a product (`taking_kinds`)."""
+    """Reads rows of features.user_history: the events by which a user takes a product (`acquiring_kinds`)."""
     events = users.column("events")
     flat = events.flatten()
     row = np.repeat(np.arange(users.num_rows), np.diff(events.offsets.to_numpy()))

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
-from libs.features.history import taking_kinds
+from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.retrieval.candidates import (
     SCHEMA,
@@ -180,8 +180,8 @@ def linear_list(history: Ints, lent: Floats, matrix: Matrix, size: int) -> UserL
     listed = column[item] >= 0
     parts = np.zeros((len(history), len(top)))
     parts[source[listed], column[item[listed]]] = part[listed]
-    carriers, shares = greatest_shares(history, parts / totals[top])
-    return UserList(top, totals[top], carriers, shares)
+    attributions, shares = greatest_shares(history, parts / totals[top])
+    return UserList(top, totals[top], attributions, shares)
 
 
 def linear_lists(ctx: JobContext, kind: str, step_decay: float, size: int) -> DataFrame:
@@ -195,7 +195,7 @@ def linear_lists(ctx: JobContext, kind: str, step_decay: float, size: int) -> Da
         own = pairs.where(F.col("cutoff") == F.lit(day))
         found[day] = matrix(own.select("anchor", "product_id", "weight").toArrow())
     shared = ctx.broadcast(found)
-    lister = LinearLister(shared, taking_kinds(ctx.shop.action), step_decay, size)
+    lister = LinearLister(shared, acquiring_kinds(ctx.shop.action), step_decay, size)
     return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
 
 

@@ -97,7 +97,7 @@ def rewrite(spark: SparkSession, warehouse: str, table: Table, frame: DataFrame,
     delta.committed(path, table, lambda _: writer.option("replaceWhere", f"shop = '{shop}'").save(path))
 
 
-def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
+def purge_history(spark: SparkSession, warehouse: str, table: Table) -> None:
     """Leaves the newest version alone: no file and no log entry of an older one, whose statistics hold values.
 
     Delta keeps its log for weeks; what it may drop then is dropped now: everything before a checkpoint. A reader that
@@ -121,10 +121,10 @@ def forget(spark: SparkSession, warehouse: str, table: Table) -> None:
 
 
 def forget_all(spark: SparkSession, warehouse: str, log: Log) -> None:
-    """`forget` for every table, those too in which nothing was deleted now: their old files may hold what is gone."""
+    """`purge_history` for every table, those without a deletion now too: their old files may hold what is gone."""
     tables = existing(spark, warehouse)
     for number, table in enumerate(tables, 1):
-        forget(spark, warehouse, table)
+        purge_history(spark, warehouse, table)
         log.info("[%d/%d] %s: history forgotten", number, len(tables), table.name)
 
 

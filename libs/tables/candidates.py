@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from libs.tables.table import CUTOFF, Table, define
 
-# How a model's or a list's score rests on the user's own history: share = the fraction of the source's relative score
+# How a model's or a list's score rests on the user's own history: share = the fraction of the source's normalized score
 # that is lost when the item is taken out of the history.
-_CARRIERS = "array<struct<product_id:string,share:double>>"
+_ATTRIBUTIONS = "array<struct<product_id:string,attribution_share:double>>"
 
 SOURCES = ("popular", "popular_in_category", "repeat", "bought_together", "transitions", "als", "two_tower")
 
@@ -20,13 +20,14 @@ def _candidates(source: str, about: str) -> Table:
         product_id | string! | the candidate
         rank | int! | place in this source's list of the user, from 1; ties by product_id
         score | double! | the source's own score
-        relative | double! | score relative to the best of the user's list, in (0, 1]
-        carriers | {_CARRIERS}! | history items that carry the score, greatest share first, 3 at most""",
+        normalized_score | double! | score relative to the best of the user's list, in (0, 1]
+        attributions | {_ATTRIBUTIONS}! | history items that carry the score, greatest share first, 3 at most""",
         "shop cutoff user_id product_id",
         "cutoffs",
         partitioned_by=("shop", "cutoff"),
         retention_days=14,
         equality="close",
+        schema_version=2,
     )
 
 
@@ -45,11 +46,12 @@ CANDIDATES = (
         user_id | string! | pseudonym
         product_id | string! | the candidate
         owned | boolean! | the user has taken it before
-        sources | array<struct<source:string,rank:int,relative:double,carriers:{_CARRIERS}>>! | which sources brought it, sorted by source""",
+        sources | array<struct<source:string,rank:int,normalized_score:double,attributions:{_ATTRIBUTIONS}>>! | which sources brought it, sorted by source""",
         "shop cutoff user_id product_id",
         "cutoffs",
         partitioned_by=("shop", "cutoff"),
         retention_days=14,
         equality="close",
+        schema_version=2,
     ),
 )

@@ -17,13 +17,14 @@ FEATURES = (
         f"""{DAILY}
         product_id | string! | the product
         events | bigint! | purchases, reviews and other events; no returns
-        takers | bigint! | users who took it, and guests' baskets with it
+        buyers | bigint! | users who took it, and guests' baskets with it
         guests | bigint! | guests' baskets among them
         ratings | bigint! | reviews with stars
         stars | decimal(18,3) | their sum; null without any
         price | decimal(18,4) | the most frequent price of a piece sold, of equally frequent ones the lowest""",
         "shop day event_day product_id",
         "window",
+        schema_version=2,
         partitioned_by=_BY_PERIOD,
     ),
     define(
@@ -131,11 +132,12 @@ FEATURES = (
         f"""{CUTOFF}
         user_id | string! | pseudonym
         ledger | array<struct<event_time:timestamp,event_day:date,product_id:string,kind:string,lines:bigint,pieces:bigint,amount:decimal(18,4),rating:double,returned:bigint>>! | the newest 1,000 lines of what was taken and 200 of the rest, newest first; what was given back is in it, with the pieces returned
-        older | struct<lines:bigint,money:decimal(18,4),days:array<date>,products:array<string>>! | what was taken before those, as it was bought
+        earlier_totals | struct<lines:bigint,money:decimal(18,4),days:array<date>,products:array<string>>! | what was taken before those, as it was bought
         made_from | string! | version of silver.events, and what is kept""",
         "shop cutoff user_id",
         "cutoffs",
         volatile=("made_from",),
+        schema_version=2,
         retention_days=14,  # the next nights are made from it; who looks back looks into user_history
     ),
     define(

@@ -151,9 +151,10 @@ QUALITY = (
         limit | double | what it was held against; null where there is nothing to hold it against
         passed | boolean! | whether it holds
         severity | string! | stop, or warn
-        told | string! | the same in words""",
+        message | string! | the same in words""",
         "shop release_id check",
         "merge",
+        schema_version=2,
         volatile=("release_id", "run_id"),
     ),
     define(

@@ -19,7 +19,7 @@ RESULTS = (
         product_id | string! | the product
         score | double! | fused score
         contributions | map<string,double>! | part of the score each source gave
-        carriers | array<struct<source:string,product_id:string,contribution:double>>! | history items, and how far the fused score falls without each in that source
+        attributions | array<struct<source:string,product_id:string,contribution:double>>! | history items, and how far the fused score falls without each in that source
         as_of | date! | only what was known before this business day was used
         model_version | string | models behind the score
         propensity | double | chance of being shown, where a policy explores
@@ -29,6 +29,7 @@ RESULTS = (
         partitioned_by=("shop", "release_id"),
         equality="close",
         volatile=("release_id",),
+        schema_version=2,
     ),
     define(
         "results.evidence",

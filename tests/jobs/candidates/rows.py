@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 CUTOFF = date(2020, 2, 1)  # the end of the tests' window
-COLUMNS = ("user_id", "rank", "product_id", "score", "relative", "carriers")
+COLUMNS = ("user_id", "rank", "product_id", "score", "normalized_score", "attributions")
 
 
 def history(user: str, *steps: tuple[str, str], cutoff: date = CUTOFF) -> dict[str, object]:
@@ -36,7 +36,7 @@ def product(product: str, *categories: str, cutoff: date = CUTOFF) -> dict[str, 
 
 
 def lists(warehouse, source: str, **context: object) -> list[tuple[object, ...]]:
-    """Runs a source; its rows as tuples of `COLUMNS`, carriers as {product: share}."""
+    """Runs a source; its rows as tuples of `COLUMNS`, attributions as {product: share}."""
     warehouse.run(f"candidates.{source}", **context)
     rows = warehouse.rows(f"candidates.{source}", *COLUMNS)
-    return [(*row[:5], {carrier["product_id"]: carrier["share"] for carrier in row[5]}) for row in rows]
+    return [(*row[:5], {item["product_id"]: item["attribution_share"] for item in row[5]}) for row in rows]

@@ -3,9 +3,9 @@ from __future__ import annotations
 from tests.jobs.candidates.rows import CUTOFF, history
 
 
-def row(product: str, rank: int, carriers: list[tuple[str, float]] = ()) -> dict[str, object]:
-    return {"cutoff": CUTOFF, "user_id": "u", "product_id": product, "rank": rank, "score": 1.0, "relative": 1 / rank,
-            "carriers": list(carriers)}  # fmt: skip
+def row(product: str, rank: int, attributions: list[tuple[str, float]] = ()) -> dict[str, object]:
+    return {"cutoff": CUTOFF, "user_id": "u", "product_id": product, "rank": rank, "score": 1.0, "normalized_score": 1 / rank,
+            "attributions": list(attributions)}  # fmt: skip
 
 
 def test_the_pool_keeps_each_source_with_its_rank_and_marks_what_is_owned(warehouse):
@@ -14,6 +14,9 @@ def test_the_pool_keeps_each_source_with_its_rank_and_marks_what_is_owned(wareho
     warehouse.seed("features.user_history", [history("u", ("2020-01-01", "a"))])
     warehouse.run("candidates.candidate_pool")
     found = warehouse.rows("candidates.candidate_pool", "user_id", "product_id", "owned", "sources")
-    said = [[(s["source"], s["rank"], s["relative"], list(map(tuple, s["carriers"]))) for s in r[3]] for r in found]
+    said = [
+        [(s["source"], s["rank"], s["normalized_score"], list(map(tuple, s["attributions"]))) for s in r[3]]
+        for r in found
+    ]
     assert [r[:3] for r in found] == [("u", "a", True), ("u", "x", False)]
     assert said == [[("transitions", 1, 1.0, [])], [("als", 1, 1.0, []), ("transitions", 2, 0.5, [("a", 1.0)])]]

@@ -8,9 +8,13 @@ from datetime import UTC, date, datetime
 from libs.tables import SOURCES
 
 
-def candidate(cutoff: str, user: str, product: str, owned: bool = False, **relative: float) -> dict[str, object]:
-    """A row of the candidate pool; `als=0.5` is a source and its relative score."""
-    listed = [{"source": s, "rank": 1, "relative": r, "carriers": []} for s, r in sorted(relative.items())]
+def candidate(
+    cutoff: str, user: str, product: str, owned: bool = False, **normalized_score: float
+) -> dict[str, object]:
+    """A row of the candidate pool; `als=0.5` is a source and its normalized score."""
+    listed = [
+        {"source": s, "rank": 1, "normalized_score": r, "attributions": []} for s, r in sorted(normalized_score.items())
+    ]
     day = date.fromisoformat(cutoff)
     return {"cutoff": day, "user_id": user, "product_id": product, "owned": owned, "sources": listed}
 
@@ -37,7 +41,7 @@ def profile(cutoff: str, product: str, buyers: int = 0, **other: object) -> dict
 
 
 def fusion_model(cutoff: str, purpose: str = "backtest", **weights: float) -> dict[str, object]:
-    """Fused = sum of weight * relative, the same for both targets."""
+    """Fused = sum of weight * normalized_score, the same for both targets."""
     fitted = {
         "sources": SOURCES,
         "weights": [weights.get(source, 0.0) for source in SOURCES],
@@ -81,7 +85,7 @@ def recommendation(release_id: str, user: str, rank: int, product: str) -> dict[
         "product_id": product,
         "score": 1.0 / rank,
         "contributions": {"popular": 1.0 / rank},
-        "carriers": [],
+        "attributions": [],
         "as_of": date.fromisoformat(release_id[:10]),
         "schema_version": 1,
     }

@@ -201,8 +201,8 @@ def test_tonight_is_held_against_the_newest_release_of_an_earlier_day_and_its_mo
     _, fall = audit.quality(ctx, last, limits)
     assert (fall.passed, fall.observed, fall.limit, fall.severity) == (False, 0.25, 0.45, "stop")
     lists = audit.of_release(ctx, "results.recommendations")
-    told = [(one.passed, one.told) for one in audit.users(ctx, lists, last, limits)]
-    assert told == [
+    message = [(one.passed, one.message) for one in audit.users(ctx, lists, last, limits)]
+    assert message == [
         (False, "2 of 3"),
         (True, "2 after 2"),
         (False, "2 after 4"),
@@ -215,7 +215,7 @@ def test_tonight_is_held_against_the_newest_release_of_an_earlier_day_and_its_mo
 
 def gini_row(release_id, observed):
     return {"release_id": release_id, "run_id": "r", "as_of": date.fromisoformat(release_id[:10]), "check": GINI,
-            "observed": observed, "limit": 1.0, "passed": True, "severity": "stop", "told": ""}  # fmt: skip
+            "observed": observed, "limit": 1.0, "passed": True, "severity": "stop", "message": ""}  # fmt: skip
 
 
 def test_events_of_all_kinds_are_counted_by_day_from_the_daily_figures(shop):
@@ -229,5 +229,5 @@ def test_events_of_all_kinds_are_counted_by_day_from_the_daily_figures(shop):
         ],
     )
     fresh, volume = audit.deliveries(shop.context("evaluation.audit"), audit.Params())
-    assert (fresh.passed, fresh.told) == (False, "newest event 2020-01-30, 1 open days since")
+    assert (fresh.passed, fresh.message) == (False, "newest event 2020-01-30, 1 open days since")
     assert (volume.passed, volume.observed, volume.limit) == (True, 400.0, 400.0)

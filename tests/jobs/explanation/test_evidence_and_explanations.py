@@ -37,10 +37,10 @@ def ledger(user, *lines, older=()):
         for day, p, kind in lines
     ]
     before = {"lines": len(older), "money": None, "days": [], "products": sorted(older)}
-    return {"cutoff": DAY, "user_id": user, "ledger": listed[::-1], "older": before, "made_from": "{}"}
+    return {"cutoff": DAY, "user_id": user, "ledger": listed[::-1], "earlier_totals": before, "made_from": "{}"}
 
 
-def recommendation(user, product_id, contributions, carriers=()):
+def recommendation(user, product_id, contributions, attributions=()):
     return {
         "release_id": "2020-02-01-01",
         "surface": "home",
@@ -50,7 +50,7 @@ def recommendation(user, product_id, contributions, carriers=()):
         "product_id": product_id,
         "score": sum(contributions.values()),
         "contributions": contributions,
-        "carriers": [{"source": s, "product_id": p, "contribution": c} for s, p, c in carriers],
+        "attributions": [{"source": s, "product_id": p, "contribution": c} for s, p, c in attributions],
         "as_of": DAY,
         "schema_version": 1,
     }
@@ -79,11 +79,11 @@ def told(spark, tmp_path_factory):
     bought = [(2, "lamp", "purchase"), (9, "vase", "purchase"), (16, "vase", "purchase"), (20, "vase", "view")]
     warehouse.seed("features.user_ledger", [ledger("u", *bought)])
     warehouse.seed("features.item_pairs", [pair("transition", "lamp", "bulb", 7), pair("together", "lamp", "bulb", 4)])
-    carriers = [("transitions", "lamp", 0.2), ("als", "lamp", 0.1)]
+    attributions = [("transitions", "lamp", 0.2), ("als", "lamp", 0.1)]
     warehouse.seed(
         "results.recommendations",
         [
-            recommendation("u", "bulb", {"transitions": 0.3, "als": 0.1, "popular": 0.05}, carriers),
+            recommendation("u", "bulb", {"transitions": 0.3, "als": 0.1, "popular": 0.05}, attributions),
             recommendation("u", "vase", {"repeat": 0.4}),
             recommendation("u", "hat", {"als": 0.2}, [("als", "vase", 0.2)]),
         ],

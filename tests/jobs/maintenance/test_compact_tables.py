@@ -32,7 +32,7 @@ def release(days_ago: int, **other: object) -> dict[str, object]:
 
 def recommendation(days_ago: int) -> dict[str, object]:
     row: dict[str, object] = {"surface": "home", "context": "default", "user_id": "u", "rank": 1, "product_id": "p"}
-    row |= {"score": 1.0, "contributions": {}, "carriers": [], "schema_version": 1}
+    row |= {"score": 1.0, "contributions": {}, "attributions": [], "schema_version": 1}
     return row | {"release_id": f"{ago(days_ago)}-01", "as_of": ago(days_ago)}
 
 

@@ -57,7 +57,14 @@ def seed_results(shop: Warehouse) -> None:
     shop.seed("features.product_profile", [product | {"aspects": [aspect]}])
     shop.seed("features.user_history", [{"cutoff": DAY, "user_id": u, "events": [], "owned": []} for u in (ZOE, BOB)])
     shown = {"release_id": RELEASE, "surface": "home", "context": "default", "product_id": "lamp"}
-    listed = {"rank": 1, "score": 0.5, "contributions": {"als": 0.5}, "carriers": [], "as_of": DAY, "schema_version": 1}
+    listed = {
+        "rank": 1,
+        "score": 0.5,
+        "contributions": {"als": 0.5},
+        "attributions": [],
+        "as_of": DAY,
+        "schema_version": 1,
+    }
     shop.seed("results.recommendations", [shown | listed | {"user_id": u} for u in (ZOE, BOB)])
     fact = {"release_id": RELEASE, "subject": "product", "product_id": "lamp", "source_version": 0}
     fact |= {"source_table": "features.product_profile", "source_keys": {"product_id": "lamp"}}

@@ -66,3 +66,35 @@ def test_a_newer_table_is_refused_by_older_code(warehouse: Warehouse, monkeypatc
 def test_each_raised_schema_version_has_its_steps() -> None:
     wanted = {(t.name, version) for t in TABLES.values() for version in range(1, t.schema_version)}
     assert wanted == set(migrations.MIGRATIONS)
+
+
+OLD_ITEM = "struct<product_id:string,share:double>"
+
+
+@pytest.mark.parametrize(
+    ("name", "ddl", "row", "renamed"),
+    [
+        (
+            "candidates.als",
+            f"relative double, carriers array<{OLD_ITEM}>",
+            (0.5, [("h", 0.25)]),
+            {"normalized_score": 0.5, "attributions": [("h", 0.25)]},
+        ),
+        (
+            "candidates.candidate_pool",
+            f"sources array<struct<source:string,rank:int,relative:double,carriers:array<{OLD_ITEM}>>>",
+            ([("als", 1, 0.5, [("h", 0.25)])],),
+            {"sources": [("als", 1, 0.5, [("h", 0.25)])]},
+        ),
+        ("features.product_days", "takers bigint", (3,), {"buyers": 3}),
+        ("quality.audits", "told string", ("few",), {"message": "few"}),
+    ],
+)
+def test_renamed_columns_keep_their_values(
+    warehouse: Warehouse, name: str, ddl: str, row: tuple[object, ...], renamed: dict[str, object]
+) -> None:
+    old = warehouse.spark.createDataFrame([row], ddl)
+    found = migrations.MIGRATIONS[name, 1](old)
+    types = {column.name: column.type for column in table(name).columns}
+    assert dict(found.dtypes) == {column: types[column] for column in renamed}
+    assert found.collect() == [tuple(renamed.values())]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tests.builders import event
 
-DAYS = ("product_id", "day", "event_day", "events", "takers", "guests", "ratings", "stars", "price")
+DAYS = ("product_id", "day", "event_day", "events", "buyers", "guests", "ratings", "stars", "price")
 D = date.fromisoformat
 
 

@@ -21,7 +21,7 @@ def seed_list(warehouse, release_id, users=("u1",)):
             "product_id": "p1",
             "score": 0.5,
             "contributions": {"popular": 0.5},
-            "carriers": [],
+            "attributions": [],
             "as_of": date.fromisoformat(release_id[:10]),
             "schema_version": 1,
         }
@@ -81,7 +81,7 @@ def test_nothing_is_published_without_rows_or_after_a_failed_gate(warehouse):
         "check": "rows",
         "passed": False,
         "severity": "stop",
-        "told": "few",
+        "message": "few",
     }
     warehouse.seed("quality.audits", [audit | {"release_id": "2020-02-02-01"}])
     with pytest.raises(GateError, match=r"not published: audit of 2020-02-02-01: rows \(few\)"):

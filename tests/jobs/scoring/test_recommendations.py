@@ -26,8 +26,8 @@ def seed_model(warehouse, day=DAY):
 
 def candidate(product, owned=False, **sources):
     listed = [
-        {"source": name, "rank": 1, "relative": relative, "carriers": carriers}
-        for name, (relative, carriers) in sorted(sources.items())
+        {"source": name, "rank": 1, "normalized_score": normalized_score, "attributions": attributions}
+        for name, (normalized_score, attributions) in sorted(sources.items())
     ]
     return {"cutoff": DAY, "user_id": "u", "product_id": product, "owned": owned, "sources": listed}
 
@@ -45,24 +45,24 @@ def lists(warehouse):
 
 def test_scores_are_the_weighted_sum_and_carriers_tell_what_each_history_item_moved(warehouse):
     seed_model(warehouse)
-    carried = [{"product_id": "h1", "share": 0.75}, {"product_id": "h2", "share": 0.0}]
+    carried = [{"product_id": "h1", "attribution_share": 0.75}, {"product_id": "h2", "attribution_share": 0.0}]
     warehouse.seed("candidates.candidate_pool", [candidate("p", als=(1.0, carried), popular=(0.5, []))])
     warehouse.run("scoring.recommendations")
     row = warehouse.read("results.recommendations").first()
-    # .6 * 1^.5 + .4 * .5 = .8; without h1: .6 * (.25)^.5 = .3, a fall of .3; h2 carries nothing and is no carrier.
+    # .6 * 1^.5 + .4 * .5 = .8; without h1: .6 * (.25)^.5 = .3, a fall of .3; h2 carries nothing and is no item.
     assert row.score == pytest.approx(0.8)
     assert row.contributions == pytest.approx({"als": 0.6, "popular": 0.2})
-    assert [(c.source, c.product_id, round(c.contribution, 9)) for c in row.carriers] == [("als", "h1", 0.3)]
+    assert [(c.source, c.product_id, round(c.contribution, 9)) for c in row.attributions] == [("als", "h1", 0.3)]
 
 
 def test_a_source_gives_no_less_than_nothing_without_an_item_that_others_pull_against(warehouse):
     seed_model(warehouse)
-    carried = [{"product_id": "h1", "share": 2.5}, {"product_id": "h2", "share": 0.75}]
+    carried = [{"product_id": "h1", "attribution_share": 2.5}, {"product_id": "h2", "attribution_share": 0.75}]
     warehouse.seed("candidates.candidate_pool", [candidate("p", als=(1.0, carried))])
     warehouse.run("scoring.recommendations")
     [row] = warehouse.collect("results.recommendations")
     # Without h1 als is at -1.5, which is none: a fall of .6, and not the root of a negative number.
-    assert [(c.product_id, round(c.contribution, 9)) for c in row.carriers] == [("h1", 0.6), ("h2", 0.3)]
+    assert [(c.product_id, round(c.contribution, 9)) for c in row.attributions] == [("h1", 0.6), ("h2", 0.3)]
 
 
 def test_equal_scores_are_ordered_by_product_and_the_list_is_cut(warehouse):
@@ -76,7 +76,7 @@ def test_equal_scores_are_ordered_by_product_and_the_list_is_cut(warehouse):
 
 def test_a_product_of_which_nothing_may_be_said_is_not_recommended(warehouse):
     seed_model(warehouse)
-    carried = [{"product_id": "h", "share": 1.0}]
+    carried = [{"product_id": "h", "attribution_share": 1.0}]
     products = ("few", "many", "liked", "disliked", "carried", "unknown")
     pool = [candidate(p, popular=(0.5, [])) for p in products if p != "carried"]
     warehouse.seed("candidates.candidate_pool", [*pool, candidate("carried", als=(0.1, carried))])

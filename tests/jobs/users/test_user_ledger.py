@@ -38,7 +38,7 @@ def given_back(user: str, product: str, day: str, bought: str, quantity: int = 1
 def ledger(warehouse, cutoff: str, user: str = "u"):
     [row] = warehouse.read(LEDGER).where(f"cutoff = '{cutoff}' AND user_id = '{user}'").collect()
     lines = [(e["product_id"], e["lines"], e["pieces"], e["amount"], e["returned"]) for e in row["ledger"]]
-    return lines, row["older"].asDict()
+    return lines, row["earlier_totals"].asDict()
 
 
 def test_the_newest_lines_are_whole_and_of_older_ones_the_sums(warehouse):

@@ -1,4 +1,4 @@
-"""Each check of a release by its two sides: what holds, what does not, and what cannot be told."""
+"""Each check of a release by its two sides: what holds, what does not, and what cannot be message."""
 
 from datetime import date, timedelta
 
@@ -57,7 +57,7 @@ def test_quality_may_fall_by_its_margin_or_by_noise(now, last, passed, severity)
 def test_the_limit_of_quality_is_the_last_releases_less_the_margin():
     found = not_below_last(backtest(0.26), backtest(0.30), LIMITS)
     assert (found.observed, round(found.limit, 6)) == (0.26, 0.27)
-    assert found.told == "0.2600 after 0.3000, noise 0.0141, 500 users"
+    assert found.message == "0.2600 after 0.3000, noise 0.0141, 500 users"
 
 
 def test_a_list_worse_than_popular_stops_from_200_test_users_on_and_warns_below():
@@ -96,8 +96,8 @@ def test_events_must_be_of_the_last_open_day():
 def test_a_thin_shop_may_be_twice_its_longest_gap_without_an_event():
     thin = {day: float(day.toordinal() % 3 == 0) for day in days(60)}  # two days between events
     for silence, passed in ((4, True), (9, False)):
-        told = {day: n for day, n in thin.items() if day < DAY - timedelta(days=silence)}
-        assert fresh(told, DAY, lambda _: True, LIMITS).passed is passed
+        message = {day: n for day, n in thin.items() if day < DAY - timedelta(days=silence)}
+        assert fresh(message, DAY, lambda _: True, LIMITS).passed is passed
     assert fresh({}, DAY, is_open, LIMITS).severity == "warn"
 
 

@@ -129,8 +129,8 @@ def test_a_linear_list_names_what_carries_it():
     found = linear_list(np.array([0, 1]), np.array([1.0, 0.5]), matrix, 10)
     assert found.items.tolist() == [2, 3]
     assert found.scores.tolist() == pytest.approx([0.7, 0.4])
-    assert found.carriers.tolist() == [[1, 0, -1], [0, -1, -1]]
-    assert found.shares.ravel().tolist() == pytest.approx([5 / 7, 2 / 7, 0, 1, 0, 0])
+    assert found.attributions.tolist() == [[1, 0, -1], [0, -1, -1]]
+    assert found.attribution_shares.ravel().tolist() == pytest.approx([5 / 7, 2 / 7, 0, 1, 0, 0])
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -147,9 +147,11 @@ def test_shares_of_a_short_history_add_up_to_one_and_equal_what_its_removal_take
     found = linear_list(history, lent, matrix, n)
     scores = lent @ dense[history]
     assert found.items.tolist() == best_items(scores, n).tolist()
-    for item, score, carriers, shares in zip(found.items, found.scores, found.carriers, found.shares, strict=True):
+    for item, score, attributions, shares in zip(
+        found.items, found.scores, found.attributions, found.attribution_shares, strict=True
+    ):
         assert shares.sum() == pytest.approx(1)
-        for carrier, share in zip(carriers, shares, strict=True):
+        for carrier, share in zip(attributions, shares, strict=True):
             if carrier >= 0:
                 without = np.where(history == carrier, 0, lent) @ dense[history]
                 assert share == pytest.approx((score - without[item]) / score)

@@ -52,7 +52,7 @@ def test_a_share_is_the_part_of_the_score_lost_without_the_product(arrays: dict[
         for place, item in enumerate(one.items + 1):
             whole = relative(arrays, row, age[[user]], item)
             assert one.scores[place] == pytest.approx(whole, rel=1e-5)
-            shares = dict(zip(one.carriers[place] + 1, one.shares[place], strict=True))
+            shares = dict(zip(one.attributions[place] + 1, one.attribution_shares[place], strict=True))
             for product in set(row) & set(shares):
                 # Product 3 stands in two slots and leaves both.
                 left = relative(arrays, [0 if p == product else p for p in row], age[[user]], item)
@@ -88,5 +88,5 @@ def test_an_index_gives_the_same_lists_and_shares(
     for one, other in zip(whole, found, strict=True):
         np.testing.assert_array_equal(one.items, other.items)
         np.testing.assert_array_equal(one.scores, other.scores)
-        np.testing.assert_array_equal(one.carriers, other.carriers)
-        np.testing.assert_allclose(one.shares, other.shares, atol=1e-6)
+        np.testing.assert_array_equal(one.attributions, other.attributions)
+        np.testing.assert_allclose(one.attribution_shares, other.attribution_shares, atol=1e-6)
