@@ -137,14 +137,16 @@ def why(
 
 
 @app.command()
-def flow() -> None:
-    """Prints the flow diagram (Mermaid), drawn from the catalog.
+def flow(
+    groups: Annotated[bool, typer.Option("--groups", help="Draw the groups instead of every job.")] = False,
+) -> None:
+    """Print the flow diagram (Mermaid), generated from the catalog.
 
-    Example: reasonrec flow
+    Example: reasonrec flow --groups
     """
-    from jobs.cli.diagram import mermaid
+    from jobs.cli.diagram import groups_mermaid, mermaid
 
-    typer.echo(mermaid(), nl=False)
+    typer.echo(groups_mermaid() if groups else mermaid(), nl=False)
 
 
 @app.command()
