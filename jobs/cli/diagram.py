@@ -7,7 +7,7 @@ from libs.tables import TABLES, VIEWS, Table
 
 
 def mermaid() -> str:
-    """A Mermaid flowchart of all jobs, boxed by stage; an arrow means that the later job reads what the earlier wrote."""
+    """A Mermaid flowchart of all jobs, boxed by stage; the later job of an arrow reads what the earlier one wrote."""
     lines = ["flowchart TD"]
     stages: dict[str, list[str]] = {}
     for job in CATALOG:

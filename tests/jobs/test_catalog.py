@@ -100,5 +100,13 @@ def test_the_readme_stays_short_and_its_links_lead_somewhere():
     readme = ROOT / "README.md"
     assert readme.stat().st_size <= 9_000
     for page in (readme, *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
-            assert target.startswith("http") or (page.parent / target).exists(), (page.name, target)
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+            other = page.parent / target if target else page
+            assert target.startswith("http") or other.exists(), (page.name, target)
+            assert not anchor or anchor in anchors(other), (page.name, target, anchor)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names under which a page's headings can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
