@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from libs.explain.contributions import faithfulness
-from libs.explain.evidence_types import Fact, K
+from libs.explain.evidence_types import Fact
 from libs.explain.grounding import check
 from libs.explain.templates import read_templates
 from libs.explain.terms import Terms, in_language
@@ -29,9 +29,8 @@ faithfulness double"""
 
 @dataclass(frozen=True)
 class Limits:
-    """people: fewest other people a sentence may speak of. facts: most facts a sentence cites."""
+    """facts: most facts a sentence cites."""
 
-    people: int = K
     facts: int = 3
 
 
@@ -42,19 +41,21 @@ class Job:
     texts: Mapping[str, str]
     terms: Mapping[str, Terms]
     limits: Limits
+    min_people: int
 
 
-def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limits) -> DataFrame:
+def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limits, min_people: int) -> DataFrame:
     """Columns WRITTEN: a sentence a language of each of the rows of `with_facts`.
 
     Args:
         root: the conf folder.
+        min_people: fewest other people that a cited fact may speak of.
 
     Raises:
         KeyError: a language has no templates.
     """
     named = list(languages)
-    job = Job(texts(root, named), {name: terms(root, name) for name in named}, limits)
+    job = Job(texts(root, named), {name: terms(root, name) for name in named}, limits, min_people)
     return rows.mapInPandas(partial(write, job), WRITTEN)
 
 
@@ -95,7 +96,7 @@ def terms(root: Path, language: str) -> Terms:
 
 def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Sentences of each row in each language, batch by batch; templates are compiled once a worker."""
-    writer = TemplateWriter(job.texts, k=job.limits.people, max_facts=job.limits.facts)
+    writer = TemplateWriter(job.texts, min_people=job.min_people, max_facts=job.limits.facts)
     for batch in batches:
         rows = []
         for release, user, product, title, score, found in batch.itertuples(index=False):
@@ -120,13 +121,13 @@ def sentence(writer: TemplateWriter, rec: Recommendation, language: str, score: 
         draft = writer.write(rec, language)
     except NothingToSay as error:
         return "", [], "none", False, str(error), 0.0, 0.0
-    verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
+    verdict = check(draft.sentence, language, rec.title, draft.facts, writer.min_people)
     alone = rec._replace(facts=draft.facts[:1])
     for plainer, choice in [(rec, 0), (rec, 1), (alone, 0), (alone, 1)]:
         if verdict.grounded:
             break
         draft = writer.compose(plainer, language, choice)
-        verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
+        verdict = check(draft.sentence, language, rec.title, draft.facts, writer.min_people)
     moved = sum(fact.contribution for fact in draft.facts if fact.role == "reason")
     told = None if verdict.grounded else "; ".join(verdict.reasons)
     share = faithfulness(draft.facts, score)

@@ -1,12 +1,15 @@
 """A valid fact of every type and variant, and shorthands to make facts."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from libs.explain import contributions, grounding
 from libs.explain.evidence_types import Fact, check_fact
 from libs.explain.writer import Recommendation, TemplateWriter
 
 ROOT = Path(__file__).resolve().parents[3]
-WRITER = TemplateWriter.from_directory(ROOT / "conf" / "templates")
+MIN_PEOPLE = 5
+WRITER = TemplateWriter.from_directory(ROOT / "conf" / "templates", min_people=MIN_PEOPLE)
 
 # (type, label) -> slots. Labels only tell cases of one type apart.
 SLOTS = {
@@ -31,7 +34,7 @@ SLOTS = {
     ("taste_category", "all"): {"value": "Electronic", "count": "3", "total": "3", "action": "purchase"},
     ("taste_category", "single"): {"value": "Blues", "count": "1", "total": "1", "action": "purchase"},
     ("taste_price_band", "low"): {"value": "low", "count": "1", "total": "8", "action": "purchase"},
-    ("taste_price_band", "mid"): {"value": "mid", "count": "11", "total": "18", "action": "purchase"},
+    ("taste_price_band", "middle"): {"value": "middle", "count": "11", "total": "18", "action": "purchase"},
     ("taste_price_band", "high"): {"value": "high", "count": "4", "total": "4", "action": "purchase"},
     ("own_rhythm", "often"): {"count": "3", "every_days": "14", "since_days": "15", "action": "purchase"},
     ("own_rhythm", "once"): {"count": "1", "since_days": "1", "action": "purchase"},
@@ -61,6 +64,14 @@ def example(type: str, label: str = "", role: str = "reason", contribution: floa
 
 def recommend(*facts: Fact, title: str = "Tails", user: str = "u1", product: str = "p1") -> Recommendation:
     return Recommendation(user, product, title, facts)
+
+
+def check(sentence: str, language: str, title: str, facts: Sequence[Fact]) -> grounding.Verdict:
+    return grounding.check(sentence, language, title, facts, MIN_PEOPLE)
+
+
+def select_facts(facts: Iterable[Fact], max_facts: int = 3, min_people: int = MIN_PEOPLE) -> list[Fact]:
+    return contributions.select_facts(facts, max_facts, min_people)
 
 
 def every_sentence(rec: Recommendation, language: str) -> set[str]:
