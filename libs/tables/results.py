@@ -40,7 +40,7 @@ RESULTS = (
         subject | string! | product, user or pair
         user_id | string | the user it is about; null when about a product or two
         product_id | string | the product it is about; null when about a user
-        type | string! | see docs/tables.md, "evidence types"
+        type | string! | kind of fact; libs/explain/evidence_types.py declares each
         slots | map<string,string>! | its values by name
         support | bigint! | people, baskets or reviews behind it
         source_table | string! | where it came from
