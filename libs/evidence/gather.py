@@ -23,18 +23,18 @@ def gathered(inputs: Inputs) -> DataFrame:
         ValueError: a function leaves out a type that names it.
     """
     functions = dict.fromkeys(spec.gathered_by for spec in EVIDENCE_TYPES.values())
-    found = [one for name in functions for one in getattr(facts, name)(inputs)]
-    refuse_missing(found)
+    by_type = [of_type for name in functions for of_type in getattr(facts, name)(inputs)]
+    refuse_missing(by_type)
     return (
-        reduce(DataFrame.unionByName, [one.rows for one in found])
+        reduce(DataFrame.unionByName, [of_type.rows for of_type in by_type])
         .where(_may_be_said(inputs.shop.privacy.min_people))
         .drop("owned")
     )
 
 
-def refuse_missing(found: list[Facts]) -> None:
+def refuse_missing(by_type: list[Facts]) -> None:
     """Raises ValueError that names the declared types which their functions did not gather."""
-    missing = EVIDENCE_TYPES.keys() - {one.type for one in found}
+    missing = EVIDENCE_TYPES.keys() - {of_type.type for of_type in by_type}
     if missing:
         parts = [f"{type} by libs.evidence.facts.{EVIDENCE_TYPES[type].gathered_by}" for type in sorted(missing)]
         raise ValueError(f"evidence types not gathered: {', '.join(parts)}")

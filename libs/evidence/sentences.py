@@ -68,9 +68,9 @@ def with_facts(lists: DataFrame, titles: DataFrame, evidence: DataFrame, links: 
     """
     of_row = ["release_id", "user_id", "product_id"]
     fact = F.struct("evidence_id", "type", "slots", "support", "contribution", "role")
-    known = evidence.select("release_id", "evidence_id", "type", "slots", "support")
-    found = links.select(*of_row, "evidence_id", "contribution", "role").join(known, ["release_id", "evidence_id"])
-    facts = found.groupBy(*of_row).agg(F.collect_list(fact).alias("facts"))
+    stored = evidence.select("release_id", "evidence_id", "type", "slots", "support")
+    cited = links.select(*of_row, "evidence_id", "contribution", "role").join(stored, ["release_id", "evidence_id"])
+    facts = cited.groupBy(*of_row).agg(F.collect_list(fact).alias("facts"))
     named = titles.select(F.col("cutoff").alias("as_of"), "product_id", "title")
     rows = lists.join(F.broadcast(named), ["as_of", "product_id"], "inner").join(facts, of_row, "left")
     none = F.array().cast(f"array<struct<{_FACT}>>")
@@ -99,11 +99,11 @@ def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     writer = TemplateWriter(job.texts, min_people=job.min_people, max_facts=job.limits.facts)
     for batch in batches:
         rows = []
-        for release, user, product, title, score, found in batch.itertuples(index=False):
-            facts = [_fact(row) for row in found]
-            for language, own in job.terms.items():
-                told = [fact for fact in (in_language(fact, own) for fact in facts) if fact]
-                rec = Recommendation(user, product, title, told)
+        for release, user, product, title, score, listed in batch.itertuples(index=False):
+            facts = [_fact(row) for row in listed]
+            for language, words in job.terms.items():
+                translated = [fact for fact in (in_language(fact, words) for fact in facts) if fact]
+                rec = Recommendation(user, product, title, translated)
                 rows.append((release, user, product, language, *sentence(writer, rec, language, score)))
         yield pd.DataFrame(rows, columns=[column.split()[0] for column in WRITTEN.split(",")])
 
@@ -129,6 +129,6 @@ def sentence(writer: TemplateWriter, rec: Recommendation, language: str, score: 
         draft = writer.compose(plainer, language, choice)
         verdict = check(draft.sentence, language, rec.title, draft.facts, writer.min_people)
     moved = sum(fact.contribution for fact in draft.facts if fact.role == "reason")
-    told = None if verdict.grounded else "; ".join(verdict.reasons)
-    share = faithfulness(draft.facts, score)
-    return draft.sentence, list(draft.evidence_ids), draft.generator, verdict.grounded, told, min(moved, score), share
+    refusal = None if verdict.grounded else "; ".join(verdict.reasons)
+    part = min(moved, score), faithfulness(draft.facts, score)
+    return draft.sentence, list(draft.evidence_ids), draft.generator, verdict.grounded, refusal, *part
