@@ -100,6 +100,8 @@ def render_why(found: Why) -> str:
     for fact in found.facts:
         slots = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["slots"])))
         keys = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["source_keys"])))
+        if fact["review_ids"]:
+            keys += f", reviews={','.join(fact['review_ids'])}"
         lines += [
             f"  {'*' if fact['evidence_id'] in cited else ' '} {fact['role']:11} {fact['type']:16} {slots}",
             f"      moved the score by {fact['contribution']:.4f}; support {fact['support']};"

@@ -77,7 +77,15 @@ class EvaluationConf(_Strict):
     gate: Literal["all", "first"] = "all"
 
 
+class PrivacyConf(_Strict):
+    """`min_people`: fewest other people that a statement about others may speak of (k-anonymity)."""
+
+    min_people: int = Field(default=5, ge=2)
+
+
 class ShopConf(_Strict):
+    """One shop. `likes_from`: stars from which a rating is praise."""
+
     name: str
     timezone: str = "UTC"
     languages: tuple[str, ...] = ("en",)
@@ -91,6 +99,8 @@ class ShopConf(_Strict):
     partition: Literal["month", "year"] = "month"
     max_quarantine_share: float = Field(default=0.01, ge=0, le=1)
     blocklist: tuple[str, ...] = ()
+    privacy: PrivacyConf = PrivacyConf()
+    likes_from: float = 4.0
     evaluation: EvaluationConf = EvaluationConf()
     params: dict[str, dict[str, Any]] = {}
     sources: dict[str, SourceConf]
