@@ -2,7 +2,7 @@
 
 Independent of every writer: the sentence is read anew. Each quoted name, number, action and claim is compared with
 the cited facts clause by clause, so that a true number beside the wrong claim fails too. The vocabulary is closed
-(`lexicon_en`, `lexicon_zh`): a word that is not known there states something for which there is no evidence.
+(`libs.languages`): a word that is not known there states something for which there is no evidence.
 
 How it reads. Phrases are looked up, longest first. Each number gets a role from what stands beside it ("12 people",
 "the last 30 days", "from $14.63"). Clauses end at punctuation and conjunctions; each must agree, in all that it
@@ -17,13 +17,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K, malformed, people_behind, unsayable
-from libs.explain.lexicon import ANCHORED, Item, Lexicon
-from libs.explain.lexicon_en import ENGLISH
-from libs.explain.lexicon_zh import CHINESE
 from libs.explain.names import LINK, clean_name
 from libs.explain.reading import DURATIONS, Clause, Number, read
-
-LEXICONS: dict[str, Lexicon] = {"en": ENGLISH, "zh": CHINESE}
+from libs.languages.lexicon import ANCHORED, Item
+from libs.languages.pack import pack
 
 _UNSAFE = re.compile(rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>{LINK.pattern})", re.IGNORECASE)
 # Which slot answers a number of which role.
@@ -195,9 +192,9 @@ def check(sentence: str, language: str, title: str, facts: Sequence[Fact], k: in
     """Compares a finished sentence with the facts it cites. `title` is the recommended product's own.
 
     Raises:
-        KeyError: the language has no lexicon.
+        OperatorError: the language has no pack.
     """
-    lexicon = LEXICONS[language]
+    lexicon = pack(language).lexicon
     if not facts:
         return Verdict(False, ("no fact cited",))
     reasons = [problem for fact in facts if (problem := malformed(fact.type, fact.slots) or unsayable(fact, k))]

@@ -6,7 +6,7 @@ from libs.explain.evidence_types import Fact, check_fact
 from libs.explain.writer import Recommendation, TemplateWriter
 
 ROOT = Path(__file__).resolve().parents[3]
-WRITER = TemplateWriter.from_directory(ROOT / "conf" / "templates")
+WRITER = TemplateWriter.from_directory(ROOT / "conf" / "languages")
 
 # (type, label) -> slots. Labels only tell cases of one type apart.
 SLOTS = {

@@ -6,7 +6,7 @@ What is in no phrase, no number and no quotation marks is a word for which there
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 # Keys of evidence: a type, or "type:variant".
@@ -47,24 +47,41 @@ class Item(NamedTuple):
 
     kind: word (states nothing), end (of sentence), cut (between clauses), reason ("because"), claim, place (a claim
     that a brand or category follows), act, unit, number, name, cue (says what the next number is), currency, ratio
-    ("of the"), banned, unknown. `value` depends on the kind; `keys`: the evidence keys that can support it.
+    ("of the"), banned, unknown. `value` depends on the kind. `keys`: the evidence keys that can support it. `noun`:
+    what an action's word counts where it follows a number ("review").
     """
 
     kind: str
     text: str
     value: Any = None
     keys: tuple[str, ...] = ()
+    noun: str | None = None
+
+
+Numeral = Callable[[str], tuple[float, str | None] | None]
 
 
 class Lexicon(NamedTuple):
-    """A language's tokens and phrases. `phrases` is a trie of tokens; an item stands under the key ""."""
+    """A language's tokens and phrases.
+
+    Attributes:
+        token: finds the tokens of a sentence; a name in quotation marks is one token.
+        opening: the quotation marks that open a name.
+        phrases: a trie of tokens; an item stands under the key "".
+        numeral: reads a number: its value, and its role where its form tells it ("3rd" is a rank); None if it is none.
+        numerals: finds a number written in several tokens.
+    """
 
     token: re.Pattern[str]
+    opening: str
     phrases: dict[str, Any]
+    numeral: Numeral
     numerals: re.Pattern[str]
 
 
-def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lexicon:
+def lexicon(
+    token: str, opening: str, numeral: Numeral, items: Iterable[tuple[str, Item]], numerals: str = r"(?!)"
+) -> Lexicon:
     """A lexicon from (phrases separated by "|", their item).
 
     Raises:
@@ -80,7 +97,17 @@ def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lex
             if "" in node:
                 raise ValueError(f"phrase {phrase!r} has two meanings")
             node[""] = item._replace(text=phrase)
-    return Lexicon(pattern, trie, re.compile(numerals))
+    return Lexicon(pattern, opening, trie, numeral, re.compile(numerals))
+
+
+def grouped(text: str, group: str, point: str) -> float | None:
+    """The value of digits with a sign between groups of three and a decimal sign; None if it is no number.
+
+    >>> grouped("1.204,5", ".", ",")
+    1204.5
+    """
+    number = re.fullmatch(rf"[0-9]+(?:\{group}[0-9]{{3}})*(?:\{point}[0-9]+)?", text)
+    return float(text.replace(group, "").replace(point, ".")) if number else None
 
 
 def word(phrases: str) -> tuple[str, Item]:
@@ -98,9 +125,9 @@ def place(phrases: str, *keys: str) -> tuple[str, Item]:
     return phrases, Item("place", "", keys=keys)
 
 
-def act(phrases: str, action: str) -> tuple[str, Item]:
-    """Verbs of an action."""
-    return phrases, Item("act", "", action)
+def act(phrases: str, action: str, noun: str | None = None) -> tuple[str, Item]:
+    """Verbs of an action; `noun` where the same word is a counted noun too (`UNITS`)."""
+    return phrases, Item("act", "", action, noun=noun)
 
 
 def unit(phrases: str, name: str, role: str | None = None, code: str | None = None) -> tuple[str, Item]:
@@ -124,8 +151,13 @@ def ratio(phrases: str, left: str, right: str) -> tuple[str, Item]:
 
 
 def plain(kind: str, phrases: str) -> tuple[str, Item]:
-    """Phrases of a kind without a value: cut, end, reason, banned."""
+    """Phrases of a kind without a value: end, reason, banned."""
     return phrases, Item(kind, "")
+
+
+def cut(phrases: str, manner: str | None = None) -> tuple[str, Item]:
+    """Parts two clauses. `manner`: relative ("which" speaks of what comes before) or opens (":" may follow the title)."""
+    return phrases, Item("cut", "", manner)
 
 
 def currency(phrases: str, code: str) -> tuple[str, Item]:
