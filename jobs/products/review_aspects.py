@@ -1,7 +1,7 @@
 """Reads what each review mentions, once.
 
 One row of features.review_aspects is one review that mentions an aspect of conf/languages/<l>/aspects.yaml. After a
-change of those files this job is run again over all days: `reasonrec run products.review_aspects --start FIRST --end D`.
+change of those files, run this job again over all days: `reasonrec run products.review_aspects --start FIRST --end D`.
 """
 
 from __future__ import annotations

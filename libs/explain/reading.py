@@ -24,7 +24,8 @@ class Number:
     def take_duration(self, unit: str, role: str | None) -> None:
         """Becomes a length of time; its role comes from the unit ("days ago") or the cue ("every")."""
         self.unit = unit
-        self.role = role or (self.cue if self.cue in ("every", "window", "since") else None)
+        cue = "every" if self.cue == "all" else self.cue  # German: "alle zwei Wochen"
+        self.role = role or (cue if cue in ("every", "window", "since") else None)
 
     def take_money(self, code: str | None) -> None:
         """Becomes an amount: the price now, unless a cue says otherwise."""
@@ -78,7 +79,12 @@ def items(sentence: str, lexicon: Lexicon) -> list[Item]:
             if token[0] in lexicon.opening and len(token) > 1:
                 best = Item("name", token, token[1:-1])
             elif len(token) == 3 and token.isupper() and token.isascii():
-                best = Item("currency", token, token)
+                money = ("money", None, token)
+                best = (
+                    Item("unit", token, money, UNITS["money"])
+                    if lexicon.code_follows
+                    else Item("currency", token, token)
+                )
             else:
                 while i < n and lexicon.numerals.fullmatch("".join(tokens[start : i + 1])):
                     i += 1

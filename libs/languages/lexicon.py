@@ -70,6 +70,7 @@ class Lexicon(NamedTuple):
         phrases: a trie of tokens; an item stands under the key "".
         numeral: reads a number: its value, and its role where its form tells it ("3rd" is a rank); None if it is none.
         numerals: finds a number written in several tokens.
+        code_follows: whether a currency's code stands after its amount.
     """
 
     token: re.Pattern[str]
@@ -77,10 +78,16 @@ class Lexicon(NamedTuple):
     phrases: dict[str, Any]
     numeral: Numeral
     numerals: re.Pattern[str]
+    code_follows: bool
 
 
 def lexicon(
-    token: str, opening: str, numeral: Numeral, items: Iterable[tuple[str, Item]], numerals: str = r"(?!)"
+    token: str,
+    opening: str,
+    numeral: Numeral,
+    items: Iterable[tuple[str, Item]],
+    numerals: str = r"(?!)",
+    code_follows: bool = False,
 ) -> Lexicon:
     """A lexicon from (phrases separated by "|", their item).
 
@@ -97,7 +104,7 @@ def lexicon(
             if "" in node:
                 raise ValueError(f"phrase {phrase!r} has two meanings")
             node[""] = item._replace(text=phrase)
-    return Lexicon(pattern, opening, trie, numeral, re.compile(numerals))
+    return Lexicon(pattern, opening, trie, numeral, re.compile(numerals), code_follows)
 
 
 def grouped(text: str, group: str, point: str) -> float | None:
@@ -156,7 +163,7 @@ def plain(kind: str, phrases: str) -> tuple[str, Item]:
 
 
 def cut(phrases: str, manner: str | None = None) -> tuple[str, Item]:
-    """Parts two clauses. `manner`: relative ("which" speaks of what comes before) or opens (":" may follow the title)."""
+    """Parts two clauses. `manner`: relative ("which" speaks of what came before) or opens (":" may follow a title)."""
     return phrases, Item("cut", "", manner)
 
 

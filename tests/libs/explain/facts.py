@@ -1,12 +1,17 @@
-"""A valid fact of every type and variant, and shorthands to make facts."""
+"""A valid fact of every type and variant, and shorthands to make facts; writers in every language, German included."""
 
 from pathlib import Path
 
+import libs.languages
 from libs.explain.evidence_types import Fact, check_fact
+from libs.explain.templates import read_templates
 from libs.explain.writer import Recommendation, TemplateWriter
 
 ROOT = Path(__file__).resolve().parents[3]
-WRITER = TemplateWriter.from_directory(ROOT / "conf" / "languages")
+GERMAN = ROOT / "tests" / "data" / "languages"  # a pack and its conf that only tests see
+libs.languages.__path__.append(str(GERMAN))
+WRITER = TemplateWriter(read_templates(ROOT / "conf" / "languages") | read_templates(GERMAN))
+LANGUAGES = sorted(WRITER.templates)
 
 # (type, label) -> slots. Labels only tell cases of one type apart.
 SLOTS = {
