@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
@@ -66,9 +66,9 @@ class Pack(ABC):
         """A count as it stands in running text: digits, unless the language writes small numbers in words."""
         return self.digits(str(n))
 
+    @abstractmethod
     def ordinal(self, n: int) -> str:
         """A rank: "third" in English."""
-        raise NotImplementedError(f"{self.code} has no ordinals")
 
     def money(self, raw: str, code: str) -> str:
         """An amount with its currency: no decimals where it is whole, else two."""

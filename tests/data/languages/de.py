@@ -143,5 +143,8 @@ class German(Pack):
     def number(self, n: int) -> str:
         return str(num2words(n, lang="de")) if n <= 12 else super().number(n)
 
+    def ordinal(self, n: int) -> str:
+        return f"{self.digits(str(n))}."
+
 
 PACK = German()

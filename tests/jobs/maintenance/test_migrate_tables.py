@@ -87,10 +87,11 @@ OLD_ITEM = "struct<product_id:string,share:double>"
             {"sources": [("als", 1, 0.5, [("h", 0.25)])]},
         ),
         ("features.product_days", "takers bigint", (3,), {"buyers": 3}),
+        ("features.product_text", "tokens array<string>, text string", (["a"], "A"), {"text": "A"}),
         ("quality.audits", "told string", ("few",), {"message": "few"}),
     ],
 )
-def test_renamed_columns_keep_their_values(
+def test_the_columns_that_stay_keep_their_values(
     warehouse: Warehouse, name: str, ddl: str, row: tuple[object, ...], renamed: dict[str, object]
 ) -> None:
     old = warehouse.spark.createDataFrame([row], ddl)

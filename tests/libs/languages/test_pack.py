@@ -11,6 +11,9 @@ class Polish(Pack):
 
     code = "pl"
 
+    def ordinal(self, n: int) -> str:
+        return f"{n}."
+
 
 def test_a_language_without_a_pack_is_named_with_those_there_are():
     assert {"en", "zh"} <= set(languages())
