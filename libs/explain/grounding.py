@@ -19,8 +19,8 @@ from typing import NamedTuple
 from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K, malformed, people_behind, unsayable
 from libs.explain.names import LINK, clean_name
 from libs.explain.reading import DURATIONS, Clause, Number, read
+from libs.explain.vocabulary import GROUPS, vocabulary
 from libs.languages.lexicon import ANCHORED, Item
-from libs.languages.pack import pack
 
 _UNSAFE = re.compile(rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>{LINK.pattern})", re.IGNORECASE)
 # Which slot answers a number of which role.
@@ -93,7 +93,7 @@ class _Evidence:
             spec = EVIDENCE_TYPES[type]
             if fact.role == "reason":
                 self.reasons |= bit
-            if type not in ANCHORED:
+            if type not in GROUPS[ANCHORED]:
                 self.unanchored |= bit
             keys = (type, f"{type}:{slots[spec.variant]}") if spec.variant else (type,)
             for key in keys:
@@ -194,7 +194,7 @@ def check(sentence: str, language: str, title: str, facts: Sequence[Fact], k: in
     Raises:
         OperatorError: the language has no pack.
     """
-    lexicon = pack(language).lexicon
+    lexicon = vocabulary(language)
     if not facts:
         return Verdict(False, ("no fact cited",))
     reasons = [problem for fact in facts if (problem := malformed(fact.type, fact.slots) or unsayable(fact, k))]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from libs.languages.lexicon import UNITS, Item, Lexicon
+from libs.explain.vocabulary import UNITS
+from libs.languages.lexicon import Item, Lexicon
 
 DURATIONS = {"day": 1.0, "week": 7.0, "month": 30.44}  # in days
 _MONEY = {"usual": "usual", "than": "usual", "before": "before"}

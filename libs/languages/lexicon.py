@@ -9,37 +9,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-# Keys of evidence: a type, or "type:variant".
-ANCHORED = ("bought_next", "bought_together", "similar_product", "own_history")
-TASTES = ("taste_brand", "taste_category", "taste_price_band")
-PRICES = ("price_below_usual", "price_drop")
-PERIODS = ("own_rhythm", "trend", "rank_in_category")
-# What a counted noun can be about.
-UNITS: dict[str, tuple[str, ...]] = {
-    "people": ("bought_next", "bought_together", "trend", "segment"),
-    "friends": ("friends",),
-    "reviews": ("rating_praise", "aspect_praise"),
-    "items": TASTES,
-    "times": ("own_rhythm",),
-    "day": PERIODS,
-    "week": PERIODS,
-    "month": PERIODS,
-    "mean": ("rating_praise",),
-    "rank": ("rank_in_category",),
-    "money": PRICES,
-}
-# What a cue says of its own: "your usual" is a claim, "from" is none.
-CUES: dict[str, tuple[str, ...]] = {
-    "every": ("own_rhythm",),
-    "since": ("own_rhythm",),
-    "window": ("trend", "rank_in_category"),
-    "rank": ("rank_in_category",),
-    "usual": ("price_below_usual",),
-    "than": (),
-    "before": (),
-    "price": (),
-    "all": (),
-}
+# What a counted noun counts, and what a cue says of the next number. Which evidence each can be about, and the groups
+# of evidence that a claim may name in place of types, stand in libs.explain.vocabulary: a language knows none of it.
+UNITS = ("people", "friends", "reviews", "items", "times", "day", "week", "month", "mean", "rank", "money")
+CUES = ("every", "since", "window", "rank", "usual", "than", "before", "price", "all")
+ANCHORED, PRICES = "anchored", "prices"
 
 
 class Item(NamedTuple):
@@ -47,8 +21,8 @@ class Item(NamedTuple):
 
     kind: word (states nothing), end (of sentence), cut (between clauses), reason ("because"), claim, place (a claim
     that a brand or category follows), act, unit, number, name, cue (says what the next number is), currency, ratio
-    ("of the"), banned, unknown. `value` depends on the kind. `keys`: the evidence keys that can support it. `noun`:
-    what an action's word counts where it follows a number ("review").
+    ("of the"), banned, unknown. `value` depends on the kind. `keys`: the evidence that can support it: types,
+    "type:variant" or groups. `noun`: what an action's word counts where it follows a number ("review").
     """
 
     kind: str
@@ -123,7 +97,7 @@ def word(phrases: str) -> tuple[str, Item]:
 
 
 def claim(phrases: str, *keys: str) -> tuple[str, Item]:
-    """Phrases that only evidence of these keys supports."""
+    """Phrases that only evidence of these types, "type:variant" or groups supports."""
     return phrases, Item("claim", "", keys=keys)
 
 
@@ -139,7 +113,7 @@ def act(phrases: str, action: str, noun: str | None = None) -> tuple[str, Item]:
 
 def unit(phrases: str, name: str, role: str | None = None, code: str | None = None) -> tuple[str, Item]:
     """What the number before counts; `role` where the unit itself says it ("days ago"), `code` of a currency."""
-    return phrases, Item("unit", "", (name, role, code), UNITS[name])
+    return phrases, Item("unit", "", (name, role, code))
 
 
 def number(phrases: str, value: float, role: str | None = None, unit_name: str | None = None) -> tuple[str, Item]:
@@ -148,8 +122,8 @@ def number(phrases: str, value: float, role: str | None = None, unit_name: str |
 
 
 def cue(phrases: str, name: str, *keys: str) -> tuple[str, Item]:
-    """Says what the next number is, and claims what the cue, or `keys`, say."""
-    return phrases, Item("cue", "", name, keys or CUES[name])
+    """Says what the next number is, and claims what the cue says of its own, or `keys`."""
+    return phrases, Item("cue", "", name, keys)
 
 
 def ratio(phrases: str, left: str, right: str) -> tuple[str, Item]:
