@@ -38,12 +38,6 @@ CUES: dict[str, tuple[str, ...]] = {
     "rank": ("rank_in_category",),
     "usual": ("price_below_usual",),
 }
-# Every claim that a sentence can make: a type, or "type:variant" where the wording depends on a slot.
-CLAIMS = {
-    f"{type}:{variant}" if variant else type: type
-    for type, spec in EVIDENCE_TYPES.items()
-    for variant in (spec.slots[spec.variant].choices if spec.variant else ("",))
-}
 
 
 @cache
@@ -52,33 +46,46 @@ def vocabulary(language: str) -> Lexicon:
 
     Raises:
         OperatorError: the language has no pack.
-        ValueError: a phrase is about evidence that there is not, or no phrase claims a type or variant: the check would
-            refuse every sentence about it.
+        ValueError: see `tied`.
     """
-    lexicon = pack(language).lexicon
+    return tied(pack(language).lexicon)
+
+
+def tied(lexicon: Lexicon) -> Lexicon:
+    """The lexicon with types and variants of evidence in place of groups, units and cues.
+
+    Raises:
+        ValueError: a phrase is about evidence that there is not; or no phrase claims a type or variant, so that the check
+            would refuse every sentence about it. A noun that several types share claims none of them.
+    """
+    claims = {
+        f"{type}:{variant}" if variant else type
+        for type, spec in EVIDENCE_TYPES.items()
+        for variant in (spec.slots[spec.variant].choices if spec.variant else ("",))
+    }
     claimed: set[str] = set()
 
-    def tied(node: dict[str, Any]) -> dict[str, Any]:
-        return {token: _with_evidence(child, claimed) if token == "" else tied(child) for token, child in node.items()}
+    def with_evidence(item: Item) -> Item:
+        keys = _evidence_of(item)
+        if unknown := set(keys) - claims - EVIDENCE_TYPES.keys():
+            raise ValueError(f"phrase {item.text!r}: no evidence type {', '.join(sorted(unknown))}")
+        if item.kind != "unit" or len(keys) == 1:
+            claimed.update(keys)
+        return item._replace(keys=keys)
 
-    phrases = tied(lexicon.phrases)
-    if missing := [claim for claim in CLAIMS if claim not in claimed]:
-        raise ValueError(f"libs.languages.{language}: no phrase of the lexicon claims {', '.join(missing)}")
+    def walk(node: dict[str, Any]) -> dict[str, Any]:
+        return {token: with_evidence(child) if token == "" else walk(child) for token, child in node.items()}
+
+    phrases = walk(lexicon.phrases)
+    if missing := sorted(claims - claimed):
+        raise ValueError(f"no phrase claims the evidence types {', '.join(missing)}: add one to the lexicon")
     return lexicon._replace(phrases=phrases)
 
 
-def _with_evidence(item: Item, claimed: set[str]) -> Item:
-    """The item with types and variants in place of groups, units and cues; adds what it claims by itself.
-
-    A noun that counts several types claims none of them.
-    """
+def _evidence_of(item: Item) -> tuple[str, ...]:
+    """Types, or "type:variant", that can support an item."""
     if item.kind == "unit":
-        keys = UNITS[item.value[0]]
-    else:
-        keys = tuple(type for key in item.keys for type in GROUPS.get(key, (key,)))
-        keys = keys or CUES.get(item.value, ()) if item.kind == "cue" else keys
-    if unknown := set(keys) - CLAIMS.keys() - EVIDENCE_TYPES.keys():
-        raise ValueError(f"phrase {item.text!r}: no evidence type {', '.join(sorted(unknown))}")
-    if item.kind != "unit" or len(keys) == 1:
-        claimed.update(keys)
-    return item._replace(keys=keys)
+        return UNITS[item.value[0]]
+    if item.kind == "cue" and not item.keys:
+        return CUES.get(item.value, ())
+    return tuple(type for key in item.keys for type in GROUPS.get(key, (key,)))
