@@ -43,6 +43,11 @@ def renamed(old: str, new: str) -> Migration:
     return lambda rows: rows.withColumnRenamed(old, new)
 
 
+def dropped(column: str) -> Migration:
+    """A step that drops a column."""
+    return lambda rows: rows.drop(column)
+
+
 _ATTRIBUTIONS = "array<struct<product_id:string,attribution_share:double>>"
 
 
@@ -77,6 +82,8 @@ MIGRATIONS: dict[tuple[str, int], Migration] = {
     **{(f"candidates.{source}", 1): list_with_attributions for source in SOURCES},
     ("candidates.candidate_pool", 1): pool_with_attributions,
     ("features.product_days", 1): renamed("takers", "buyers"),
+    ("features.product_text", 1): dropped("tokens"),
+    ("features.product_profile", 1): dropped("tokens"),
     ("features.user_ledger", 1): renamed("older", "earlier_totals"),
     ("results.recommendations", 1): renamed("carriers", "attributions"),
     ("results.evidence", 1): evidence_with_review_ids,

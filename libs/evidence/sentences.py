@@ -13,13 +13,14 @@ import yaml
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from libs.errors import OperatorError
 from libs.explain.contributions import faithfulness
 from libs.explain.evidence_types import Fact
 from libs.explain.grounding import check
 from libs.explain.templates import read_templates
 from libs.explain.terms import Terms, in_language
 from libs.explain.writer import NothingToSay, Recommendation, TemplateWriter
-from libs.text.aspects import load_lexicon
+from libs.languages.aspects import load_aspects
 
 _FACT = "evidence_id:string,type:string,slots:map<string,string>,support:bigint,contribution:double,role:string"
 WRITTEN = """release_id string, user_id string, product_id string, language string, sentence string,
@@ -52,7 +53,7 @@ def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limit
         min_people: fewest other people that a cited fact may speak of.
 
     Raises:
-        KeyError: a language has no templates.
+        OperatorError: a language has no templates or no aspects.
     """
     named = list(languages)
     job = Job(texts(root, named), {name: terms(root, name) for name in named}, limits, min_people)
@@ -81,17 +82,21 @@ def texts(root: Path, languages: Iterable[str]) -> dict[str, str]:
     """Templates of the languages.
 
     Raises:
-        KeyError: a language has none.
+        OperatorError: a language has none.
     """
-    found = read_templates(root / "templates")
+    found = read_templates(root / "languages")
+    for language in languages:
+        if language not in found:
+            raise OperatorError(f"{root / 'languages' / language / 'templates.yaml'}: there is no such file")
     return {language: found[language] for language in languages}
 
 
 def terms(root: Path, language: str) -> Terms:
     """The language's words for aspects and segments; English reads segments' names as they are."""
-    words = root / "terms" / f"{language}.yaml"
-    own = yaml.safe_load(words.read_text(encoding="utf-8")) if words.exists() else None
-    return Terms(load_lexicon(language, root / "aspects" / f"{language}.yaml").labels, own)
+    folder = root / "languages" / language
+    file = folder / "terms.yaml"
+    words = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
+    return Terms(language, load_aspects(folder / "aspects.yaml").labels, words)
 
 
 def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -64,11 +64,11 @@ FEATURES = (
         price | decimal(18,4) | last known price
         attributes | map<string,string> | what else the catalogue says
         language | string | language of title and description
-        tokens | array<string>! | words of title and description
         text | string! | what is embedded: title, brand, category, the description's beginning
         text_hash | string! | hash of `text`""",
         "shop cutoff product_id",
         "cutoffs",
+        schema_version=2,
     ),
     define(
         "features.text_vectors",
@@ -91,7 +91,6 @@ FEATURES = (
         brand | string | its brand
         category | string | its category path
         categories | array<string>! | every level's path, the top one first
-        tokens | array<string>! | words of title and description
         attributes | map<string,string> | what else the catalogue says
         price | decimal(18,4) | last known price
         price_before | decimal(18,4) | price known 28 days earlier
@@ -110,6 +109,7 @@ FEATURES = (
         "shop cutoff product_id",
         "cutoffs",
         equality="close",
+        schema_version=2,
     ),
     define(
         "features.item_pairs",

@@ -103,6 +103,7 @@ def place(spark, tmp_path_factory):
     (folder / "conf" / "shops").mkdir(parents=True)
     for file in (ROOT / "conf").glob("*.yaml"):
         (folder / "conf" / file.name).write_text(file.read_text())
+    (folder / "conf" / "languages").symlink_to(ROOT / "conf" / "languages")
     tiny = {key: value for key, value in SHOP.items() if key != "name"}
     (folder / "conf" / "shops" / "tiny.yaml").write_text(yaml.safe_dump(tiny))
     warehouse = Warehouse(spark, folder / "warehouse")

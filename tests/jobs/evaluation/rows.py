@@ -29,7 +29,6 @@ def profile(cutoff: str, product: str, buyers: int = 0, **other: object) -> dict
         "product_id": product,
         "title": product,
         "categories": [],
-        "tokens": [],
         "buyers": buyers,
         "buyers_recent": 0,
         "recent_days": 28,

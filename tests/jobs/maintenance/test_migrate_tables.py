@@ -101,10 +101,11 @@ OLD_ITEM = "struct<product_id:string,share:double>"
             {"type": "taste_price_band", "slots": {"value": "middle", "count": "2"}, "source_keys": {"user_id": "u"}}
             | {"review_ids": None},
         ),
+        ("features.product_text", "tokens array<string>, text string", (["a"], "A"), {"text": "A"}),
         ("quality.audits", "told string", ("few",), {"message": "few"}),
     ],
 )
-def test_renamed_columns_keep_their_values(
+def test_the_columns_that_stay_keep_their_values(
     warehouse: Warehouse, name: str, ddl: str, row: tuple[object, ...], renamed: dict[str, object]
 ) -> None:
     old = warehouse.spark.createDataFrame([row], ddl)
