@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K, malformed, people_behind, unsayable
+from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K, malformed, unsayable
 from libs.explain.lexicon import ANCHORED, Item, Lexicon
 from libs.explain.lexicon_en import ENGLISH
 from libs.explain.lexicon_zh import CHINESE
@@ -209,12 +209,6 @@ def check(sentence: str, language: str, title: str, facts: Sequence[Fact], k: in
         reading = read(sentence, lexicon)
         reasons = reading.problems + _compare(reading.clauses, _Evidence(title, facts))
     return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
-
-
-def check_k(fact: Fact, k: int = K) -> bool:
-    """Whether the fact speaks of at least k other people, or of none."""
-    people = people_behind(fact)
-    return people is None or people >= k
 
 
 def _compare(clauses: list[Clause], evidence: _Evidence) -> list[str]:

@@ -24,7 +24,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from libs.arrays import Float32s, Floats
 
 POWERS = (0.25, 0.5, 1.0, 2.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.9)
@@ -32,8 +34,6 @@ K = 10
 _PASSES = 3
 _PRIOR_POWER = 1.5
 _TIE = 1e-9  # scores closer than this are tied: sums in another order differ by less, real scores by more
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,26 +65,6 @@ def score(features: ArrayLike, weights: FusionWeights) -> Floats:
     [0.6, 0.7]
     """
     return np.asarray((_checked(features, weights) ** np.array(weights.powers) * np.array(weights.weights)).sum(axis=1))
-
-
-def contribution(features: ArrayLike, share_removed: ArrayLike, weights: FusionWeights) -> Floats:
-    """Fall of the fused score when a share of each source's normalized score is taken away, >= 0.
-
-    sum_s w_s * (rel_s ** p_s - (rel_s * (1 - share_s)) ** p_s): a share of 1 removes the source, a share below 1 the
-    part of its score that the cited history items carry.
-
-    Args:
-        features: [n, n_sources] normalized scores in [0, 1].
-        share_removed: [n, n_sources], or anything that broadcasts to it, in [0, 1].
-
-    >>> w = FusionWeights(("als", "repeat"), (0.6, 0.4), (0.5, 1.0))
-    >>> contribution([[1.0, 0.5]], [[0.75, 0.0]], w).round(9).tolist(), contribution([[1.0, 0.5]], 1.0, w).tolist()
-    ([0.3], [0.8])
-    """
-    share = np.asarray(share_removed, dtype=np.float64)
-    if not ((share >= 0) & (share <= 1)).all():
-        raise ValueError("shares removed must be in [0, 1]")
-    return score(features, weights) - score(_checked(features, weights) * (1 - share), weights)
 
 
 def fit(
@@ -260,6 +240,6 @@ def _checked(features: ArrayLike, weights: FusionWeights) -> Floats:
     return values
 
 
-def _check_unit(values: NDArray[np.float32] | Floats) -> None:
+def _check_unit(values: Float32s | Floats) -> None:
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("normalized scores must be in [0, 1]")
