@@ -17,6 +17,7 @@ from libs.evidence.ids import with_id
 from libs.explain.evidence_types import EVIDENCE_TYPES, K
 from libs.features.history import acquiring_kinds
 from libs.job import JobContext, constants
+from libs.tables import LIST_ROW
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def run(ctx: JobContext) -> None:
     found = with_id(gathered(ctx, lists, ctx.params(Params).people), ctx.shop.name).persist()
     ctx.write("results.evidence", as_evidence(found, ctx))
     ctx.write("results.recommendation_evidence", as_links(found, ctx))
-    missing = lists.join(found, ["user_id", "product_id"], "left_anti").count()
+    missing = lists.join(found, list(LIST_ROW), "left_anti").count()
     if missing:
         ctx.log.warning("%d recommended rows have no fact that may be cited", missing)
 
@@ -46,7 +47,7 @@ def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
     history = as_of("features.user_history").persist()
     owned = history.select("user_id", "owned")
     rows = (
-        lists.select("user_id", "product_id", "score", "contributions", "attributions")
+        lists.select(*LIST_ROW, "score", "contributions", "attributions")
         .join(owned, "user_id", "inner")
         .withColumn("owned", F.array_contains("owned", F.col("product_id")))
         .persist()
@@ -93,5 +94,5 @@ def as_evidence(found: DataFrame, ctx: JobContext) -> DataFrame:
 
 def as_links(found: DataFrame, ctx: JobContext) -> DataFrame:
     role = F.when(F.col("contribution") > 0, F.lit("reason")).otherwise(F.lit("information"))
-    links = found.select("user_id", "product_id", "evidence_id", role.alias("role"), "contribution")
-    return links.withColumns(constants(ctx, release_id=ctx.run.release_id, surface="home", context="default"))
+    links = found.select(*LIST_ROW, "evidence_id", role.alias("role"), "contribution")
+    return links.withColumns(constants(ctx, release_id=ctx.run.release_id))

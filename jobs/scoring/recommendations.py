@@ -16,7 +16,7 @@ from libs.errors import OperatorError
 from libs.job import JobContext, constants
 from libs.ranking.fused import fall, with_attributions, with_score
 from libs.ranking.fusion import FusionWeights
-from libs.tables import table
+from libs.tables import HOME, table
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,7 @@ def as_rows(best: DataFrame, ctx: JobContext, versions: str) -> DataFrame:
     columns = constants(
         ctx,
         release_id=ctx.run.release_id,
-        surface="home",
-        context="default",
+        **HOME,
         as_of=ctx.as_of,
         model_version=versions,
         schema_version=table("results.recommendations").schema_version,

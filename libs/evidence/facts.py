@@ -1,8 +1,8 @@
 """Facts that may be cited for a recommended row: one function a family, each a DataFrame of the same columns.
 
-user_id, product_id (of the recommended row), owned (the user has it), type, slots (map), about (product, user or pair),
-about_user, about_product (whom the fact is about), support, contribution, source_table, source_keys (map). Facts with a
-positive contribution are reasons; the rest is information.
+Columns: surface, context, user_id, product_id (of the recommended row), owned (the user has it), type, slots (map),
+about (product, user or pair), about_user, about_product (whom the fact is about), support, contribution, source_table,
+source_keys (map). Facts with a positive contribution are reasons; the rest is information.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.features.history import taken_lines
+from libs.tables import LIST_ROW
 
 Slots = Mapping[str, Column]
 
@@ -31,8 +32,7 @@ def _fact(
     filled = F.map_filter(_map(slots), lambda _, value: value.isNotNull())
     nobody = F.lit(None).cast("string")
     return rows.select(
-        "user_id",
-        "product_id",
+        *LIST_ROW,
         "owned",
         F.lit(type).alias("type"),
         filled.alias("slots"),
@@ -61,9 +61,9 @@ def anchored(rows: DataFrame, profile: DataFrame, pairs: DataFrame, action: str,
     sources whose score it carries. People behind a pair are needed for the first two; the rest speaks of the products.
     """
     named, verb = _products(profile), F.lit(action)
-    carried = rows.select("user_id", "product_id", "owned", F.explode("attributions").alias("item"))
+    carried = rows.select(*LIST_ROW, "owned", F.explode("attributions").alias("item"))
     anchors = (
-        carried.groupBy("user_id", "product_id", "owned", F.col("item.product_id").alias("anchor_id"))
+        carried.groupBy(*LIST_ROW, "owned", F.col("item.product_id").alias("anchor_id"))
         .agg(F.sum("item.contribution").alias("contribution"))
         .join(F.broadcast(_renamed(named)), "anchor_id", "inner")
         .join(F.broadcast(named), "product_id", "inner")
@@ -213,9 +213,7 @@ def tastes(rows: DataFrame, profile: DataFrame, taste: DataFrame, users: DataFra
     )
     own = counts.where((F.col("count") > 1) & (2 * F.col("count") >= F.col("total")) | (F.col("count") > 2))
     matched = known.join(own, ["user_id", "dimension", "value"])
-    place = Window.partitionBy("user_id", "product_id", "dimension").orderBy(
-        F.desc("count"), F.desc(F.length("value")), "value"
-    )
+    place = Window.partitionBy(*LIST_ROW, "dimension").orderBy(F.desc("count"), F.desc(F.length("value")), "value")
     best = matched.withColumn("place", F.row_number().over(place)).where(F.col("place") == 1)
     shown = (
         F.when(F.col("dimension") == "category", F.substring_index("value", " > ", -1))

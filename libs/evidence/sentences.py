@@ -19,11 +19,12 @@ from libs.explain.grounding import check
 from libs.explain.templates import read_templates
 from libs.explain.terms import Terms, in_language
 from libs.explain.writer import NothingToSay, Recommendation, TemplateWriter
+from libs.tables import LIST_ROW
 from libs.text.aspects import load_lexicon
 
 _FACT = "evidence_id:string,type:string,slots:map<string,string>,support:bigint,contribution:double,role:string"
-WRITTEN = """release_id string, user_id string, product_id string, language string, sentence string,
-evidence_ids array<string>, generator string, grounded boolean, grounding string, contribution double,
+WRITTEN = """release_id string, surface string, context string, user_id string, product_id string, language string,
+sentence string, evidence_ids array<string>, generator string, grounded boolean, grounding string, contribution double,
 faithfulness double"""
 
 
@@ -59,13 +60,13 @@ def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limit
 
 
 def with_facts(lists: DataFrame, titles: DataFrame, evidence: DataFrame, links: DataFrame) -> DataFrame:
-    """release_id, user_id, product_id, title, score, facts: one row a recommended product.
+    """release_id, surface, context, user_id, product_id, title, score, facts: one row a recommended product.
 
     Args:
-        lists: results.recommendations. titles: features.product_profile of their days.
+        lists: the rows of a list. titles: features.product_profile of their days.
         evidence, links: results.evidence and results.recommendation_evidence of their releases.
     """
-    of_row = ["release_id", "user_id", "product_id"]
+    of_row = ["release_id", *LIST_ROW]
     fact = F.struct("evidence_id", "type", "slots", "support", "contribution", "role")
     known = evidence.select("release_id", "evidence_id", "type", "slots", "support")
     found = links.select(*of_row, "evidence_id", "contribution", "role").join(known, ["release_id", "evidence_id"])
@@ -98,12 +99,12 @@ def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     writer = TemplateWriter(job.texts, k=job.limits.people, max_facts=job.limits.facts)
     for batch in batches:
         rows = []
-        for release, user, product, title, score, found in batch.itertuples(index=False):
+        for *place, user, product, title, score, found in batch.itertuples(index=False):
             facts = [_fact(row) for row in found]
             for language, own in job.terms.items():
                 told = [fact for fact in (in_language(fact, own) for fact in facts) if fact]
                 rec = Recommendation(user, product, title, told)
-                rows.append((release, user, product, language, *sentence(writer, rec, language, score)))
+                rows.append((*place, user, product, language, *sentence(writer, rec, language, score)))
         yield pd.DataFrame(rows, columns=[column.split()[0] for column in WRITTEN.split(",")])
 
 

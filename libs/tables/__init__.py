@@ -6,7 +6,7 @@ from libs.tables.candidates import CANDIDATES, SOURCES
 from libs.tables.contract import BRONZE, CONTRACT, SILVER, Kind
 from libs.tables.features import FEATURES
 from libs.tables.quality import QUALITY
-from libs.tables.results import RESULTS
+from libs.tables.results import HOME, LIST_ROW, RESULTS
 from libs.tables.silver import EVENTS, SUPPRESSED
 from libs.tables.table import Column, Scope, Table
 from libs.tables.training import TRAINING
@@ -14,6 +14,21 @@ from libs.tables.views import VIEWS, View
 
 _ALL = (*BRONZE, *SILVER, EVENTS, SUPPRESSED, *FEATURES, *TRAINING, *CANDIDATES, *RESULTS, *QUALITY)
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
+
+
+def released_tables() -> tuple[Table, ...]:
+    """The tables whose rows a release shows."""
+    return tuple(table for table in TABLES.values() if table.in_release)
+
+
+def list_tables() -> tuple[Table, ...]:
+    """Those of them that hold ranked lists of products for users."""
+    return tuple(table for table in released_tables() if "rank" in table.column_names)
+
+
+def citing_tables() -> tuple[Table, ...]:
+    """Those of them whose rows cite facts of results.evidence."""
+    return tuple(table for table in released_tables() if table.cites_evidence)
 
 
 class UnknownTableError(KeyError):
@@ -33,6 +48,8 @@ def table(name: str) -> Table:
 
 __all__ = [
     "CONTRACT",
+    "HOME",
+    "LIST_ROW",
     "SOURCES",
     "TABLES",
     "VIEWS",
@@ -42,5 +59,8 @@ __all__ = [
     "Table",
     "UnknownTableError",
     "View",
+    "citing_tables",
+    "list_tables",
+    "released_tables",
     "table",
 ]
