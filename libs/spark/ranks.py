@@ -64,7 +64,10 @@ class RankWords:
 
 
 def why_ended(words: RankWords, error: RuntimeError) -> RuntimeError | RankError | None:
-    """What a failed call is raised as, None where nothing is known of it: Horovod names the process that ended first, and not why."""
+    """What a failed call is raised as; None where nothing is known of it.
+
+    Horovod names the process that ended first, and not why.
+    """
     if said := words.last():
         return RankError(said)
     if raised := words.raised():

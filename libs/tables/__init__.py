@@ -32,17 +32,24 @@ def citing_tables() -> tuple[Table, ...]:
 
 
 class UnknownTableError(KeyError):
+    """No table or view has the name; the message lists near ones, found with or without their layer."""
+
+    def __init__(self, name: str) -> None:
+        import difflib
+
+        names = {full.split(".")[1]: full for full in TABLES} | {full: full for full in (*TABLES, *VIEWS)}
+        near = dict.fromkeys(names[match] for match in difflib.get_close_matches(name, names, n=3))
+        meant = ", ".join(near or sorted({found.layer for found in TABLES.values()}))
+        super().__init__(f"unknown table {name!r}; did you mean {meant}? `reasonrec tables` lists all")
+
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 def table(name: str) -> Table:
-    """The table of that name; raises UnknownTableError that lists near names."""
+    """The table of that name; raises UnknownTableError."""
     if name not in TABLES:
-        import difflib
-
-        near = difflib.get_close_matches(name, [*TABLES, *VIEWS], n=3) or sorted({t.layer for t in TABLES.values()})
-        raise UnknownTableError(f"unknown table {name!r}; did you mean {', '.join(near)}? `reasonrec tables` lists all")
+        raise UnknownTableError(name)
     return TABLES[name]
 
 
