@@ -136,9 +136,9 @@ def why(
     if found is None and not is_known(chosen.env.warehouse, shop, user_id):
         raise OperatorError(f"{shop} has never seen user {user}; is the id spelled as the shop does?")
     if found is None:
-        missing = (
-            f"{product} is not in tonight's list of user {user}" if product else f"user {user} has no list tonight"
-        )
+        missing = f"{product} is not in tonight's list of user {user}"
+        if product is None:
+            missing = f"user {user} has no list tonight"
         raise OperatorError(f"{missing}: see current_recommendations")
     typer.echo(render_why(found), nl=False)
 

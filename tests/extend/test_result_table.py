@@ -84,6 +84,10 @@ def test_every_table_of_a_release_has_its_view_and_a_job_that_writes_it() -> Non
         assert table.name in written, f"{table.name}: no job of jobs/catalog.py writes it"
 
 
+def test_a_row_of_a_list_is_named_by_the_keys_of_its_table() -> None:
+    assert TABLES["results.recommendations"].keys == ("shop", "release_id", *LIST_ROW)
+
+
 def test_what_is_missing_is_named() -> None:
     user = [replace(column, name="searcher") if column.name == "user_id" else column for column in SEARCH.columns]
     half = replace(SEARCH, columns=tuple(user), keys=("shop", "rank"), cites_evidence=False, noun="row")
