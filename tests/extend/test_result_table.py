@@ -143,7 +143,7 @@ def test_its_rows_are_audited(shop: Warehouse) -> None:
 def test_its_rows_are_published_and_exported_by_the_shops_own_ids(shop: Warehouse) -> None:
     [versions] = [row["table_versions"] for row in shop.collect("results.releases")]
     assert SEARCH.name in versions
-    count = ask(shop.conf.env.warehouse, "SELECT count(*) FROM current_search_results").fetchone()
+    [count] = ask(shop.conf.env.warehouse, "SELECT count(*) FROM current_search_results").fetchall()
     assert count == (4,)
     shop.params["publish.export"] = {"format": "json"}
     shop.run("publish.export")
