@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from libs.errors import OperatorError
-from libs.tables import CONTRACT, SOURCES
+from libs.tables import CONTRACT, SOURCES, released_tables
 
 Cadence = Literal["daily", "training_day", "weekly", "on_demand"]
 Compute = Literal["small", "large", "ranks"]
@@ -53,9 +53,12 @@ def _jobs(text: str) -> tuple[Entry, ...]:
     return tuple(found)
 
 
+_RELEASED = [table.name.split(".")[1] for table in released_tables()]
+
+
 def _tables(names: str) -> tuple[str, ...]:
-    """Parted by blanks; `LAYER.*` is a table for each kind of source."""
-    kinds = {"bronze.*": CONTRACT, "silver.*": CONTRACT, "candidates.*": SOURCES}
+    """Parted by blanks; `LAYER.*` is a table for each kind of source; `results.*` are those that a release shows."""
+    kinds = {"bronze.*": CONTRACT, "silver.*": CONTRACT, "candidates.*": SOURCES, "results.*": _RELEASED}
     return tuple(
         table
         for name in names.split()
@@ -191,13 +194,11 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     """),
     "publish": _jobs("""
     evaluation.audit: Holds tonight's results against limits and conf/expectations; a failed check publishes nothing.
-        reads  results.recommendations results.explanations results.evidence results.recommendation_evidence
-               candidates.candidate_pool features.user_history features.product_profile training.models
+        reads  results.* candidates.candidate_pool features.user_history features.product_profile training.models
                results.releases quality.metrics quality.table_health quality.audits
         writes quality.gate_results quality.audits
     publish.release: Publishes by one row.
-        reads  results.recommendations results.explanations results.releases training.models quality.gate_results
-               quality.audits
+        reads  results.* results.releases training.models quality.gate_results quality.audits
         writes results.releases
     evaluation.realised: Scores the lists that were really published, once their horizon has passed.
         reads  results.recommendations results.releases silver.events features.user_history quality.metrics
@@ -210,15 +211,13 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
 }
 _ON_DEMAND = _jobs("""
     publish.export (on_demand): Writes tonight's lists and sentences by the shop's own ids, for the site to load.
-        reads  results.releases results.pins results.recommendations results.explanations bronze.transactions
-               bronze.reviews bronze.interactions
+        reads  results.* results.releases results.pins bronze.transactions bronze.reviews bronze.interactions
     maintenance.erase_user (on_demand, large): Makes users vanish from every table, file and model, and keeps them out.
-        reads  bronze.* bronze.rejected silver.* silver.events features.product_profile training.models
-               results.recommendations results.evidence results.recommendation_evidence results.explanations
+        reads  bronze.* bronze.rejected silver.* silver.events features.product_profile training.models results.*
                silver.suppressed_users
         writes silver.suppressed_users
     maintenance.rotate_key (on_demand, large): In every table: pseudonyms of the old key become those of the new one.
-        reads  bronze.* results.evidence
+        reads  bronze.* results.*
     maintenance.migrate_tables (on_demand): In every table: columns of an older schema version become the present ones.
 """)
 

@@ -58,10 +58,7 @@ def weights(ctx: JobContext) -> Weights:
     models = ctx.read("training.models").where(F.col("train_cutoff").isin(list(ctx.run.folds)))
     rows = models.where((F.col("model") == "fusion") & (F.col("purpose") == "backtest")).orderBy("version").collect()
     found = {
-        row["train_cutoff"]: {
-            target: FusionWeights(*(tuple(one[part]) for part in ("sources", "weights", "powers")))
-            for target, one in json.loads(row["fitted"]).items()
-        }
+        row["train_cutoff"]: {target: FusionWeights.of(one) for target, one in json.loads(row["fitted"]).items()}
         for row in rows
     }
     missing = set(ctx.run.folds[1:]) - set(found)

@@ -15,8 +15,9 @@ from pyspark.sql import functions as F
 from libs.conf import ShopConf
 from libs.errors import OperatorError
 from libs.job import JobContext, constants
-from libs.ranking.fused import Fused, with_attributions, with_score
-from libs.tables import table
+from libs.ranking.fused import fall, with_attributions, with_score
+from libs.ranking.fusion import FusionWeights
+from libs.tables import HOME, table
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ def run(ctx: JobContext) -> None:
     pool = ctx.read_cutoffs("candidates.candidate_pool", (ctx.as_of,))
     allowed = filter_rules(pool, sold_out(ctx.read("silver.stock"), ctx), ctx)
     target = "all" if ctx.shop.repurchasable else "first"
-    fused = Fused.of(json.loads(models["fusion"]["fitted"])[target])
+    weights = FusionWeights.of(json.loads(models["fusion"]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
-    scored = filter_explainable(with_score(allowed, fused), fused, profile, ctx.shop)
-    best = with_attributions(top(scored, params.list_size), fused, params.attributions)
+    scored = filter_explainable(with_score(allowed, weights), weights, profile, ctx.shop)
+    best = with_attributions(top(scored, params.list_size), weights, params.attributions)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
     ctx.write("results.recommendations", as_rows(best, ctx, versions))
 
@@ -76,7 +77,7 @@ def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
     return allowed.join(F.broadcast(out), "product_id", "left_anti")
 
 
-def filter_explainable(scored: DataFrame, fused: Fused, profile: DataFrame, shop: ShopConf) -> DataFrame:
+def filter_explainable(scored: DataFrame, weights: FusionWeights, profile: DataFrame, shop: ShopConf) -> DataFrame:
     """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
 
     Of any other row explanation.evidence has at least one fact: the history item, or what others did of late, or how
@@ -85,7 +86,7 @@ def filter_explainable(scored: DataFrame, fused: Fused, profile: DataFrame, shop
     people = shop.privacy.min_people
     liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= shop.likes_from)
     known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
-    carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fused.fall(s, c) > 0))
+    carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fall(weights, s, c) > 0))
     return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")
 
 
@@ -99,8 +100,7 @@ def as_rows(best: DataFrame, ctx: JobContext, versions: str) -> DataFrame:
     columns = constants(
         ctx,
         release_id=ctx.run.release_id,
-        surface="home",
-        context="default",
+        **HOME,
         as_of=ctx.as_of,
         model_version=versions,
         schema_version=table("results.recommendations").schema_version,

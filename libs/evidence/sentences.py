@@ -21,10 +21,11 @@ from libs.explain.templates import read_templates
 from libs.explain.terms import Terms, in_language
 from libs.explain.writer import NothingToSay, Recommendation, TemplateWriter
 from libs.languages.aspects import load_aspects
+from libs.tables import LIST_ROW
 
 _FACT = "evidence_id:string,type:string,slots:map<string,string>,support:bigint,contribution:double,role:string"
-WRITTEN = """release_id string, user_id string, product_id string, language string, sentence string,
-evidence_ids array<string>, generator string, grounded boolean, grounding string, contribution double,
+WRITTEN = """release_id string, surface string, context string, user_id string, product_id string, language string,
+sentence string, evidence_ids array<string>, generator string, grounded boolean, grounding string, contribution double,
 faithfulness double"""
 
 
@@ -61,13 +62,13 @@ def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limit
 
 
 def with_facts(lists: DataFrame, titles: DataFrame, evidence: DataFrame, links: DataFrame) -> DataFrame:
-    """release_id, user_id, product_id, title, score, facts: one row a recommended product.
+    """release_id, surface, context, user_id, product_id, title, score, facts: one row a recommended product.
 
     Args:
-        lists: results.recommendations. titles: features.product_profile of their days.
+        lists: the rows of a list. titles: features.product_profile of their days.
         evidence, links: results.evidence and results.recommendation_evidence of their releases.
     """
-    of_row = ["release_id", "user_id", "product_id"]
+    of_row = ["release_id", *LIST_ROW]
     fact = F.struct("evidence_id", "type", "slots", "support", "contribution", "role")
     stored = evidence.select("release_id", "evidence_id", "type", "slots", "support")
     cited = links.select(*of_row, "evidence_id", "contribution", "role").join(stored, ["release_id", "evidence_id"])
@@ -104,12 +105,12 @@ def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     writer = TemplateWriter(job.texts, min_people=job.min_people, max_facts=job.limits.facts)
     for batch in batches:
         rows = []
-        for release, user, product, title, score, listed in batch.itertuples(index=False):
+        for *place, user, product, title, score, listed in batch.itertuples(index=False):
             facts = [_fact(row) for row in listed]
             for language, words in job.terms.items():
                 translated = [fact for fact in (in_language(fact, words) for fact in facts) if fact]
                 rec = Recommendation(user, product, title, translated)
-                rows.append((release, user, product, language, *sentence(writer, rec, language, score)))
+                rows.append((*place, user, product, language, *sentence(writer, rec, language, score)))
         yield pd.DataFrame(rows, columns=[column.split()[0] for column in WRITTEN.split(",")])
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
+from libs.arrays import Floats, Ints
 from libs.errors import OperatorError
 from libs.evaluation.lists import sample, targets
 from libs.features.as_of import as_of, decay, with_age
@@ -37,9 +38,6 @@ _ARROW = pa.schema(
         ("attributions", pa.list_(pa.struct([("product_id", pa.string()), ("attribution_share", pa.float64())]))),
     ]
 )
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def users_to_serve(ctx: JobContext) -> DataFrame:

@@ -21,10 +21,11 @@ from pyspark import SparkFiles
 from pyspark.sql import Row
 
 from libs import store
+from libs.arrays import AnyFloats, Ints
 from libs.job import JobContext
 from libs.registry.weights import exists, model_uri, save_file
 from libs.retrieval.ann import FORM, build_index, nearest, read_index
-from libs.retrieval.topk import Floats, top_k
+from libs.retrieval.topk import top_k
 
 _BLOCK = 2048  # products whose scores are held at once: few enough to stay in the processor's cache
 
@@ -36,13 +37,13 @@ class Search:
     file: str | None = None
     probes: int = 1
 
-    def top_k(self, users: Floats, items: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
+    def top_k(self, users: AnyFloats, items: AnyFloats, k: int) -> tuple[Ints, AnyFloats]:
         """As `libs.retrieval.topk.top_k`: (indices [u, k], scores [u, k])."""
         if self.file is None:
             return top_k(users, items, k)
         return nearest(_opened(SparkFiles.get(self.file)), users, items, k, self.probes)
 
-    def greatest(self, users: Floats, items: Floats) -> Floats:
+    def greatest(self, users: AnyFloats, items: AnyFloats) -> AnyFloats:
         """The greatest inner product of each user with an item, [u]."""
         if self.file is None:
             best = [(users @ items[start : start + _BLOCK].T).max(axis=1) for start in range(0, len(items), _BLOCK)]

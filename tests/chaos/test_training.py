@@ -69,7 +69,7 @@ def ranks() -> list[int]:
 @pytest.mark.parametrize(
     ("kind", "error", "said"),
     [
-        ("killed", RuntimeError, "exited with non-zero status"),
+        ("killed", RankError, "a rank was killed, or its machine is gone"),
         ("hung", RankError, f"rank 1: no step in {STALL_S}"),
         ("nan", RankError, "rank [01]: .*loss"),
     ],

@@ -8,7 +8,8 @@ import pytest
 from jobs.catalog import CATALOG, GROUPS, edges, entry, group_of, select
 from jobs.cli.diagram import groups_mermaid, mermaid, tables_markdown
 from libs.errors import OperatorError
-from libs.tables import TABLES, table
+from libs.tables import CONTRACT, TABLES, table
+from libs.tables.contract import FOR_LATER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,6 +46,14 @@ def test_every_table_named_is_known_and_every_table_read_is_written_before_it():
         # A job may read what it wrote the day before, a release or a pin of an earlier night, and who was erased.
         late = set(job.reads) - written - {"results.releases", "results.pins", "silver.suppressed_users"}
         assert not late, (job.name, late)
+
+
+def test_a_kind_of_source_that_no_job_reads_yet_says_so():
+    silver = {f"silver.{kind}" for kind in CONTRACT}
+    # Jobs that read every kind (ingest, gates, erasure) make nothing of any.
+    read = {name for job in CATALOG if not silver <= set(job.reads) for name in job.reads}
+    for_later = {f"silver.{name}" for name, kind in CONTRACT.items() if FOR_LATER in kind.about}
+    assert for_later == silver - read
 
 
 def test_every_table_has_a_writer():
