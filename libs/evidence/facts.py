@@ -2,8 +2,8 @@
 
 The declaration of a type (libs.explain.evidence_types) names its function. A fact has the columns surface, context,
 user_id, product_id (of the recommended row), owned (the user has it), type, slots (map), about (product, user or pair),
-about_user, about_product (whom it is about), support, contribution, source_table, source_keys (map), review_ids (null where
-it cites no reviews). Facts with a positive contribution are reasons; the rest is information.
+about_user, about_product (whom it is about), support, contribution, source_table, source_keys (map), review_ids (null
+where it cites no reviews). Facts with a positive contribution are reasons; the rest is information.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def test_a_shop_speaks_german_once_its_pack_is_there():
         example("aspect_praise", "some"),
         example("segment", segment="lapsed, critical buyers", contribution=0.5, count="6"),
     ]
-    row = ("r1", "u1", "p1", "Tails", 2.0, [fact._asdict() for fact in facts])
+    row = ("r1", "home", "default", "u1", "p1", "Tails", 2.0, [fact._asdict() for fact in facts])
     [written] = write(Job(texts, {"de": terms}, Limits(), 5), iter([pd.DataFrame([row])]))
     assert written["grounded"].tolist() == [True]
     [sentence] = written["sentence"]
