@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from jobs.catalog import CATALOG
+from jobs.catalog import CATALOG, edges
 from libs.tables import TABLES, VIEWS, Table
-
-# A stage of the diagram; bronze and silver have a table a kind of source, drawn as one.
-_FOLDED = ("bronze", "silver")
 
 
 def mermaid() -> str:
-    """A Mermaid flowchart: jobs as boxes by stage, tables as the arrows' labels folded to their layer and name."""
+    """A Mermaid flowchart: jobs as boxes by stage, an arrow where the later reads what the earlier writes."""
     lines = ["flowchart TD"]
     stages: dict[str, list[str]] = {}
     for job in CATALOG:
-        stages.setdefault(job.name.split(".")[0], []).append(job.name)
+        stages.setdefault(job.stage, []).append(job.name)
     for stage, jobs in stages.items():
         lines.append(f"  subgraph {stage}")
         lines += [f"    {_id(job)}[{job.split('.')[1]}]" for job in jobs]
         lines.append("  end")
-    seen = set()
-    for i, early in enumerate(CATALOG):
-        for late in CATALOG[i + 1 :]:
-            shared = [t for t in early.writes if t in late.reads and _writer_before(t, i) == early.name]
-            if shared and (early.name, late.name) not in seen:
-                seen.add((early.name, late.name))
-                lines.append(f"  {_id(early.name)} --> {_id(late.name)}")
+    lines += [f"  {_id(early)} --> {_id(late)}" for early, late in edges()]
     return "\n".join(lines) + "\n"
 
 
@@ -54,11 +45,6 @@ def tables_markdown() -> str:
         ]
         lines += [f"| {c.name} | `{c.type}` | {c.comment.replace('|', '/')} |" for c in found.columns] + [""]
     return "\n".join(lines)
-
-
-def _writer_before(name: str, i: int) -> str:
-    """The last job at or before place i of the page that writes the table."""
-    return next(job.name for job in reversed(CATALOG[: i + 1]) if name in job.writes)
 
 
 def _kept(found: Table) -> str:

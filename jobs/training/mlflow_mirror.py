@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from libs.job import JobContext
 from libs.registry.mirror import tracking_uri
+from libs.registry.models import models_in_use
 
 
 def run(ctx: JobContext) -> None:
@@ -23,11 +24,10 @@ def run(ctx: JobContext) -> None:
         ctx.log.info("mlflow_uri is not set and the warehouse is not local: nothing is mirrored")
         return
     day = ctx.run.train_cutoff
-    models = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day))
     figures = ctx.read("quality.metrics").where(
         (F.col("kind") == "backtest") & (F.col("test_end") == day) & (F.col("metric") == "ndcg") & (F.col("k") == 10)
     )
-    rows, values = models.orderBy("model", "version").collect(), figures.collect()
+    rows, values = models_in_use(ctx).values(), figures.collect()
     try:
         mirrored = [row["version"] for row in rows if mirror(uri, ctx.shop.name, row, values)]
     except Exception as error:

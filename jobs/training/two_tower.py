@@ -19,7 +19,7 @@ from jobs.training.two_tower_catalogue import catalogues
 from libs.errors import OperatorError
 from libs.job import JobContext
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
-from libs.registry.rows import model_row, version_of
+from libs.registry.models import model_row, version_of
 from libs.registry.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 from libs.retrieval.candidates import vocabularies
 from libs.spark.delta import live_files
