@@ -33,7 +33,7 @@ _MEASURES = "evaluation.backtest"
 # Reads no table before it runs: any may be of an older schema version.
 _MIGRATE = "maintenance.migrate_tables"
 # What a plan and a walk read and write themselves.
-_OWN = ("training.models", "results.releases", "results.recommendations", "quality.job_runs")
+_OF_WALK = ("training.models", "results.releases", "results.recommendations", "quality.job_runs")
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
 
 
 def require_versions(spark: SparkSession, conf: Conf, jobs: tuple[Job, ...]) -> None:
-    """Raises OperatorError before the first job runs, not in the middle of a night."""
-    names = {*_OWN, *(name for job in jobs for name in (*job.reads, *job.writes))}
+    """Raises OperatorError for a table of another schema version, before the first job runs."""
+    names = {*_OF_WALK, *(name for job in jobs for name in (*job.reads, *job.writes))}
     for needed in map(table, sorted(names)):
         if delta.exists(spark, conf.env.warehouse, needed):
             delta.require_version(spark, delta.uri(conf.env.warehouse, needed), needed)
@@ -227,8 +227,8 @@ def _newest_release(spark: SparkSession, conf: Conf) -> date | None:
 def _attempts(spark: SparkSession, conf: Conf, as_of: date) -> int:
     rows = delta.read(spark, conf.env.warehouse, table("results.recommendations"))
     ids = rows.where(F.col("shop") == conf.shop.name).select("release_id").distinct()
-    found = ids.where(F.col("release_id").startswith(f"{as_of}-")).agg(F.max("release_id").alias("newest")).first()
-    return int(found["newest"].rsplit("-", 1)[1]) if found and found["newest"] else 0
+    of_day = ids.where(F.col("release_id").startswith(f"{as_of}-")).agg(F.max("release_id").alias("newest")).first()
+    return int(of_day["newest"].rsplit("-", 1)[1]) if of_day and of_day["newest"] else 0
 
 
 def _code_version() -> str:

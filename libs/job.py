@@ -104,11 +104,11 @@ class JobContext:
 
     def read(self, name: str) -> DataFrame:
         """The shop's rows of a table; no rows where it was never written."""
-        found = self._allowed(name, self.job.reads, "reads")
-        version = delta.version(self.spark, self.run.conf.env.warehouse, found)
+        source = self._allowed(name, self.job.reads, "reads")
+        version = delta.version(self.spark, self.run.conf.env.warehouse, source)
         if version is not None:
             self.versions_read[name] = version
-        frame = delta.read(self.spark, self.run.conf.env.warehouse, found, version)
+        frame = delta.read(self.spark, self.run.conf.env.warehouse, source, version)
         return frame.where(F.col("shop") == self.shop.name)
 
     def read_cutoffs(self, name: str, cutoffs: tuple[date, ...] | None = None) -> DataFrame:
@@ -116,20 +116,20 @@ class JobContext:
         return self.read(name).where(F.col("cutoff").isin(list(self.run.cutoffs if cutoffs is None else cutoffs)))
 
     def read_window(self, name: str) -> DataFrame:
-        """A table's rows that became known in the run's window: a delivery's own rows, whatever lies before them."""
+        """A table's rows that became known in the run's window: those of the delivery, whatever lies before them."""
         day = F.col("day")
         return self.read(name).where((day >= self.window.start) & (day < self.window.end))
 
     def write(self, name: str, frame: DataFrame) -> None:
         """Writes the run's scope of a table (libs.tables.table.Scope); a rerun replaces the same rows."""
-        found = self._allowed(name, self.job.writes, "writes")
+        target = self._allowed(name, self.job.writes, "writes")
         warehouse = self.run.conf.env.warehouse
         window = (self.window.start, self.window.end)
         release = self.run.release_id
-        delta.write(self.spark, warehouse, found, frame, self.shop.name, window, self.run.cutoffs, release)
-        version = delta.version(self.spark, warehouse, found)
+        delta.write(self.spark, warehouse, target, frame, self.shop.name, window, self.run.cutoffs, release)
+        version = delta.version(self.spark, warehouse, target)
         self.versions_written[name] = version if version is not None else -1
-        rows, added = delta.written(self.spark, warehouse, found)
+        rows, added = delta.written(self.spark, warehouse, target)
         self.bytes_written += added or 0
         if rows is not None:
             self.rows_written[name] = rows
