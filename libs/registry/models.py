@@ -17,14 +17,14 @@ from libs.registry.choice import Purpose, models_of, serving_models
 from libs.spark import delta
 from libs.tables import table
 
-_IDENTITY = ("model", "version", "purpose", "train_cutoff")
-
 
 def recorded_models(spark: SparkSession, conf: Conf) -> list[Row]:
     """Every fit of the shop: model, version, purpose, train_cutoff. A row a fit: few, whatever the shop's size."""
     assert conf.shop is not None
     rows = delta.read(spark, conf.env.warehouse, table("training.models"))
-    fits: list[Row] = rows.where(F.col("shop") == conf.shop.name).select(*_IDENTITY).collect()
+    fits: list[Row] = (
+        rows.where(F.col("shop") == conf.shop.name).select("model", "version", "purpose", "train_cutoff").collect()
+    )
     return fits
 
 
