@@ -70,10 +70,10 @@ def quality(ctx: JobContext, last: Row | None, limits: Params) -> list[Audited]:
 
 
 def trained(ctx: JobContext, versions: dict[str, str]) -> date | None:
-    """The training day of a release's models, by its last one."""
-    models = ctx.read("training.models").where(F.col("model") == "fusion")
-    row = models.where(F.col("version") == F.lit(versions.get("fusion"))).first()
-    return row["train_cutoff"] if row else None
+    """The training day of a release's models; None where they are there no more."""
+    models = ctx.read("training.models").where(F.col("version").isin(list(versions.values())))
+    row = models.agg(F.max("train_cutoff").alias("day")).first()
+    return row["day"] if row else None
 
 
 def backtest(ctx: JobContext, trained: date, metric: str = "ndcg") -> Backtest | None:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from libs.errors import GateError, OperatorError
 from libs.job import JobContext
+from libs.registry.models import models_in_use
 from libs.tables import TABLES, VIEWS, released_tables
 
 # Which release is shown; not part of one.
@@ -53,15 +54,13 @@ def shown() -> list[str]:
 
 def release(ctx: JobContext, counts: Row, languages: list[str]) -> tuple[object, ...]:
     """The row, in the table's order."""
-    models = ctx.read("training.models").where(F.col("purpose") == "record")
-    used = models.where(F.col("train_cutoff") == ctx.run.train_cutoff).select("model", "version").collect()
     values = {
         "shop": ctx.shop.name,
         "release_id": ctx.run.release_id,
         "as_of": ctx.as_of,
         "attempt": ctx.run.attempt,
         "status": "published",
-        "model_versions": {row["model"]: row["version"] for row in used},
+        "model_versions": {model: row["version"] for model, row in models_in_use(ctx).items()},
         "table_versions": {name: version for name in shown() if (version := ctx.version(name)) is not None},
         "languages": languages,
         "users": counts["users"],

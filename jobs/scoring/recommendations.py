@@ -13,11 +13,11 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.conf import ShopConf
-from libs.errors import OperatorError
 from libs.job import JobContext, constants
 from libs.ranking.fused import fall, with_attributions, with_score
 from libs.ranking.fusion import FusionWeights
-from libs.tables import HOME, table
+from libs.registry.models import models_in_use
+from libs.tables import FUSION, HOME, table
 
 
 @dataclass(frozen=True)
@@ -34,33 +34,16 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    models = models_of_record(ctx)
+    models = models_in_use(ctx, FUSION)
     pool = ctx.read_cutoffs("candidates.candidate_pool", (ctx.as_of,))
     allowed = filter_rules(pool, sold_out(ctx.read("silver.stock"), ctx), ctx)
     target = "all" if ctx.shop.repurchasable else "first"
-    weights = FusionWeights.of(json.loads(models["fusion"]["fitted"])[target])
+    weights = FusionWeights.of(json.loads(models[FUSION]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
     scored = filter_explainable(with_score(allowed, weights), weights, profile, ctx.shop)
     best = with_attributions(top(scored, params.list_size), weights, params.attributions)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
     ctx.write("results.recommendations", as_rows(best, ctx, versions))
-
-
-def models_of_record(ctx: JobContext) -> dict[str, dict[str, str]]:
-    """The record models of the run's training day by name.
-
-    Raises:
-        OperatorError: there is no fused model for the day, or it is older than conf allows.
-    """
-    day, limit = ctx.run.train_cutoff, ctx.run.conf.env.max_model_age_days
-    rows = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day))
-    # Of two fits of a model on one day the greater version, as libs.registry.choice chooses.
-    models = {row["model"]: row.asDict() for row in sorted(rows.collect(), key=lambda row: row["version"])}
-    if "fusion" not in models:
-        raise OperatorError(f"no model of {ctx.shop.name} may be used as of {ctx.as_of}: run with --train")
-    if (ctx.as_of - day).days > limit:
-        raise OperatorError(f"the models of {day} are older than max_model_age_days={limit}: run with --train")
-    return models
 
 
 def sold_out(stock: DataFrame, ctx: JobContext) -> DataFrame:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from libs.tables.candidates import CANDIDATES, SOURCES
+from libs.tables.candidates import CANDIDATES
 from libs.tables.contract import BRONZE, CONTRACT, SILVER, Kind
 from libs.tables.features import FEATURES
 from libs.tables.quality import QUALITY
 from libs.tables.results import HOME, LIST_ROW, RESULTS
 from libs.tables.silver import EVENTS, SUPPRESSED
+from libs.tables.sources import FUSION, MODELS, SOURCES, Source
 from libs.tables.table import Column, Scope, Table
 from libs.tables.training import TRAINING
 from libs.tables.views import VIEWS, View
@@ -55,14 +56,17 @@ def table(name: str) -> Table:
 
 __all__ = [
     "CONTRACT",
+    "FUSION",
     "HOME",
     "LIST_ROW",
+    "MODELS",
     "SOURCES",
     "TABLES",
     "VIEWS",
     "Column",
     "Kind",
     "Scope",
+    "Source",
     "Table",
     "UnknownTableError",
     "View",

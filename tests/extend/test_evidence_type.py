@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.catalog import entry
+from jobs.catalog import get_job
 from libs.errors import OperatorError
 from libs.evidence import facts
 from libs.evidence.gather import refuse_missing
@@ -74,7 +74,7 @@ def test_a_fact_of_others_about_a_user_names_its_product_for_erasure() -> None:
 def test_each_type_has_its_gathering_function_tables_and_examples(type: str, spec: EvidenceType) -> None:
     function = f"function {spec.gathered_by} in libs/evidence/facts.py"
     assert hasattr(facts, spec.gathered_by), f"{type} has no {function}"
-    unread = set(spec.tables) - set(entry("explanation.evidence").reads)
+    unread = set(spec.tables) - set(get_job("explanation.evidence").reads)
     assert not unread, f"{type}: explanation.evidence does not read {unread} (jobs/catalog.py)"
     examples = {label: slots for (name, label), slots in SLOTS.items() if name == type}
     said = {slots[spec.variant] if spec.variant else "" for slots in examples.values()}

@@ -100,12 +100,13 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TABLES, SEARCH.name, SEARCH)
         patch.setitem(VIEWS, "current_search_results", current_rows(SEARCH))
+        before = dict(vars(catalog))
         importlib.reload(catalog)  # as in a process that starts with the table
         shop = Warehouse(spark, tmp_path_factory.mktemp("search") / "warehouse")
         seed(shop)
         shop.run("publish.release", release_id=RELEASE)
         yield shop
-    importlib.reload(catalog)
+    vars(catalog).update(before)  # other modules hold what they imported from it before
 
 
 def seed(shop: Warehouse) -> None:

@@ -32,7 +32,7 @@ def old(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 def test_an_older_table_is_refused_and_the_job_named(old: Warehouse) -> None:
     with pytest.raises(OperatorError, match=r"results\.pins .* 1, .* needs 2: run maintenance\.migrate_tables"):
-        require_versions(old.spark, old.conf, (old.context("publish.export").entry,))
+        require_versions(old.spark, old.conf, (old.context("publish.export").job,))
     with pytest.raises(OperatorError):
         old.read(PINS)
 

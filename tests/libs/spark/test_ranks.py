@@ -67,7 +67,7 @@ def test_horovod_listens_where_it_is_told() -> None:
             "rank 1: the loss is nan",
         ),
         (
-            "[0]<stderr>:libs.training.reader.TrainingDataError: /tmp: 5 bytes are free\n",
+            "[0]<stderr>:libs.training.spec.TrainingDataError: /tmp: 5 bytes are free\n",
             "rank 0: /tmp: 5 bytes are free",
         ),
         ("[0]<stderr>:no step in 60 s: process 7 is ended\n", "rank 0: no step in 60 s: process 7 is ended"),
