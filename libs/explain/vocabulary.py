@@ -55,7 +55,7 @@ def tied(lexicon: Lexicon) -> Lexicon:
     """The lexicon with types and variants of evidence in place of groups, units and cues.
 
     Raises:
-        ValueError: a phrase is about evidence that there is not; or no phrase claims a type or variant, so that the check
+        ValueError: a phrase is about evidence that there is not; or no phrase claims a type or variant, and the check
             would refuse every sentence about it. A noun that several types share claims none of them.
     """
     claims = {
