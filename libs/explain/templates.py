@@ -69,8 +69,8 @@ class Templates:
 
 def read_templates(directory: Path) -> dict[str, str]:
     """The text of every `<language>/templates.yaml` in the directory, by language."""
-    found = sorted(directory.glob("*/templates.yaml"))
-    return {path.parent.name: path.read_text(encoding="utf-8") for path in found}
+    paths = sorted(directory.glob("*/templates.yaml"))
+    return {path.parent.name: path.read_text(encoding="utf-8") for path in paths}
 
 
 class _Compiler:

@@ -71,8 +71,8 @@ def mentions(text: str, lexicon: AspectLexicon) -> set[str]:
     because a segmenter cuts the same word differently in different company. Of overlapping words the longest counts:
     "sound quality" is about sound, not about quality.
     """
-    found = lexicon.pattern.findall(pack(lexicon.language).searchable(text))
-    return {lexicon.aspect_of[word] for word in found}
+    words = lexicon.pattern.findall(pack(lexicon.language).searchable(text))
+    return {lexicon.aspect_of[word] for word in words}
 
 
 def _pattern(words: Mapping[str, str], language: Pack) -> re.Pattern[str]:

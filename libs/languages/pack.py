@@ -32,11 +32,11 @@ class Pack(ABC):
 
     Attributes:
         code: ISO 639 code, also the name of Babel's locale.
-        quotes: what stands before and after a name. `libs.explain.names` takes both out of names.
+        quotes: the marks before and after a name; `libs.explain.names` takes both out of the name itself.
         spaced: whether spaces part words.
         lexicon: how the grounding check reads the language. It must not be made from the templates that it checks.
         currencies: ISO 4217 code -> how an amount {n} is shown; "other" shows {code} too.
-        name_forms: what a template may put around a name, by the form's name: {"a": a_or_an}.
+        name_forms: what a template may put before a name, by the form's name: "a" gives the article in English.
     """
 
     code: ClassVar[str]

@@ -23,12 +23,8 @@ def words(text: str | None) -> list[str]:
     A possessive "'s" is dropped, and so is a single letter.
     """
     folded = unicodedata.normalize("NFKC", text or "").casefold().replace("\u2019", "'")
-    found: list[str] = []
-    for match in _WORD.finditer(folded):
-        word = _POSSESSIVE.sub("", match[0])
-        if len(word) > 1 or word.isdigit() or match["han"]:
-            found.append(word)
-    return found
+    matches = ((_POSSESSIVE.sub("", match[0]), match["han"]) for match in _WORD.finditer(folded))
+    return [word for word, han in matches if len(word) > 1 or word.isdigit() or han]
 
 
 def text_hash(text: str | None) -> str:
