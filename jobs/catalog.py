@@ -135,7 +135,8 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         reads  features.user_history features.user_profile training.vocabulary
         writes training.two_tower_examples
     training.two_tower (training_day, ranks): Fits the two-tower network by Horovod, fed by petastorm.
-        reads  features.product_days training.two_tower_examples training.vocabulary features.product_profile
+        reads  features.product_days features.user_history training.two_tower_examples training.vocabulary
+               features.product_profile
         writes training.models
     """),
     "candidates": _jobs("""

@@ -15,7 +15,6 @@ from pyspark.sql import functions as F
 from libs.evidence import facts
 from libs.evidence.ids import with_id
 from libs.explain.evidence_types import EVIDENCE_TYPES, K
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext, constants
 
 
@@ -55,9 +54,10 @@ def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
     listed = F.broadcast(rows.select("product_id").distinct())
     pairs = as_of("features.item_pairs").join(listed, "product_id", "left_semi")
     users, edges = as_of("features.user_rfm"), ctx.read("silver.social_edges").where(F.col("day") < ctx.as_of)
+    edges = edges.where(~F.coalesce("directed", F.lit(False)))  # trust that points one way is no friendship
     families = [
         facts.anchored(rows, profile, pairs, action, people),
-        facts.own_rhythm(rows.where(F.col("owned")), as_of("features.user_ledger"), acquiring_kinds(action), action),
+        facts.own_rhythm(rows.where(F.col("owned")), as_of("features.user_ledger"), shop.acquiring_kinds, action),
         facts.popularity(rows, profile, action),
         facts.praise(rows, profile),
         facts.tastes(rows, profile, as_of("features.user_taste"), users, action),

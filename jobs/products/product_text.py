@@ -17,12 +17,12 @@ from pyspark.sql import functions as F
 from libs.features.as_of import as_of
 from libs.features.states import catalogue_tells, newest, price_history, prices_known, told_order
 from libs.job import JobContext, constants
-from libs.text.clean import clean_text, display_name
+from libs.text.clean import clean_text, display_name, title_key
 from libs.text.tokens import text_hash, tokens
 
 _KEY = ("product_id", "title", "description", "brand", "category", "attributes")
 _WORDS = (
-    "title string, description string, brand string, category string, categories array<string>,"
+    "title string, title_key string, description string, brand string, category string, categories array<string>,"
     " attributes map<string,string>, language string, tokens array<string>, text string, text_hash string"
 )
 
@@ -96,8 +96,10 @@ def words(
     paths = [" > ".join(levels[: i + 1]) for i in range(len(levels))]
     parts = (name, maker, ", ".join(levels), story[:text_chars])
     text = ". ".join(part for part in parts if part)
+    title_shown = name or display_name(product_id) or product_id
     return {
-        "title": name or display_name(product_id) or product_id,
+        "title": title_shown,
+        "title_key": title_key(title_shown),
         "description": story or None,
         "brand": maker or None,
         "category": paths[-1] if paths else None,

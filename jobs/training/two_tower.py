@@ -21,7 +21,7 @@ from libs.job import JobContext
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
 from libs.registry.rows import model_row, version_of
 from libs.registry.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
-from libs.retrieval.candidates import vocabularies
+from libs.retrieval.candidates import popularity, vocabularies
 from libs.spark.delta import live_files
 from libs.spark.ranks import is_local, run_on_ranks
 from libs.spark.session import task_slots
@@ -45,7 +45,10 @@ def run(ctx: JobContext) -> None:
     examples = ctx.read_cutoffs("training.two_tower_examples", cutoffs)
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", cutoffs))
     profiles, days = ctx.read_cutoffs("features.product_profile", cutoffs), ctx.read("features.product_days")
-    sides = catalogues(profiles, examples, days, products, ctx.shop.evaluation.horizon_days)
+    # Recent demand is counted with a quarter of the horizon as half-life: demand moves faster than tastes.
+    history, half_life = ctx.read_cutoffs("features.user_history", cutoffs), ctx.shop.evaluation.horizon_days / 4
+    recent = popularity(days, history, list(products), half_life, ctx.shop.acquiring_kinds)
+    sides = catalogues(profiles, examples, recent, products)
     fits = [fit_of(ctx, params, cutoff, side, products[cutoff], examples) for cutoff, side in sides]
     rows = [row_of(ctx, params, fit, result) for fit, result in zip(fits, launch(ctx, fits), strict=True)]
     ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))

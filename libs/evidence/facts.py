@@ -237,7 +237,7 @@ def _value(dimension: str, value: Column) -> Column:
 
 def prices(rows: DataFrame, profile: DataFrame, users: DataFrame, currency: str) -> list[DataFrame]:
     """The product costs clearly less than the user usually pays, or than it did."""
-    known = rows.join(F.broadcast(profile.select("product_id", "price", "price_before")), "product_id", "inner")
+    known = rows.join(F.broadcast(profile.select("product_id", "price", "lowest_price_30d")), "product_id", "inner")
     usual = known.join(users.select("user_id", "usual_price"), "user_id", "inner")
     keys = {"product_id": F.col("product_id")}
 
@@ -248,12 +248,12 @@ def prices(rows: DataFrame, profile: DataFrame, users: DataFrame, currency: str)
         return (F.col("price") > 0) & (F.col("price") <= F.col(than) * F.lit(0.9))
 
     now = {"price": money("price"), "currency": F.lit(currency)}
-    below, drop = usual.where(cheaper("usual_price")), known.where(cheaper("price_before"))
+    below, drop = usual.where(cheaper("usual_price")), known.where(cheaper("lowest_price_30d"))
     return [
         _fact(below, "price_below_usual", now | {"usual": money("usual_price")}, "user", "features.user_rfm",
               {"user_id": F.col("user_id")}, F.lit(1)),
-        _fact(drop, "price_drop", now | {"before": money("price_before")}, "product", "features.product_profile", keys,
-              F.lit(1)),
+        _fact(drop, "price_drop", now | {"before": money("lowest_price_30d")}, "product", "features.product_profile",
+              keys, F.lit(1)),
     ]  # fmt: skip
 
 
