@@ -110,6 +110,7 @@ def frequencies(history: DataFrame, found: DataFrame, kinds: Collection[str]) ->
     """How many users and baskets have each product: one pass; what comes to the driver is the size of the catalogue."""
     products = F.array_distinct(F.transform(liked_events(kinds), lambda event: event["product_id"]))
     users = history.select(F.lit("transition").alias("kind"), "cutoff", products.alias("products"))
+    users = users.where(F.size("products") > 0)
     groups = users.unionByName(found.select(F.lit("together").alias("kind"), "cutoff", "products"))
     # An empty name stands for the group itself, so that its count is the number of groups.
     named = F.explode(F.concat("products", F.array(F.lit("")))).alias("product_id")
