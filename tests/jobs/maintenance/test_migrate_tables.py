@@ -90,16 +90,6 @@ OLD_ITEM = "struct<product_id:string,share:double>"
         ("quality.audits", "told string", ("few",), {"message": "few"}),
     ],
 )
-def test_histories_and_ledgers_of_a_shop_without_signs_migrate(warehouse: Warehouse) -> None:
-    events = [("a", "purchase"), ("b", "view")]
-    old = warehouse.spark.createDataFrame([(events,)], "events array<struct<product_id:string,kind:string>>")
-    [found] = migrations.MIGRATIONS["features.user_history", 1](old).collect()
-    assert ([e["sign"] for e in found["events"]], found["disliked"]) == ([1, 0], [])
-    ledger = warehouse.spark.createDataFrame([((["a"],),)], "earlier_totals struct<products:array<string>>")
-    [row] = migrations.MIGRATIONS["features.user_ledger", 2](ledger).collect()
-    assert row["earlier_totals"].asDict() == {"products": ["a"], "disliked": []}
-
-
 def test_renamed_columns_keep_their_values(
     warehouse: Warehouse, name: str, ddl: str, row: tuple[object, ...], renamed: dict[str, object]
 ) -> None:
@@ -108,3 +98,13 @@ def test_renamed_columns_keep_their_values(
     types = {column.name: column.type for column in table(name).columns}
     assert dict(found.dtypes) == {column: types[column] for column in renamed}
     assert found.collect() == [tuple(renamed.values())]
+
+
+def test_histories_and_ledgers_of_a_shop_without_signs_migrate(warehouse: Warehouse) -> None:
+    events = [("a", "purchase"), ("b", "view")]
+    old = warehouse.spark.createDataFrame([(events,)], "events array<struct<product_id:string,kind:string>>")
+    [found] = migrations.MIGRATIONS["features.user_history", 1](old).collect()
+    assert ([e["sign"] for e in found["events"]], found["disliked"]) == ([1, 0], [])
+    ledger = warehouse.spark.createDataFrame([((["a"],),)], "earlier_totals struct<products:array<string>>")
+    [row] = migrations.MIGRATIONS["features.user_ledger", 2](ledger).collect()
+    assert row["earlier_totals"].asDict() == {"products": ["a"], "disliked": []}
