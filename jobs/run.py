@@ -19,12 +19,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Tonight's recommendations, with reasons people can trust. Start with: reasonrec run daily --help",
+    help="Nightly recommendations with reasons people can trust. Start with: reasonrec run daily --help",
 )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line. Exit status: 0 done, 1 a fault of ours, 2 something to mend, 3 a gate that failed."""
+    """Runs the command line. Exit status: 0 done, 1 a bug, 2 something for the operator to fix, 3 a gate failed."""
     from libs.logs import visible
     from libs.spark.errors import storage_fault
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         " ".join(given).encode()
     except UnicodeEncodeError:
-        typer.echo("reasonrec: an argument is not UTF-8; write it anew", err=True)
+        typer.echo("reasonrec: an argument is not UTF-8; type it again", err=True)
         sys.exit(2)
     try:
         status = app(given, standalone_mode=False)
@@ -52,24 +52,30 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         typer.echo(f"reasonrec: {visible(fault)}", err=True)
         sys.exit(2)
-    if isinstance(status, int) and status:  # of a command that ended by typer.Exit
+    if isinstance(status, int) and status:  # the command raised typer.Exit
         sys.exit(status)
 
 
 @app.command()
 def run(
-    what: Annotated[str, typer.Argument(help="`daily`, a group or a job of `reasonrec jobs`.")],
+    what: Annotated[str, typer.Argument(help="`daily`, or a group or job listed by `reasonrec jobs`.")],
     shop: ShopOption,
-    start: Annotated[str, typer.Option(help="First business day of the window, YYYY-MM-DD.")],
-    end: Annotated[str, typer.Option(help="The day after its last: the day the lists are for.")],
+    start: Annotated[str, typer.Option(help="First day of the window, YYYY-MM-DD.")],
+    end: Annotated[str, typer.Option(help="The day after the last: the day the lists are for.")],
     env: EnvOption = "dev",
-    train: Annotated[bool, typer.Option("--train", help="Train even in a backfill, or again.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Print what would run, read and write; run nothing.")] = False,
-    each_day: Annotated[bool, typer.Option("--each-day", help="A run for each day, oldest first: a backfill.")] = False,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="JOB.KEY=VALUE", help="A parameter.")] = None,
+    train: Annotated[bool, typer.Option("--train", help="Train even in a backfill, or train again.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print the jobs that would run, with their tables; run nothing.")
+    ] = False,
+    each_day: Annotated[
+        bool, typer.Option("--each-day", help="Run each day by itself, oldest first: a backfill.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="JOB.KEY=VALUE", help="Set a job's parameter; repeatable.")
+    ] = None,
     conf: ConfOption = None,
 ) -> None:
-    """Runs tonight's jobs, a group of them or one, for a window of business days [start, end).
+    """Run the nightly jobs, one group or one job for a window of business days [start, end).
 
     Examples:
         reasonrec run daily --shop music_store --start 1998-01-01 --end 2014-06-30
@@ -77,7 +83,7 @@ def run(
         reasonrec run maintenance.erase_user --shop music_store --start 2014-06-30 --end 2014-07-01
             --set maintenance.erase_user.file=ids.txt
 
-    A month is one window, with lists for its end; --each-day makes the lists of each of its days.
+    A month is one window with lists for its end; --each-day makes lists for each of its days.
     """
     chosen = load(conf, env, shop, settings)
     assert chosen.shop is not None
@@ -104,7 +110,7 @@ def run(
 
 
 def _day(text: str, option: str, zone: str) -> date:
-    """A day, or an instant (a scheduler's data interval) as the shop's business day."""
+    """A day, or the shop's business day of an instant (a scheduler passes its data interval as instants)."""
     if "T" in text:
         try:
             return parse_day(str(datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).date()), option)

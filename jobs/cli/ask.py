@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: what there is, what was published, why."""
+"""Commands that change nothing: list jobs and tables, query the warehouse, check the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = typer.Typer()
 
 @app.command()
 def jobs() -> None:
-    """Lists every job: its group, cadence, compute class, what it does.
+    """List every job: group, cadence, compute class, what it does.
 
     Example: reasonrec jobs
     """
@@ -28,10 +28,10 @@ def jobs() -> None:
 
 @app.command()
 def tables(
-    name: Annotated[str | None, typer.Argument(help="One table, with its columns.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="All of them as docs/tables.md.")] = False,
+    name: Annotated[str | None, typer.Argument(help="A table or view to describe.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/tables.md.")] = False,
 ) -> None:
-    """Lists every table and view, or one table's columns with their comments.
+    """List every table and view, or describe one: columns with comments.
 
     Example: reasonrec tables results.explanations
     """
@@ -59,14 +59,12 @@ def tables(
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT over tables and views.")],
     env: EnvOption = "dev",
-    engine: Annotated[
-        str, typer.Option(help="duckdb answers in about a second; spark reads the same names.")
-    ] = "duckdb",
+    engine: Annotated[str, typer.Option(help="duckdb (answers in about a second) or spark.")] = "duckdb",
     form: FormatOption = "table",
-    output: Annotated[Path | None, typer.Option(help="Write here instead of printing; needed for parquet.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this new file; required for parquet.")] = None,
     conf: ConfOption = None,
 ) -> None:
-    """Asks the warehouse; every table and view by its name.
+    """Query the warehouse in SQL: every table and view by its name, SELECT only.
 
     Example: reasonrec sql "SELECT sentence FROM recommendations_with_reasons WHERE language = 'en' LIMIT 5"
     """
@@ -90,11 +88,11 @@ def sql(
 
 @app.command(name="sql-server")
 def sql_server(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1 alone.")] = 10000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 10000,
     env: EnvOption = "dev",
     conf: ConfOption = None,
 ) -> None:
-    """Serves every table and view to JDBC and ODBC tools, read only, until it is stopped (Ctrl-C).
+    """Serve every table and view to JDBC and ODBC tools, read only, until Ctrl-C.
 
     Examples:
         reasonrec sql-server
@@ -106,7 +104,7 @@ def sql_server(
     chosen = load(conf, env)
     from libs.query.sql_server import HOST, serve
 
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # either way its folder is cleared away
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # both ways its temporary folder is removed
     try:
         serve(chosen.env, port, lambda: typer.echo(f"ready: jdbc:hive2://{HOST}:{port}"))
     except KeyboardInterrupt:
@@ -115,15 +113,15 @@ def sql_server(
 
 @app.command()
 def why(
-    user: Annotated[str, typer.Option(help="The shop's own id of the user; it is hashed on the way in.")],
-    product: Annotated[str, typer.Option(help="The product.")],
+    user: Annotated[str, typer.Option(help="The shop's own user id; it is hashed before the look-up.")],
+    product: Annotated[str, typer.Option(help="Product id.")],
     shop: ShopOption,
     env: EnvOption = "dev",
     conf: ConfOption = None,
 ) -> None:
-    """Tells why a product is in a user's list: its sentences, each fact, what each moved, and the rows behind it.
+    """Explain why a product is in a user's list: sentences, facts, how far each moved the score, source rows.
 
-    Example: reasonrec why --shop music_store --user A3EBHHCZO6V2A4 --product B00000016W
+    Example: reasonrec why --shop music_store --user USER --product PRODUCT
     """
     from jobs.cli.output import render_why
     from libs.privacy.keys import pseudonym, pseudonym_key
@@ -137,25 +135,27 @@ def why(
 
 
 @app.command()
-def flow() -> None:
-    """Prints the flow diagram (Mermaid), drawn from the catalog.
+def flow(
+    groups: Annotated[bool, typer.Option("--groups", help="Draw the groups instead of every job.")] = False,
+) -> None:
+    """Print the flow diagram (Mermaid), generated from the catalog.
 
-    Example: reasonrec flow
+    Example: reasonrec flow --groups
     """
-    from jobs.cli.diagram import mermaid
+    from jobs.cli.diagram import groups_mermaid, mermaid
 
-    typer.echo(mermaid(), nl=False)
+    typer.echo(groups_mermaid() if groups else mermaid(), nl=False)
 
 
 @app.command()
 def status(
     env: EnvOption = "dev",
     check: Annotated[
-        bool, typer.Option("--check", help="Alarm and exit 3 where a shop's release is missing after its publish_by.")
+        bool, typer.Option("--check", help="Raise an alarm and exit 3 if a release is missing after publish_by.")
     ] = False,
     conf: ConfOption = None,
 ) -> None:
-    """Shows the last run of each shop, what is published, how old its models are, and the last alarms.
+    """Show each shop's last run, published release, age of its models, and the last alarms.
 
     Example: reasonrec status
     """
@@ -174,7 +174,7 @@ def status(
 
 @app.command()
 def doctor(env: EnvOption = "dev", conf: ConfOption = None) -> None:
-    """Checks the machine and conf: each line ok or what to do; exit status 2 when something is to be mended.
+    """Check the machine and conf; each line is ok or says what to fix. Exit status 2 if anything needs fixing.
 
     Example: reasonrec doctor --env dev
     """
@@ -182,14 +182,14 @@ def doctor(env: EnvOption = "dev", conf: ConfOption = None) -> None:
 
     findings = examine(configuration.conf_root(conf), env)
     for finding in findings:
-        typer.echo(f"{'ok   ' if finding.good else 'MEND '} {finding.what}: {finding.message}")
+        typer.echo(f"{'ok  ' if finding.good else 'FIX '} {finding.what}: {finding.message}")
     if not all(finding.good for finding in findings):
         raise typer.Exit(2)
 
 
 @app.command()
 def checksum(shop: ShopOption, env: EnvOption = "dev", conf: ConfOption = None) -> None:
-    """Prints each table's rows and checksum: equal runs print equal lines, run ids and times aside.
+    """Print each table's rows and checksum; equal results print equal lines (run ids and times left out).
 
     Example: reasonrec checksum --shop music_store
     """

@@ -1,4 +1,4 @@
-"""`reasonrec status --check`: for the case that nothing ran at all, and so nothing could raise an alarm."""
+"""`reasonrec status --check`: notices a missing release even if nothing ran that could raise an alarm."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _TOLD = "SELECT count(*) FROM quality.alarms WHERE shop = ? AND kind = ? AND sub
 
 
 def check_published(root: Path, env: str) -> None:
-    """Raises an alarm, once a day, for each shop whose release is missing after its publish_by; then exits 3.
+    """Raises one alarm a day for each shop whose release is missing after its publish_by, then exits 3.
 
-    A shop that cannot be looked at is told, the others are looked at all the same, and it exits 2.
+    A shop that cannot be checked is reported; the others are still checked, and the command exits 2.
 
     Raises:
         OperatorError: no shop sets publish_by.
@@ -33,7 +33,7 @@ def check_published(root: Path, env: str) -> None:
             if conf.shop and conf.shop.publish_by:
                 timed += 1
                 missing = check_shop(conf) or missing
-        except Exception as error:  # one shop's trouble must not hide another's
+        except Exception as error:  # one shop's failure must not hide another's
             typer.echo(f"reasonrec: {shop}: {visible(str(error).splitlines()[0])}", err=True)
             failed = True
     if failed:
@@ -45,7 +45,7 @@ def check_published(root: Path, env: str) -> None:
 
 
 def check_shop(conf: Conf) -> bool:
-    """Whether the shop's release is missing; tells so, and raises the alarm where that was not done before."""
+    """Whether the shop's release is missing; prints the answer and raises the alarm unless it was raised before."""
     assert conf.shop is not None
     (newest,) = ask(conf.env.warehouse, _NEWEST, [conf.shop.name]).fetchall()[0]
     alarm = missing_release(conf.shop, newest, datetime.now(UTC))
@@ -60,7 +60,7 @@ def check_shop(conf: Conf) -> bool:
 
 
 def raise_alarm(conf: Conf, alarm: Alarm) -> None:
-    """Sends the alarm first: Spark, which writes its row, may be what does not run tonight."""
+    """Sends the alarm before writing its row: Spark, which writes it, may be what is broken tonight."""
     from jobs.night_alarms import raise_alarms
     from libs.spark import delta
     from libs.spark.session import build_session

@@ -1,16 +1,13 @@
-"""The flow diagram, drawn from the catalog's reads and writes; and the tables' documentation."""
+"""Documentation generated from code: the flow diagrams from the catalog, the tables from libs.tables."""
 
 from __future__ import annotations
 
-from jobs.catalog import CATALOG
+from jobs.catalog import CATALOG, GROUPS
 from libs.tables import TABLES, VIEWS, Table
-
-# A stage of the diagram; bronze and silver have a table a kind of source, drawn as one.
-_FOLDED = ("bronze", "silver")
 
 
 def mermaid() -> str:
-    """A Mermaid flowchart: jobs as boxes by stage, tables as the arrows' labels folded to their layer and name."""
+    """A Mermaid flowchart of all jobs, boxed by stage; the later job of an arrow reads what the earlier one wrote."""
     lines = ["flowchart TD"]
     stages: dict[str, list[str]] = {}
     for job in CATALOG:
@@ -26,6 +23,28 @@ def mermaid() -> str:
             if shared and (early.name, late.name) not in seen:
                 seen.add((early.name, late.name))
                 lines.append(f"  {_id(early.name)} --> {_id(late.name)}")
+    return "\n".join(lines) + "\n"
+
+
+def groups_mermaid() -> str:
+    """A Mermaid flowchart of the groups; each arrow is labelled with the layers of the tables that it carries.
+
+    An arrow that a path of other arrows implies is left out.
+    """
+    names = list(GROUPS)
+    written, read = (
+        {group: {table for job in jobs for table in getattr(job, use)} for group, jobs in GROUPS.items()}
+        for use in ("writes", "reads")
+    )
+    direct = {(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if written[a] & read[b]}
+    paths = set(direct)
+    for middle in names:
+        paths |= {(a, b) for a in names for b in names if {(a, middle), (middle, b)} <= paths}
+    lines = ["flowchart LR"]
+    for a, b in sorted(direct, key=lambda edge: (names.index(edge[0]), names.index(edge[1]))):
+        if not any({(a, middle), (middle, b)} <= paths for middle in names):
+            layers = sorted({table.split(".")[0] for table in written[a] & read[b]})
+            lines.append(f"  {a} -->|{', '.join(layers)}| {b}")
     return "\n".join(lines) + "\n"
 
 

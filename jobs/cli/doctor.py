@@ -1,4 +1,4 @@
-"""Is everything there that a run needs? One finding a thing, each with what to do."""
+"""Checks everything a run needs: one finding for each, with what to do about it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Finding:
 
 
 def examine(root: Path, env: str) -> list[Finding]:
-    """Checks the machine, conf as a whole (every shop), the warehouse and the key; never stops at the first fault."""
+    """Checks the machine, conf with every shop, the warehouse and the key; reports every fault, not only the first."""
     found = [_python(), _java(), _module("horovod.tensorflow", "horovod"), _module("petastorm", "petastorm"), _jars()]
     try:
         settings = configuration.load(root, env, None).env
@@ -85,7 +85,7 @@ def _warehouse(env: EnvConf) -> Finding:
     if is_store(env.warehouse):
         return _store(env.warehouse)
     if place.scheme != "file":
-        return Finding("warehouse", True, f"{env.warehouse} (not looked at: it is not local)")
+        return Finding("warehouse", True, f"{env.warehouse} (not checked: it is not local)")
     nearest = Path(place.path)
     while not nearest.exists():
         nearest = nearest.parent
@@ -97,7 +97,7 @@ def _warehouse(env: EnvConf) -> Finding:
 
 
 def _store(warehouse: str) -> Finding:
-    """Whether the store answers; what a run needs beyond that (writing, deleting) only a run can tell."""
+    """Whether the store answers. Whether writing and deleting are allowed only shows in a run."""
     from libs.spark.errors import storage_fault
     from libs.spark.session import object_store_jars
 

@@ -1,4 +1,4 @@
-"""What the commands share: their options, conf read once, an answer printed."""
+"""Options and helpers that the commands share."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from libs import conf as configuration
 from libs.conf import Conf
 from libs.errors import OperatorError
 
-ShopOption = Annotated[str, typer.Option("--shop", help="Shop: the name of its file in conf/shops.")]
-EnvOption = Annotated[str, typer.Option("--env", help="Environment: the name of its file in conf.")]
-ConfOption = Annotated[Path | None, typer.Option("--conf", help="The conf folder; else REASONREC_CONF, else ./conf.")]
+ShopOption = Annotated[str, typer.Option("--shop", help="Shop: the name of its file in conf/shops, without .yaml.")]
+EnvOption = Annotated[str, typer.Option("--env", help="Environment: the name of its file in conf, without .yaml.")]
+ConfOption = Annotated[Path | None, typer.Option("--conf", help="Conf folder; default REASONREC_CONF, then ./conf.")]
 FormatOption = Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")]
 
 
 def load(root: Path | None, env: str, shop: str | None = None, settings: list[str] | None = None) -> Conf:
-    """conf as a whole, with --set's parameters over it; OperatorError names what is wrong."""
+    """The whole conf with the parameters of --set applied; raises OperatorError that names what is wrong."""
     import yaml
 
     overrides: dict[str, dict[str, Any]] = {}
@@ -33,7 +33,7 @@ def load(root: Path | None, env: str, shop: str | None = None, settings: list[st
         try:
             overrides.setdefault(job, {})[key] = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError, RecursionError):
-            raise OperatorError(f"--set {name}: its value cannot be read as YAML; put text into quotes") from None
+            raise OperatorError(f"--set {name}: its value is not YAML; put text in quotes") from None
     chosen = configuration.load(configuration.conf_root(root), env, shop, overrides)
     for job in overrides:
         check_params(chosen, job)
@@ -41,7 +41,7 @@ def load(root: Path | None, env: str, shop: str | None = None, settings: list[st
 
 
 def check_params(chosen: Conf, job: str) -> None:
-    """Raises OperatorError where a job's parameters are none of its own, before anything is started."""
+    """Raises OperatorError for parameters that the job does not have, before anything starts."""
     kind = getattr(importlib.import_module(f"jobs.{job}"), "Params", None)
     values = chosen.job_params(job)
     if kind is not None:
@@ -51,7 +51,7 @@ def check_params(chosen: Conf, job: str) -> None:
 
 
 def show(chosen: Conf, query: str, parameters: list[Any] | None = None, form: str = "table") -> None:
-    """Prints what the warehouse answers."""
+    """Prints the answer to a query."""
     from jobs.cli.output import render
     from libs.query.ask import answer
 

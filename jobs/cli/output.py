@@ -1,4 +1,4 @@
-"""What a person sees: answers as a table, csv, json or parquet; a reason with its facts; the state of a warehouse."""
+"""Rendering for the terminal and files: answers as table, csv, json or parquet; `why`; the queries of `status`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STATUS = {
 
 
 def render(answer: pa.Table, form: str, output: Path | None = None) -> str:
-    """The answer as text; with `output` it is written there and the text says so.
+    """The answer as text. With `output` it is written to that file, and the text names the file and the number of rows.
 
     Raises:
         OperatorError: an unknown form, or parquet without an output.
@@ -52,17 +52,17 @@ def render(answer: pa.Table, form: str, output: Path | None = None) -> str:
         return f"{output}: {answer.num_rows} rows\n"
     text = {"table": _table, "csv": _csv, "json": _json}[form](answer)
     if output is None:
-        return visible(text) if sys.stdout.isatty() else text  # a program gets what is there, byte by byte
+        return visible(text) if sys.stdout.isatty() else text  # a program gets the exact bytes
     with output.open("x", encoding="utf-8") as file:
         file.write(text)
     return f"{output}: {answer.num_rows} rows\n"
 
 
 def check_output(output: Path | None, warehouse: str) -> None:
-    """Holds a file that is to be written against what must not be: a table's folder, a link, what is there already.
+    """Refuses an output that would overwrite a file, follow a link or write into the warehouse.
 
     Raises:
-        OperatorError: it is not a new file in a folder that is there.
+        OperatorError: the output is not a new file in an existing folder outside the warehouse.
     """
     if output is None:
         return
@@ -73,13 +73,13 @@ def check_output(output: Path | None, warehouse: str) -> None:
         taken, folder = output.is_symlink() or output.exists(), output.parent.resolve()
         there = folder.is_dir()
     except (OSError, ValueError):
-        raise OperatorError(f"--output {told}: not a file's name") from None
+        raise OperatorError(f"--output {told}: not a file name") from None
     if taken:
-        raise OperatorError(f"--output {told}: is there already; name a new file")
+        raise OperatorError(f"--output {told}: exists already; name a new file")
     if not there:
-        raise OperatorError(f"--output {told}: its folder is not there")
+        raise OperatorError(f"--output {told}: its folder does not exist")
     if place.scheme == "file" and folder.is_relative_to(Path(place.path).resolve()):
-        raise OperatorError(f"--output {told}: lies in the warehouse; tables are written by jobs alone")
+        raise OperatorError(f"--output {told}: is in the warehouse, where only jobs write")
 
 
 def render_why(found: Why) -> str:
@@ -100,6 +100,8 @@ def render_why(found: Why) -> str:
     for fact in found.facts:
         slots = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["slots"])))
         keys = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["source_keys"])))
+        if fact["review_ids"]:
+            keys += f", reviews={','.join(fact['review_ids'])}"
         lines += [
             f"  {'*' if fact['evidence_id'] in cited else ' '} {fact['role']:11} {fact['type']:16} {slots}",
             f"      moved the score by {fact['contribution']:.4f}; support {fact['support']};"
@@ -120,9 +122,9 @@ def _table(answer: pa.Table) -> str:
 
     shown = RichTable(*answer.column_names)
     for row in answer.to_pylist():
-        # Text: product names and reviews are not markup.
+        # Text, because product names and reviews must not be read as markup.
         shown.add_row(*[Text("" if value is None else visible(str(value))) for value in row.values()])
-    # Into a file or a pipe nothing is cut; a terminal has the width it has.
+    # In a file or a pipe nothing is cut off; a terminal sets its own width.
     console = Console(width=None if sys.stdout.isatty() else 300)
     with console.capture() as captured:
         console.print(shown)

@@ -1,4 +1,4 @@
-"""Pins: which release is current whatever is published."""
+"""Pins: a pinned release stays current whatever is published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from libs.tables import table
 
 
 def add_pin(spark: SparkSession, warehouse: str, shop: str, release_id: str | None, reason: str) -> None:
-    """Adds a pin; a release_id of None lifts the one before."""
+    """Adds a pin; a release_id of None removes the pin before it."""
     pins = table("results.pins")
     newest = delta.read(spark, warehouse, pins).where(F.col("shop") == shop).agg(F.max("seq").alias("seq")).first()
     seq = (newest["seq"] if newest and newest["seq"] else 0) + 1

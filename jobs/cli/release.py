@@ -1,4 +1,4 @@
-"""`reasonrec release ...`: what was published, and what readers see."""
+"""`reasonrec release ...`: list, show and pin releases."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from jobs.cli.options import ConfOption, EnvOption, ShopOption, load, show
 from libs.conf import Conf
 from libs.errors import OperatorError
 
-app = typer.Typer(no_args_is_help=True, help="What was published, and what readers see.")
+app = typer.Typer(no_args_is_help=True, help="List, show and pin releases.")
 
 
 @app.command("list")
 def list_releases(env: EnvOption = "dev", conf: ConfOption = None) -> None:
-    """Lists what was published.
+    """List every published release; `current` marks what readers see.
 
     Example: reasonrec release list
     """
@@ -31,7 +31,7 @@ def list_releases(env: EnvOption = "dev", conf: ConfOption = None) -> None:
 
 @app.command("show")
 def show_release(release_id: str, shop: ShopOption, env: EnvOption = "dev", conf: ConfOption = None) -> None:
-    """Shows one release: models, table versions, counts.
+    """Show one release: models, table versions, counts.
 
     Example: reasonrec release show 2014-06-30-01 --shop music_store
     """
@@ -43,11 +43,11 @@ def show_release(release_id: str, shop: ShopOption, env: EnvOption = "dev", conf
 def pin(
     release_id: str,
     shop: ShopOption,
-    reason: Annotated[str, typer.Option(help="Why; kept with the pin.")],
+    reason: Annotated[str, typer.Option(help="Why; stored with the pin.")],
     env: EnvOption = "dev",
     conf: ConfOption = None,
 ) -> None:
-    """Makes an older release the current one, whatever is published after it: a roll-back.
+    """Roll back: keep an older release current, whatever is published after it.
 
     Example: reasonrec release pin 2014-06-23-01 --shop music_store --reason "odd prices since Monday"
     """
@@ -63,11 +63,11 @@ def pin(
 @app.command("unpin")
 def unpin(
     shop: ShopOption,
-    reason: Annotated[str, typer.Option(help="Why; kept with the row.")] = "unpinned",
+    reason: Annotated[str, typer.Option(help="Why; stored.")] = "unpinned",
     env: EnvOption = "dev",
     conf: ConfOption = None,
 ) -> None:
-    """Lifts the pin: the newest published release is current again.
+    """Remove the pin: the newest published release is current again.
 
     Example: reasonrec release unpin --shop music_store
     """

@@ -6,76 +6,51 @@ results.recommendation_evidence links it to a recommended row and says how far t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import reduce
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.evidence import facts
+from libs.evidence.facts import Inputs
+from libs.evidence.gather import TABLES, gathered
 from libs.evidence.ids import with_id
-from libs.explain.evidence_types import EVIDENCE_TYPES, K
 from libs.job import JobContext, constants
-
-
-@dataclass(frozen=True)
-class Params:
-    """people: fewest other people a fact about them needs (k-anonymity)."""
-
-    people: int = K
+from libs.tables import table
 
 
 def run(ctx: JobContext) -> None:
     lists = ctx.read("results.recommendations").where(F.col("release_id") == ctx.run.release_id)
-    found = with_id(gathered(ctx, lists, ctx.params(Params).people), ctx.shop.name).persist()
-    ctx.write("results.evidence", as_evidence(found, ctx))
-    ctx.write("results.recommendation_evidence", as_links(found, ctx))
-    missing = lists.join(found, ["user_id", "product_id"], "left_anti").count()
+    facts = with_id(gathered(inputs(ctx, lists)), ctx.shop.name).persist()
+    ctx.write("results.evidence", as_evidence(facts, ctx))
+    ctx.write("results.recommendation_evidence", as_links(facts, ctx))
+    missing = lists.join(facts, ["user_id", "product_id"], "left_anti").count()
     if missing:
         ctx.log.warning("%d recommended rows have no fact that may be cited", missing)
 
 
-def gathered(ctx: JobContext, lists: DataFrame, people: int) -> DataFrame:
-    """Every fact of every family for the recommended rows; what is said of others needs `people` of them."""
-    shop, action = ctx.shop, ctx.shop.action
-
-    def as_of(name: str) -> DataFrame:
-        return ctx.read_cutoffs(name, (ctx.as_of,))
-
-    history = as_of("features.user_history").persist()
-    owned = history.select("user_id", "owned")
+def inputs(ctx: JobContext, lists: DataFrame) -> Inputs:
+    """The recommended rows, and the tables that facts are gathered from, as of tonight."""
+    tables = {name: as_of(ctx, name) for name in TABLES}
+    for name in ("features.user_history", "features.product_profile"):  # most facts need them
+        tables[name] = tables[name].persist()
     rows = (
         lists.select("user_id", "product_id", "score", "contributions", "attributions")
-        .join(owned, "user_id", "inner")
+        .join(tables["features.user_history"].select("user_id", "owned"), "user_id", "inner")
         .withColumn("owned", F.array_contains("owned", F.col("product_id")))
         .persist()
     )
-    profile = as_of("features.product_profile").persist()
-    listed = F.broadcast(rows.select("product_id").distinct())
-    pairs = as_of("features.item_pairs").join(listed, "product_id", "left_semi")
-    users, edges = as_of("features.user_rfm"), ctx.read("silver.social_edges").where(F.col("day") < ctx.as_of)
-    edges = edges.where(~F.coalesce("directed", F.lit(False)))  # trust that points one way is no friendship
-    families = [
-        facts.anchored(rows, profile, pairs, action, people),
-        facts.own_rhythm(rows.where(F.col("owned")), as_of("features.user_ledger"), shop.acquiring_kinds, action),
-        facts.popularity(rows, profile, action),
-        facts.praise(rows, profile),
-        facts.tastes(rows, profile, as_of("features.user_taste"), users, action),
-        facts.prices(rows, profile, users, shop.currency),
-        facts.groups(rows, history, as_of("features.user_segment"), edges, action),
-    ]
-    # Who has the product may be among the people that a fact counts; of segment and friends the user never is.
-    others = F.col("support") - (F.col("owned") & ~F.col("type").isin("segment", "friends")).cast("int")
-    of_others = [type for type, spec in EVIDENCE_TYPES.items() if spec.people]
-    may_be_said = ~F.col("type").isin(of_others) | (others >= people)
-    found = reduce(DataFrame.unionByName, [fact for family in families for fact in family])
-    return found.where(may_be_said).drop("owned")
+    return Inputs(rows, tables, ctx.shop)
 
 
-def as_evidence(found: DataFrame, ctx: JobContext) -> DataFrame:
+def as_of(ctx: JobContext, name: str) -> DataFrame:
+    if "cutoff" in table(name).column_names:
+        return ctx.read_cutoffs(name, (ctx.as_of,))
+    return ctx.read(name).where(F.col("day") < ctx.as_of)
+
+
+def as_evidence(facts: DataFrame, ctx: JobContext) -> DataFrame:
     """Each fact once: its columns are a function of its id."""
-    names = ("type", "slots", "about", "about_user", "about_product", "support", "source_table", "source_keys")
-    once = found.groupBy("evidence_id").agg(*[F.first(name).alias(name) for name in names])
+    whom = ("about", "about_user", "about_product")
+    names = ("type", "slots", *whom, "support", "source_table", "source_keys", "review_ids")
+    once = facts.groupBy("evidence_id").agg(*[F.first(name).alias(name) for name in names])
     pairs = [F.lit(part) for name, version in sorted(ctx.versions_read.items()) for part in (name, version)]
     return once.select(
         "evidence_id",
@@ -88,10 +63,11 @@ def as_evidence(found: DataFrame, ctx: JobContext) -> DataFrame:
         "source_table",
         F.create_map(*pairs)[F.col("source_table")].cast("bigint").alias("source_version"),
         "source_keys",
+        "review_ids",
     ).withColumns(constants(ctx, release_id=ctx.run.release_id))
 
 
-def as_links(found: DataFrame, ctx: JobContext) -> DataFrame:
+def as_links(facts: DataFrame, ctx: JobContext) -> DataFrame:
     role = F.when(F.col("contribution") > 0, F.lit("reason")).otherwise(F.lit("information"))
-    links = found.select("user_id", "product_id", "evidence_id", role.alias("role"), "contribution")
+    links = facts.select("user_id", "product_id", "evidence_id", role.alias("role"), "contribution")
     return links.withColumns(constants(ctx, release_id=ctx.run.release_id, surface="home", context="default"))

@@ -20,7 +20,6 @@ from jobs.maintenance.erasure import Traces
 from libs.conf import typed_params
 from libs.errors import GateError
 from libs.evidence.sentences import Limits, with_facts, written
-from libs.explain.evidence_types import K
 from libs.ingest.suppression import suppressed_keys
 from libs.job import JobContext
 from libs.privacy.keys import key_id, pseudonym, required
@@ -102,8 +101,8 @@ def withdraw_facts(ctx: JobContext, traces: Traces) -> None:
     profiles, sentences = ctx.read("features.product_profile"), ctx.read("results.explanations")
     if ctx.version("features.product_profile") is not None:
         update(ctx, "features.product_profile", erasure.without_reviews(profiles, traces), ["aspects"])
-    k = ctx.run.conf.job_params("explanation.evidence").get("people", K)
-    gone = erasure.facts_to_withdraw(evidence, traces, k).persist()
+    min_people = ctx.shop.privacy.min_people
+    gone = erasure.facts_to_withdraw(evidence, traces, min_people).persist()
     if gone.isEmpty():
         return
     touched = erasure.citing(sentences, gone, traces).persist()
@@ -111,7 +110,7 @@ def withdraw_facts(ctx: JobContext, traces: Traces) -> None:
     lists = ctx.read("results.recommendations").join(F.broadcast(touched), row, "left_semi")
     kept = [rows.join(F.broadcast(gone), fact, "left_anti") for rows in (evidence, links)]
     limits = typed_params(Limits, ctx.run.conf.job_params("explanation.explanations"), "explanation.explanations")
-    told = written(with_facts(lists, profiles, *kept), ctx.run.conf.root, ctx.shop.languages, limits)
+    told = written(with_facts(lists, profiles, *kept), ctx.run.conf.root, ctx.shop.languages, limits, min_people)
     keys = sentences.join(F.broadcast(touched), row, "left_semi").select(*table("results.explanations").keys)
     fresh = keys.join(told, [*row, "language"], "left").persist()
     if not touched.isEmpty():

@@ -140,15 +140,15 @@ def finds_others(table: Table) -> bool:
     return table.layer == "bronze" and bool(set(PSEUDONYMS) & set(table.column_names))
 
 
-def facts_to_withdraw(evidence: DataFrame, traces: Traces, k: int) -> DataFrame:
+def facts_to_withdraw(evidence: DataFrame, traces: Traces, min_people: int) -> DataFrame:
     """release_id, evidence_id of facts that cite the users' rows, or that too few other people are left behind.
 
-    A fact about k people of a product that the users took may have counted them: it goes, whether it did or not.
+    A fact about the people of a product that the users took may have counted them: it goes, whether it did or not.
     """
-    reviews = evidence.withColumn("row_id", F.explode(F.split(F.col("source_keys")["reviews"], ",")))
+    reviews = evidence.withColumn("row_id", F.explode("review_ids"))
     citing = reviews.join(F.broadcast(traces.row_id), "row_id", "left_semi")
     of_others = [type for type, spec in EVIDENCE_TYPES.items() if spec.people]
-    few = F.col("type").isin(of_others) & (F.col("support") - traces.user_id.count() < k)
+    few = F.col("type").isin(of_others) & (F.col("support") - traces.user_id.count() < min_people)
     # A fact about the reader's friends or segment names its product among its keys alone.
     of_product = F.coalesce("product_id", F.col("source_keys")["product_id"])
     thin = evidence.where(few).withColumn("product_id", of_product)

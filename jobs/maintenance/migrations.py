@@ -58,6 +58,18 @@ def pool_with_attributions(rows: DataFrame) -> DataFrame:
     return rows.withColumn("sources", F.col("sources").cast(entry))
 
 
+def evidence_with_review_ids(rows: DataFrame) -> DataFrame:
+    """results.evidence: review ids are an array, no longer a key; the middle price band is called as in features."""
+    cites = F.array_remove(F.split(F.col("source_keys")["reviews"], ","), "")
+    keys = F.map_filter("source_keys", lambda key, _: key != "reviews")
+    is_band = F.col("type") == "taste_price_band"
+    slots = F.transform_values(
+        "slots",
+        lambda name, value: F.when(is_band & (name == "value") & (value == "mid"), F.lit("middle")).otherwise(value),
+    )
+    return rows.withColumns({"review_ids": cites, "source_keys": keys, "slots": slots})
+
+
 def profile_with_variants(rows: DataFrame) -> DataFrame:
     """features.product_profile: the lowest price of 30 days is known of the nights to come."""
     rows = rows.drop("price_before").withColumn("lowest_price_30d", F.lit(None).cast("decimal(18,4)"))
@@ -94,6 +106,7 @@ MIGRATIONS: dict[tuple[str, int], Migration] = {
     ("bronze.social_edges", 1): added("directed", "string"),
     ("silver.social_edges", 1): added("directed", "boolean"),
     ("results.recommendations", 1): renamed("carriers", "attributions"),
+    ("results.evidence", 1): evidence_with_review_ids,
     ("quality.audits", 1): renamed("told", "message"),
 }
 

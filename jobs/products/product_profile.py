@@ -30,13 +30,11 @@ class Params:
 
     recent_days: `buyers_recent` counts those of this many days before the cut-off.
     prior_ratings: weight of the shop's mean rating, as a number of ratings, in `rating_shrunk`.
-    praising_from: stars from which a review praises what it mentions.
     quoted_reviews: most ids of praising reviews that are kept for an aspect.
     """
 
     recent_days: int = 28
     prior_ratings: int = 10
-    praising_from: float = 4.0
     quoted_reviews: int = 5
 
 
@@ -122,7 +120,7 @@ def run(ctx: JobContext) -> None:
     found = with_counts(with_price_band(ctx.read_cutoffs("features.product_text")), counts, params.prior_ratings)
     found = with_vector(found.join(before, _KEY, "left"), ctx.read("features.text_vectors"), encoder_id())
     read = ctx.read("features.review_aspects")
-    found = found.join(aspects_of_products(read, cutoffs, params.praising_from, params.quoted_reviews), _KEY, "left")
+    found = found.join(aspects_of_products(read, cutoffs, ctx.shop.likes_from, params.quoted_reviews), _KEY, "left")
     found = found.withColumn("aspects", F.coalesce("aspects", F.array())).withColumns(
         constants(ctx, recent_days=params.recent_days)
     )

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from libs.features.as_of import as_of
 from libs.features.states import catalogue_tells, newest, price_history, prices_known, told_order
 from libs.job import JobContext, constants
-from libs.text.clean import clean_text, display_name, title_key
+from libs.text.clean import clean_text, clean_title, title_key
 from libs.text.tokens import text_hash, tokens
 
 _KEY = ("product_id", "title", "description", "brand", "category", "attributes")
@@ -91,15 +91,15 @@ def words(
     text_chars: int,
 ) -> dict[str, Any]:
     """Everything that is read from one product's strangers' text, as a row of `_WORDS`."""
-    name, maker, story = display_name(title), display_name(brand), clean_text(description)
-    levels = [level for level in map(display_name, (category or "").split(" > ")) if level]
+    name, maker, story = clean_title(title), clean_title(brand), clean_text(description)
+    levels = [level for level in map(clean_title, (category or "").split(" > ")) if level]
     paths = [" > ".join(levels[: i + 1]) for i in range(len(levels))]
     parts = (name, maker, ", ".join(levels), story[:text_chars])
     text = ". ".join(part for part in parts if part)
-    title_shown = name or display_name(product_id) or product_id
+    shown = name or clean_title(product_id) or product_id
     return {
-        "title": title_shown,
-        "title_key": title_key(title_shown),
+        "title": shown,
+        "title_key": title_key(shown),
         "description": story or None,
         "brand": maker or None,
         "category": paths[-1] if paths else None,

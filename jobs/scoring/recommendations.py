@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from libs.conf import ShopConf
 from libs.errors import OperatorError
 from libs.job import JobContext, constants
 from libs.ranking.fused import Fused, with_attributions, with_score
@@ -24,12 +25,10 @@ class Params:
 
     list_size: products in a user's list.
     attributions: history items kept a row, by what they moved.
-    people: how many must have done what is said of others; not below explanation.evidence's.
     """
 
     list_size: int = 10
     attributions: int = 6
-    people: int = 5
 
 
 def run(ctx: JobContext) -> None:
@@ -40,7 +39,7 @@ def run(ctx: JobContext) -> None:
     target = "all" if ctx.shop.repurchasable else "first"
     fused = Fused.of(json.loads(models["fusion"]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
-    scored = filter_explainable(with_score(allowed, fused), fused, profile, params.people)
+    scored = filter_explainable(with_score(allowed, fused), fused, profile, ctx.shop)
     best = with_attributions(top(one_of_title(scored, profile), params.list_size), fused, params.attributions)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
     ctx.write("results.recommendations", as_rows(best, ctx, versions))
@@ -77,13 +76,14 @@ def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
     return allowed.join(F.broadcast(out), "product_id", "left_anti")
 
 
-def filter_explainable(scored: DataFrame, fused: Fused, profile: DataFrame, people: int) -> DataFrame:
+def filter_explainable(scored: DataFrame, fused: Fused, profile: DataFrame, shop: ShopConf) -> DataFrame:
     """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
 
     Of any other row explanation.evidence has at least one fact: the history item, or what others did of late, or how
     they rated it. Without this a product that hardly anybody took, listed for its category, would stop the night.
     """
-    liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= 4)
+    people = shop.privacy.min_people
+    liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= shop.likes_from)
     known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
     carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fused.fall(s, c) > 0))
     return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")

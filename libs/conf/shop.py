@@ -81,11 +81,17 @@ class EvaluationConf(_Strict):
     gate: Literal["all", "first"] = "all"
 
 
+class PrivacyConf(_Strict):
+    """`min_people`: fewest other people that a statement about others may speak of (k-anonymity)."""
+
+    min_people: int = Field(default=5, ge=2)
+
+
 class ShopConf(_Strict):
     """A shop.
 
     `action` is the kind of event by which its users acquire a product. Reviews have a sign: from `likes_from` stars
-    they are a liking, up to `dislikes_to` a dislike; what lies between counts as a liking where `neutral_counts`.
+    they are praise and a liking, up to `dislikes_to` a dislike; what lies between counts as a liking where `neutral_counts`.
     """
 
     name: str
@@ -104,6 +110,7 @@ class ShopConf(_Strict):
     partition: Literal["month", "year"] = "month"
     max_quarantine_share: float = Field(default=0.01, ge=0, le=1)
     blocklist: tuple[str, ...] = ()
+    privacy: PrivacyConf = PrivacyConf()
     evaluation: EvaluationConf = EvaluationConf()
     params: dict[str, dict[str, Any]] = {}
     sources: dict[str, SourceConf]

@@ -1,52 +1,98 @@
-"""Facts that may be cited for a recommended row: one function a family, each a DataFrame of the same columns.
+"""Facts that may be cited for a recommended row: the functions that gather them, several types each.
 
-user_id, product_id (of the recommended row), owned (the user has it), type, slots (map), about (product, user or pair),
-about_user, about_product (whom the fact is about), support, contribution, source_table, source_keys (map). Facts with a
-positive contribution are reasons; the rest is information.
+The declaration of a type (libs.explain.evidence_types) names its function. A fact has the columns user_id, product_id
+(of the recommended row), owned (the user has it), type, slots (map), about (product, user or pair), about_user,
+about_product (whom it is about), support, contribution, source_table, source_keys (map), review_ids (array; null where
+it cites no reviews). Facts with a positive contribution are reasons; the rest is information.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from libs.conf import ShopConf
+from libs.explain.evidence_types import EVIDENCE_TYPES
 from libs.features.history import taken_lines
 
-Slots = Mapping[str, Column]
+Columns = Mapping[str, Column]
 
 
-def _fact(
-    rows: DataFrame,
+@dataclass(frozen=True)
+class Inputs:
+    """What facts are gathered from.
+
+    Attributes:
+        rows: recommended rows: user_id, product_id, owned, contributions, attributions.
+        tables: the tables that the types declare, by name, as of tonight.
+    """
+
+    rows: DataFrame
+    tables: Mapping[str, DataFrame]
+    shop: ShopConf
+
+    @property
+    def profile(self) -> DataFrame:
+        """Product profiles."""
+        return self.tables["features.product_profile"]
+
+
+class Facts(NamedTuple):
+    """The facts of one type."""
+
+    type: str
+    rows: DataFrame
+
+
+def _facts(
+    inputs: Inputs,
     type: str,
-    slots: Slots,
-    about: str,
-    table: str,
-    keys: Slots,
-    support: Column,
+    rows: DataFrame,
+    slots: Columns,
+    support: Column | None = None,
     contribution: Column | None = None,
-) -> DataFrame:
-    """Rows of one type; a slot that is null is left out of the map."""
-    filled = F.map_filter(_map(slots), lambda _, value: value.isNotNull())
+    keys: Columns | None = None,
+    review_ids: Column | None = None,
+) -> Facts:
+    """Facts of one type, one for each of the rows; a slot that is null is left out of the map.
+
+    Args:
+        slots: all that the type declares; `action` is filled in.
+        keys: key columns of the source row that have another name in `rows`.
+
+    Raises:
+        ValueError: the slots are not the declared ones.
+    """
+    spec = EVIDENCE_TYPES[type]
+    if "action" in spec.slots:
+        slots = {**slots, "action": F.lit(inputs.shop.action)}
+    if slots.keys() != spec.slots.keys():
+        raise ValueError(f"{type}: gathered slots {sorted(slots)}, declared {sorted(spec.slots)}")
     nobody = F.lit(None).cast("string")
-    return rows.select(
+    of_user = spec.subject == "user"
+    facts = rows.select(
         "user_id",
         "product_id",
         "owned",
         F.lit(type).alias("type"),
-        filled.alias("slots"),
-        F.lit(about).alias("about"),
-        (F.col("user_id") if about == "user" else nobody).alias("about_user"),
-        (nobody if about == "user" else F.col("product_id")).alias("about_product"),
-        F.coalesce(support.cast("bigint"), F.lit(1)).alias("support"),
-        F.coalesce(contribution if contribution is not None else F.lit(0.0), F.lit(0.0)).alias("contribution"),
-        F.lit(table).alias("source_table"),
-        _map(keys).alias("source_keys"),
+        F.map_filter(_map(slots), lambda _, value: value.isNotNull()).alias("slots"),
+        F.lit(spec.subject).alias("about"),
+        (F.col("user_id") if of_user else nobody).alias("about_user"),
+        (nobody if of_user else F.col("product_id")).alias("about_product"),
+        F.coalesce((F.lit(1) if support is None else support).cast("bigint"), F.lit(1)).alias("support"),
+        F.coalesce(F.lit(0.0) if contribution is None else contribution, F.lit(0.0)).alias("contribution"),
+        F.lit(spec.source).alias("source_table"),
+        _map({name: (keys or {}).get(name, F.col(name)) for name in spec.keys}).alias("source_keys"),
+        (F.lit(None) if review_ids is None else review_ids).cast("array<string>").alias("review_ids"),
     )
+    return Facts(type, facts)
 
 
-def _map(values: Slots) -> Column:
+def _map(values: Columns) -> Column:
     return F.create_map(*[part for name, value in values.items() for part in (F.lit(name), value.cast("string"))])
 
 
@@ -54,23 +100,24 @@ def _products(profile: DataFrame) -> DataFrame:
     return profile.select("product_id", "title", "brand", "category", "categories")
 
 
-def anchored(rows: DataFrame, profile: DataFrame, pairs: DataFrame, action: str, k: int) -> list[DataFrame]:
+def anchored(inputs: Inputs) -> list[Facts]:
     """Facts that cite a product of the user's own history.
 
     The contribution is the fall of the fused score when that product is taken out of the history: the sum over the
     sources whose score it carries. People behind a pair are needed for the first two; the rest speaks of the products.
     """
-    named, verb = _products(profile), F.lit(action)
+    rows, products = inputs.rows, _products(inputs.profile)
+    listed = F.broadcast(rows.select("product_id").distinct())
+    pairs = inputs.tables["features.item_pairs"].join(listed, "product_id", "left_semi")
     carried = rows.select("user_id", "product_id", "owned", F.explode("attributions").alias("item"))
     anchors = (
         carried.groupBy("user_id", "product_id", "owned", F.col("item.product_id").alias("anchor_id"))
         .agg(F.sum("item.contribution").alias("contribution"))
-        .join(F.broadcast(_renamed(named)), "anchor_id", "inner")
-        .join(F.broadcast(named), "product_id", "inner")
+        .join(F.broadcast(_renamed(products)), "anchor_id", "inner")
+        .join(F.broadcast(products), "product_id", "inner")
     )
-    people = pairs.where((F.col("people") >= k) & F.col("kind").isin("transition", "together")).select(
-        "kind", F.col("anchor").alias("anchor_id"), "product_id", "people"
-    )
+    enough = (F.col("people") >= inputs.shop.privacy.min_people) & F.col("kind").isin("transition", "together")
+    people = pairs.where(enough).select("kind", F.col("anchor").alias("anchor_id"), "product_id", "people")
     paired = anchors.join(people, ["anchor_id", "product_id"], "inner")
     same_brand = F.col("brand").isNotNull() & (F.col("brand") == F.col("anchor_brand"))
     shared = F.try_element_at(F.array_intersect("categories", "anchor_categories"), F.lit(-1))
@@ -79,39 +126,24 @@ def anchored(rows: DataFrame, profile: DataFrame, pairs: DataFrame, action: str,
         F.size(F.array_intersect("categories", "anchor_categories")) > 1, F.substring_index(shared, " > ", -1)
     )
     alike = anchors.withColumn("in_common", deep).where(same_brand | F.col("in_common").isNotNull())
-    anchor, moved = F.col("anchor_title"), F.col("contribution")
-
-    def pair(kind: str) -> Slots:
-        return {"kind": F.lit(kind), "anchor": F.col("anchor_id"), "product_id": F.col("product_id")}
-
-    slots = {"anchor": anchor, "support": F.col("people"), "action": verb}
+    anchor, moved = {"anchor": F.col("anchor_title")}, F.col("contribution")
+    in_common = {
+        "shared": F.when(same_brand, F.col("brand")).otherwise(F.col("in_common")),
+        "dimension": F.when(same_brand, F.lit("brand")).otherwise(F.lit("category")),
+    }
+    key = {"anchor": F.col("anchor_id")}
+    pair = {**anchor, "support": F.col("people")}
     return [
-        _fact(paired.where(F.col("kind") == kind), type, slots, "pair", "features.item_pairs", pair(kind),
-              F.col("people"), moved)
+        _facts(inputs, type, paired.where(F.col("kind") == kind), pair, F.col("people"), moved, key)
         for kind, type in (("transition", "bought_next"), ("together", "bought_together"))
     ] + [
-        _fact(
-            alike,
-            "similar_product",
-            {
-                "anchor": anchor,
-                "shared": F.when(same_brand, F.col("brand")).otherwise(F.col("in_common")),
-                "dimension": F.when(same_brand, F.lit("brand")).otherwise(F.lit("category")),
-                "action": verb,
-            },
-            "pair",
-            "features.product_profile",
-            {"product_id": F.col("product_id"), "anchor": F.col("anchor_id")},
-            F.lit(1),
-            moved,
-        ),
-        _fact(anchors, "own_history", {"anchor": anchor, "action": verb}, "user", "features.user_history",
-              {"user_id": F.col("user_id"), "product_id": F.col("anchor_id")}, F.lit(1), moved),
-    ]  # fmt: skip
+        _facts(inputs, "similar_product", alike, {**anchor, **in_common}, None, moved, key),
+        _facts(inputs, "own_history", anchors, anchor, None, moved, {"product_id": F.col("anchor_id")}),
+    ]
 
 
-def _renamed(named: DataFrame) -> DataFrame:
-    return named.select(
+def _renamed(products: DataFrame) -> DataFrame:
+    return products.select(
         F.col("product_id").alias("anchor_id"),
         F.col("title").alias("anchor_title"),
         F.col("brand").alias("anchor_brand"),
@@ -119,35 +151,34 @@ def _renamed(named: DataFrame) -> DataFrame:
     )
 
 
-def own_rhythm(rows: DataFrame, ledger: DataFrame, kinds: Collection[str], action: str) -> list[DataFrame]:
+def own_rhythm(inputs: Inputs) -> list[Facts]:
     """The user has the product and comes back for it; contributes what the repeat source gives.
 
     Of a product that was taken before the ledger's lines nobody knows how often: there is no such fact.
     """
+    rows, ledger = inputs.rows.where(F.col("owned")), inputs.tables["features.user_ledger"]
     listed = rows.groupBy("user_id").agg(F.collect_set("product_id").alias("listed"))
     whole = ledger.join(listed, "user_id").withColumn(
         "listed", F.array_except("listed", F.col("earlier_totals")["products"])
     )
     lines = F.filter("ledger", lambda line: F.array_contains("listed", line["product_id"]))
-    taken = taken_lines(whole.withColumn("ledger", lines), kinds).where("kept")
+    taken = taken_lines(whole.withColumn("ledger", lines), inputs.shop.acquiring_kinds).where("kept")
     days = taken.groupBy("user_id", "product_id", "cutoff").agg(F.sort_array(F.collect_set("event_day")).alias("days"))
     later, earlier = F.slice("days", F.lit(2), F.size("days")), F.slice("days", F.lit(1), F.size("days") - 1)
     gaps = F.sort_array(F.zip_with(later, earlier, F.date_diff))
     median = F.try_element_at(F.col("gaps"), ((F.size("gaps") + 1) / 2).cast("int"))
-    known = (
+    rhythm = (
         days.withColumn("gaps", gaps)
         .withColumn("every", F.when(F.size("gaps") > 0, median))
         .withColumn("since", F.date_diff("cutoff", F.array_max("days")))
     )
-    own = rows.join(known.drop("cutoff"), ["user_id", "product_id"], "inner")
+    owned = rows.join(rhythm.drop("cutoff"), ["user_id", "product_id"], "inner")
     slots = {
         "count": F.size("days"),
         "every_days": F.col("every"),
         "since_days": F.greatest("since", F.lit(1)),
-        "action": F.lit(action),
     }
-    keys = {"user_id": F.col("user_id"), "product_id": F.col("product_id")}
-    return [_fact(own, "own_rhythm", slots, "user", "features.user_ledger", keys, F.size("days"), _part("repeat"))]
+    return [_facts(inputs, "own_rhythm", owned, slots, F.size("days"), _part("repeat"))]
 
 
 def _part(source: str) -> Column:
@@ -155,50 +186,47 @@ def _part(source: str) -> Column:
     return F.coalesce(F.try_element_at("contributions", F.lit(source)), F.lit(0.0))
 
 
-def popularity(rows: DataFrame, profile: DataFrame, action: str) -> list[DataFrame]:
+def popularity(inputs: Inputs) -> list[Facts]:
     """Trend, and rank in the category, of the last `recent_days`; they contribute what the two popular sources give."""
     category = F.get("categories", F.when(F.size("categories") > 1, F.lit(1)).otherwise(F.lit(0)))
     ranked = (
-        profile.where(F.col("buyers_recent") > 0)
+        inputs.profile.where(F.col("buyers_recent") > 0)
         .withColumn("group", category)
         .withColumn("rank", F.rank().over(Window.partitionBy("group").orderBy(F.desc("buyers_recent"))))
         .select("product_id", "buyers_recent", "recent_days", "group", F.col("rank").alias("place"))
     )
-    known = rows.join(F.broadcast(ranked), "product_id", "inner")
+    taken = inputs.rows.join(F.broadcast(ranked), "product_id", "inner")
     days, recent = F.col("recent_days"), F.col("buyers_recent")
-    keys = {"product_id": F.col("product_id")}
-    best = known.where(F.col("group").isNotNull() & (F.col("place") <= 10))
-    slots = {"rank": F.col("place"), "category": F.substring_index("group", " > ", -1), "days": days}
-    table = "features.product_profile"
+    best = taken.where(F.col("group").isNotNull() & (F.col("place") <= 10))
+    trend = {"count": recent, "days": days}
+    rank = {"rank": F.col("place"), "category": F.substring_index("group", " > ", -1), "days": days}
     return [
-        _fact(known, "trend", {"count": recent, "days": days, "action": F.lit(action)}, "product", table, keys, recent,
-              _part("popular")),
-        _fact(best, "rank_in_category", slots, "product", table, keys, recent, _part("popular_in_category")),
-    ]  # fmt: skip
-
-
-def praise(rows: DataFrame, profile: DataFrame) -> list[DataFrame]:
-    """What reviews say of the product."""
-    known = rows.join(
-        F.broadcast(profile.select("product_id", "ratings", "rating_mean", "aspects")), "product_id", "inner"
-    )
-    keys, table = {"product_id": F.col("product_id")}, "features.product_profile"
-    liked = known.where(F.col("rating_mean") >= 4)
-    aspects = known.select("*", F.explode("aspects").alias("a")).where(F.col("a.praising") > 0)
-    aspect_slots = {"aspect": F.col("a.aspect"), "praising": F.col("a.praising"), "mentioning": F.col("a.mentioning")}
-    reviews = keys | {"aspect": F.col("a.aspect"), "reviews": F.array_join("a.review_ids", ",")}
-    mean = {"mean": F.format_string("%.1f", "rating_mean"), "count": F.col("ratings")}
-    return [
-        _fact(liked, "rating_praise", mean, "product", table, keys, F.col("ratings")),
-        _fact(aspects, "aspect_praise", aspect_slots, "product", table, reviews, F.col("a.praising")),
+        _facts(inputs, "trend", taken, trend, recent, _part("popular")),
+        _facts(inputs, "rank_in_category", best, rank, recent, _part("popular_in_category")),
     ]
 
 
-def tastes(rows: DataFrame, profile: DataFrame, taste: DataFrame, users: DataFrame, action: str) -> list[DataFrame]:
+def praise(inputs: Inputs) -> list[Facts]:
+    """What reviews say of the product."""
+    profile = inputs.profile.select("product_id", "ratings", "rating_mean", "aspects")
+    rated = inputs.rows.join(F.broadcast(profile), "product_id", "inner")
+    liked = rated.where(F.col("rating_mean") >= inputs.shop.likes_from)
+    mean = {"mean": F.format_string("%.1f", "rating_mean"), "count": F.col("ratings")}
+    aspects = rated.select("*", F.explode("aspects").alias("a")).where(F.col("a.praising") > 0)
+    aspect = {name: F.col(f"a.{name}") for name in ("aspect", "praising", "mentioning")}
+    return [
+        _facts(inputs, "rating_praise", liked, mean, F.col("ratings")),
+        _facts(inputs, "aspect_praise", aspects, aspect, F.col("a.praising"), None, {"aspect": F.col("a.aspect")},
+               F.col("a.review_ids")),
+    ]  # fmt: skip
+
+
+def tastes(inputs: Inputs) -> list[Facts]:
     """The product has a brand, category or price band that the user takes often: of all the user's products, for those
     whose brand nobody knows are the user's too.
     """
-    products = profile.select(
+    taste, users = inputs.tables["features.user_taste"], inputs.tables["features.user_rfm"]
+    products = inputs.profile.select(
         "product_id",
         F.explode(
             F.concat(
@@ -207,39 +235,33 @@ def tastes(rows: DataFrame, profile: DataFrame, taste: DataFrame, users: DataFra
             )
         ).alias("of"),
     ).select("product_id", "of.dimension", "of.value")
-    known = rows.join(F.broadcast(products), "product_id", "inner")
+    rows = inputs.rows.join(F.broadcast(products), "product_id", "inner")
     counts = taste.select("user_id", "dimension", "value", "count").join(
         users.select("user_id", F.col("products").alias("total")), "user_id", "inner"
     )
-    own = counts.where((F.col("count") > 1) & (2 * F.col("count") >= F.col("total")) | (F.col("count") > 2))
-    matched = known.join(own, ["user_id", "dimension", "value"])
+    frequent = counts.where((F.col("count") > 1) & (2 * F.col("count") >= F.col("total")) | (F.col("count") > 2))
+    matched = rows.join(frequent, ["user_id", "dimension", "value"])
     place = Window.partitionBy("user_id", "product_id", "dimension").orderBy(
         F.desc("count"), F.desc(F.length("value")), "value"
     )
     best = matched.withColumn("place", F.row_number().over(place)).where(F.col("place") == 1)
-    shown = (
-        F.when(F.col("dimension") == "category", F.substring_index("value", " > ", -1))
-        .when(F.col("value") == "middle", F.lit("mid"))
-        .otherwise(F.col("value"))
-    )
-    keys = {name: F.col(name) for name in ("user_id", "dimension", "value")}
-    slots = {"value": shown, "count": F.col("count"), "total": F.col("total"), "action": F.lit(action)}
+    value = F.when(F.col("dimension") == "category", F.substring_index("value", " > ", -1)).otherwise(F.col("value"))
+    slots = {"value": value, "count": F.col("count"), "total": F.col("total")}
     return [
-        _fact(best.where(F.col("dimension") == dimension), f"taste_{dimension}", slots, "user", "features.user_taste",
-              keys, F.col("count"))
+        _facts(inputs, f"taste_{dimension}", best.where(F.col("dimension") == dimension), slots, F.col("count"))
         for dimension in ("brand", "category", "price_band")
-    ]  # fmt: skip
+    ]
 
 
 def _value(dimension: str, value: Column) -> Column:
     return F.struct(F.lit(dimension).alias("dimension"), value.alias("value"))
 
 
-def prices(rows: DataFrame, profile: DataFrame, users: DataFrame, currency: str) -> list[DataFrame]:
+def prices(inputs: Inputs) -> list[Facts]:
     """The product costs clearly less than the user usually pays, or than it did."""
-    known = rows.join(F.broadcast(profile.select("product_id", "price", "lowest_price_30d")), "product_id", "inner")
-    usual = known.join(users.select("user_id", "usual_price"), "user_id", "inner")
-    keys = {"product_id": F.col("product_id")}
+    profile = inputs.profile.select("product_id", "price", "lowest_price_30d")
+    priced = inputs.rows.join(F.broadcast(profile), "product_id", "inner")
+    usual = priced.join(inputs.tables["features.user_rfm"].select("user_id", "usual_price"), "user_id", "inner")
 
     def money(column: str) -> Column:
         return F.col(column).cast("decimal(18,2)")
@@ -247,22 +269,26 @@ def prices(rows: DataFrame, profile: DataFrame, users: DataFrame, currency: str)
     def cheaper(than: str) -> Column:
         return (F.col("price") > 0) & (F.col("price") <= F.col(than) * F.lit(0.9))
 
-    now = {"price": money("price"), "currency": F.lit(currency)}
-    below, drop = usual.where(cheaper("usual_price")), known.where(cheaper("lowest_price_30d"))
+    now = {"price": money("price"), "currency": F.lit(inputs.shop.currency)}
+    below, drop = usual.where(cheaper("usual_price")), priced.where(cheaper("lowest_price_30d"))
     return [
-        _fact(below, "price_below_usual", now | {"usual": money("usual_price")}, "user", "features.user_rfm",
-              {"user_id": F.col("user_id")}, F.lit(1)),
-        _fact(drop, "price_drop", now | {"before": money("lowest_price_30d")}, "product", "features.product_profile",
-              keys, F.lit(1)),
-    ]  # fmt: skip
+        _facts(inputs, "price_below_usual", below, {**now, "usual": money("usual_price")}),
+        _facts(inputs, "price_drop", drop, {**now, "before": money("lowest_price_30d")}),
+    ]
 
 
-def groups(rows: DataFrame, history: DataFrame, segments: DataFrame, edges: DataFrame, action: str) -> list[DataFrame]:
+def groups(inputs: Inputs) -> list[Facts]:
     """How many of the user's segment, and of the user's friends, took the product."""
+    rows = inputs.rows
+    # Trust that points one way is no friendship.
+    edges = inputs.tables["silver.social_edges"].where(~F.coalesce("directed", F.lit(False)))
+    history = inputs.tables["features.user_history"]
     taken = history.select("user_id", F.explode("owned").alias("product_id"))
-    own = segments.select("user_id", "segment", "segment_name")
-    counts = taken.join(own, "user_id").groupBy("segment", "product_id").agg(F.count_distinct("user_id").alias("n"))
-    in_segment = rows.join(own, "user_id", "inner").join(F.broadcast(counts), ["segment", "product_id"], "inner")
+    segments = inputs.tables["features.user_segment"].select("user_id", "segment", "segment_name")
+    counts = (
+        taken.join(segments, "user_id").groupBy("segment", "product_id").agg(F.count_distinct("user_id").alias("n"))
+    )
+    in_segment = rows.join(segments, "user_id", "inner").join(F.broadcast(counts), ["segment", "product_id"], "inner")
     others = F.col("n") - F.col("owned").cast("bigint")
     friends = (
         edges.select("user_id", "friend_id")
@@ -272,11 +298,9 @@ def groups(rows: DataFrame, history: DataFrame, segments: DataFrame, edges: Data
         .groupBy("user_id", "product_id")
         .agg(F.count_distinct("friend_id").alias("n"))
     )
-    known = rows.join(friends, ["user_id", "product_id"], "inner")
-    verb, keys = F.lit(action), {"user_id": F.col("user_id"), "product_id": F.col("product_id")}
-    slots = {"segment": F.col("segment_name"), "count": others, "action": verb}
+    of_friends = rows.join(friends, ["user_id", "product_id"], "inner")
+    segment = {"segment": F.col("segment_name"), "count": others}
     return [
-        _fact(in_segment.where(others > 0), "segment", slots, "user", "features.user_segment",
-              {"segment": F.col("segment"), "product_id": F.col("product_id")}, others),
-        _fact(known, "friends", {"count": F.col("n"), "action": verb}, "user", "silver.social_edges", keys, F.col("n")),
-    ]  # fmt: skip
+        _facts(inputs, "segment", in_segment.where(others > 0), segment, others),
+        _facts(inputs, "friends", of_friends, {"count": F.col("n")}, F.col("n")),
+    ]

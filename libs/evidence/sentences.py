@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from libs.explain.contributions import faithfulness
-from libs.explain.evidence_types import Fact, K
+from libs.explain.evidence_types import Fact
 from libs.explain.grounding import check
 from libs.explain.templates import read_templates
 from libs.explain.terms import Terms, in_language
@@ -29,9 +29,8 @@ faithfulness double"""
 
 @dataclass(frozen=True)
 class Limits:
-    """people: fewest other people a sentence may speak of. facts: most facts a sentence cites."""
+    """facts: most facts a sentence cites."""
 
-    people: int = K
     facts: int = 3
 
 
@@ -42,19 +41,21 @@ class Job:
     texts: Mapping[str, str]
     terms: Mapping[str, Terms]
     limits: Limits
+    min_people: int
 
 
-def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limits) -> DataFrame:
+def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limits, min_people: int) -> DataFrame:
     """Columns WRITTEN: a sentence a language of each of the rows of `with_facts`.
 
     Args:
         root: the conf folder.
+        min_people: fewest other people that a cited fact may speak of.
 
     Raises:
         KeyError: a language has no templates.
     """
     named = list(languages)
-    job = Job(texts(root, named), {name: terms(root, name) for name in named}, limits)
+    job = Job(texts(root, named), {name: terms(root, name) for name in named}, limits, min_people)
     return rows.mapInPandas(partial(write, job), WRITTEN)
 
 
@@ -67,9 +68,9 @@ def with_facts(lists: DataFrame, titles: DataFrame, evidence: DataFrame, links: 
     """
     of_row = ["release_id", "user_id", "product_id"]
     fact = F.struct("evidence_id", "type", "slots", "support", "contribution", "role")
-    known = evidence.select("release_id", "evidence_id", "type", "slots", "support")
-    found = links.select(*of_row, "evidence_id", "contribution", "role").join(known, ["release_id", "evidence_id"])
-    facts = found.groupBy(*of_row).agg(F.collect_list(fact).alias("facts"))
+    stored = evidence.select("release_id", "evidence_id", "type", "slots", "support")
+    cited = links.select(*of_row, "evidence_id", "contribution", "role").join(stored, ["release_id", "evidence_id"])
+    facts = cited.groupBy(*of_row).agg(F.collect_list(fact).alias("facts"))
     named = titles.select(F.col("cutoff").alias("as_of"), "product_id", "title")
     rows = lists.join(F.broadcast(named), ["as_of", "product_id"], "inner").join(facts, of_row, "left")
     none = F.array().cast(f"array<struct<{_FACT}>>")
@@ -95,14 +96,14 @@ def terms(root: Path, language: str) -> Terms:
 
 def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Sentences of each row in each language, batch by batch; templates are compiled once a worker."""
-    writer = TemplateWriter(job.texts, k=job.limits.people, max_facts=job.limits.facts)
+    writer = TemplateWriter(job.texts, min_people=job.min_people, max_facts=job.limits.facts)
     for batch in batches:
         rows = []
-        for release, user, product, title, score, found in batch.itertuples(index=False):
-            facts = [_fact(row) for row in found]
-            for language, own in job.terms.items():
-                told = [fact for fact in (in_language(fact, own) for fact in facts) if fact]
-                rec = Recommendation(user, product, title, told)
+        for release, user, product, title, score, listed in batch.itertuples(index=False):
+            facts = [_fact(row) for row in listed]
+            for language, words in job.terms.items():
+                translated = [fact for fact in (in_language(fact, words) for fact in facts) if fact]
+                rec = Recommendation(user, product, title, translated)
                 rows.append((release, user, product, language, *sentence(writer, rec, language, score)))
         yield pd.DataFrame(rows, columns=[column.split()[0] for column in WRITTEN.split(",")])
 
@@ -120,14 +121,14 @@ def sentence(writer: TemplateWriter, rec: Recommendation, language: str, score: 
         draft = writer.write(rec, language)
     except NothingToSay as error:
         return "", [], "none", False, str(error), 0.0, 0.0
-    verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
+    verdict = check(draft.sentence, language, rec.title, draft.facts, writer.min_people)
     alone = rec._replace(facts=draft.facts[:1])
     for plainer, choice in [(rec, 0), (rec, 1), (alone, 0), (alone, 1)]:
         if verdict.grounded:
             break
         draft = writer.compose(plainer, language, choice)
-        verdict = check(draft.sentence, language, rec.title, draft.facts, writer.k)
+        verdict = check(draft.sentence, language, rec.title, draft.facts, writer.min_people)
     moved = sum(fact.contribution for fact in draft.facts if fact.role == "reason")
-    told = None if verdict.grounded else "; ".join(verdict.reasons)
-    share = faithfulness(draft.facts, score)
-    return draft.sentence, list(draft.evidence_ids), draft.generator, verdict.grounded, told, min(moved, score), share
+    refusal = None if verdict.grounded else "; ".join(verdict.reasons)
+    part = min(moved, score), faithfulness(draft.facts, score)
+    return draft.sentence, list(draft.evidence_ids), draft.generator, verdict.grounded, refusal, *part

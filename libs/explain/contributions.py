@@ -5,16 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from libs.explain.evidence_types import EVIDENCE_TYPES, Fact, K, unsayable
+from libs.explain.evidence_types import EVIDENCE_TYPES, Fact, unsayable
 from libs.explain.names import clean_name
 
-# Facts of one family say nearly the same thing to a reader.
-_FAMILY = {"price_below_usual": "price", "price_drop": "price", "trend": "demand", "rank_in_category": "demand"}
-_ONCE = {"price", "demand"}
-_NAMES = {
-    type: tuple(name for name, slot in spec.slots.items() if slot.kind == "name")
-    for type, spec in EVIDENCE_TYPES.items()
-}
+_NAMES = {type: spec.names for type, spec in EVIDENCE_TYPES.items()}
 
 
 def faithfulness(facts: Iterable[Fact], score: float) -> float:
@@ -36,10 +30,10 @@ def citation_order(fact: Fact) -> tuple[bool, float, int, str]:
     return (fact.role != "reason", -fact.contribution, -fact.support, fact.evidence_id)
 
 
-def select_facts(facts: Iterable[Fact], max_facts: int = 3, k: int = K) -> list[Fact]:
+def select_facts(facts: Iterable[Fact], max_facts: int, min_people: int) -> list[Fact]:
     """The facts to cite, strongest first; selecting from a selection changes nothing.
 
-    Facts that may not be said (fewer than k people, ...) are left out, and so is a fact that repeats a name (the
+    Facts that may not be said (too few people, ...) are left out, and so is a fact that repeats a name (the
     same anchor, brand or category) or the family of one already taken. Types are kept apart: a second fact of a type
     is taken only where it is a reason and places are left. A fact called a reason without a positive contribution is
     no reason and is passed on as information. One reason at least is taken if there is any.
@@ -47,7 +41,7 @@ def select_facts(facts: Iterable[Fact], max_facts: int = 3, k: int = K) -> list[
     honest = (
         fact if fact.role != "reason" or fact.contribution > 0 else fact._replace(role="information") for fact in facts
     )
-    pool = sorted((fact for fact in honest if unsayable(fact, k) is None), key=citation_order)
+    pool = sorted((fact for fact in honest if unsayable(fact, min_people) is None), key=citation_order)
     taken: list[Fact] = []
     families: set[str] = set()
     names: set[str] = set()
@@ -55,12 +49,13 @@ def select_facts(facts: Iterable[Fact], max_facts: int = 3, k: int = K) -> list[
         for fact in pool:
             if len(taken) >= max_facts:
                 break
-            family = _FAMILY.get(fact.type, fact.type)
-            mine = {clean_name(fact.slots[name]) for name in _NAMES[fact.type] if name in fact.slots}
-            repeats_type = family in families and (not again or fact.role != "reason" or family in _ONCE)
-            if repeats_type or mine & names or any(fact is other for other in taken):
+            spec = EVIDENCE_TYPES[fact.type]
+            family = spec.family or fact.type
+            fact_names = {clean_name(fact.slots[name]) for name in _NAMES[fact.type] if name in fact.slots}
+            repeats = family in families and (not again or fact.role != "reason" or spec.family is not None)
+            if repeats or fact_names & names or any(fact is other for other in taken):
                 continue
             taken.append(fact)
             families.add(family)
-            names |= mine
+            names |= fact_names
     return sorted(taken, key=citation_order)

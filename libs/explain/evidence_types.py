@@ -1,4 +1,7 @@
-"""The kinds of fact that a sentence may cite: one table, read by the evidence job, the writers and the check.
+"""The kinds of fact that a sentence may cite: each is declared here, once.
+
+Gathering, wording, choice, the check and erasure read the declaration. What a new type needs beside it (a gathering
+function, wordings and phrases in each language, an example in the tests) is named by an error where it is missing.
 
 Slots travel as `map<string,string>`. Numbers are plain decimals ("12", "4.6", "9.49"), without sign or separator.
 `action` says what the shop knows people to have done; where it is absent the sentences say "chose".
@@ -10,9 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from libs.explain.declaration import EvidenceType, Slot, at_most, below, mostly, omissions, within
 from libs.explain.names import clean_name
 
-K = 5  # a statement about other people needs at least so many of them
 ACTIONS = ("purchase", "review", "play", "view", "choose")
 NEUTRAL_ACTION = "choose"
 
@@ -34,129 +37,209 @@ class Fact(NamedTuple):
     role: Role
 
 
-class Slot(NamedTuple):
-    """One slot of a type. `kind`: name (free text), count (whole number >= 1), decimal, money, currency or enum."""
-
-    kind: str
-    meaning: str
-    optional: bool = False
-    choices: tuple[str, ...] = ()
-
-
-class EvidenceType(NamedTuple):
-    """A kind of fact. `people` names the slot that counts other people ("support": the fact's own field).
-
-    `variant` names the enum slot on which the wording depends.
-    """
-
-    meaning: str
-    slots: dict[str, Slot]
-    people: str | None = None
-    variant: str | None = None
-
-
 _ACTION = Slot("enum", "what was done with the products", optional=True, choices=ACTIONS)
 _ANCHOR = Slot("name", "title of a product in the user's own history")
-_COUNT_OWN = Slot("count", "how many of the user's products are of this kind")
-_TOTAL_OWN = Slot("count", "how many products the user has in all")
-_DAYS = Slot("count", "length of the period in days")
+_DAYS = Slot("count", "length of the period in days", role="window")
+_PRICE = Slot("money", "price now", role="price")
 _CURRENCY = Slot("currency", "ISO 4217 code")
+_PROFILE = "features.product_profile"
 
 
-def _taste(meaning: str, value: Slot, variant: str | None = None) -> EvidenceType:
-    slots = {"value": value, "count": _COUNT_OWN, "total": _TOTAL_OWN, "action": _ACTION}
-    return EvidenceType(meaning, slots, variant=variant)
+def _pair(meaning: str) -> EvidenceType:
+    return EvidenceType(
+        meaning,
+        {"anchor": _ANCHOR, "support": Slot("count", "people who did", role="people"), "action": _ACTION},
+        states=("act", "people", "name"),
+        subject="pair",
+        gathered_by="anchored",
+        tables=("features.item_pairs", _PROFILE),
+        keys=("kind", "anchor", "product_id"),
+        people="support",
+    )
+
+
+def _taste(meaning: str, value: Slot, states: tuple[str, ...], variant: str | None = None) -> EvidenceType:
+    return EvidenceType(
+        meaning,
+        {
+            "value": value,
+            "count": Slot("count", "how many of the user's products are of this kind", role="part", of="items"),
+            "total": Slot("count", "how many products the user has in all", role="whole", of="items"),
+            "action": _ACTION,
+        },
+        states=states,
+        subject="user",
+        gathered_by="tastes",
+        tables=("features.user_taste", "features.user_rfm", _PROFILE),
+        keys=("user_id", "dimension", "value"),
+        variant=variant,
+        flaw=within("count", "total"),
+    )
 
 
 EVIDENCE_TYPES: dict[str, EvidenceType] = {
-    "bought_next": EvidenceType(
-        "people who took the anchor took this product in one of their next 20 steps",
-        {"anchor": _ANCHOR, "support": Slot("count", "people who did"), "action": _ACTION},
-        people="support",
-    ),
-    "bought_together": EvidenceType(
-        "people took the anchor and this product in one step",
-        {"anchor": _ANCHOR, "support": Slot("count", "people who did"), "action": _ACTION},
-        people="support",
-    ),
+    "bought_next": _pair("people who took the anchor took this product in one of their next 20 steps"),
+    "bought_together": _pair("people took the anchor and this product in one step"),
     "similar_product": EvidenceType(
         "the anchor and this product have something in common",
         {
             "anchor": _ANCHOR,
-            "shared": Slot("name", "the shared brand or category; not needed for text", optional=True),
             "dimension": Slot("enum", "what is alike", choices=("brand", "category", "text")),
+            "shared": Slot("name", "the shared brand or category", unless=("dimension", "text")),
             "action": _ACTION,
         },
+        states=("anchor", "likeness"),
+        subject="pair",
+        gathered_by="anchored",
+        tables=(_PROFILE,),
+        keys=("product_id", "anchor"),
         variant="dimension",
     ),
     "own_history": EvidenceType(
         "a model's score rests mainly on this product of the user's own history",
         {"anchor": _ANCHOR, "action": _ACTION},
+        states=("name",),
+        subject="user",
+        gathered_by="anchored",
+        tables=("features.user_history", _PROFILE),
+        keys=("user_id", "product_id"),
     ),
-    "taste_brand": _taste("this product is of a brand that the user favours", Slot("name", "the brand")),
-    "taste_category": _taste("this product is of a category that the user favours", Slot("name", "the category")),
+    "taste_brand": _taste(
+        "this product is of a brand that the user favours", Slot("name", "the brand"), ("act", "share", "name")
+    ),
+    "taste_category": _taste(
+        "this product is of a category that the user favours", Slot("name", "the category"), ("act", "share", "name")
+    ),
     "taste_price_band": _taste(
         "this product is in the price band that the user favours",
-        Slot("enum", "the band, relative to the shop's prices", choices=("low", "mid", "high")),
+        Slot("enum", "the band, relative to the shop's prices", choices=("low", "middle", "high")),
+        ("act", "share"),
         variant="value",
     ),
     "own_rhythm": EvidenceType(
         "the user has this product already and comes back for it",
         {
-            "count": Slot("count", "times the user did so"),
-            "every_days": Slot("count", "median gap in days; absent for a single time", optional=True),
-            "since_days": Slot("count", "whole days since the last time, at least 1"),
+            "count": Slot("count", "times the user did so", role="times"),
+            "every_days": Slot("count", "median gap in days; absent for a single time", role="every", optional=True),
+            "since_days": Slot("count", "whole days since the last time, at least 1", role="since"),
             "action": _ACTION,
         },
+        states=("act", "number"),
+        subject="user",
+        gathered_by="own_rhythm",
+        tables=("features.user_ledger",),
+        keys=("user_id", "product_id"),
     ),
     "rating_praise": EvidenceType(
         "the mean rating of this product",
-        {"mean": Slot("decimal", "mean rating on a scale to 5, one decimal"), "count": Slot("count", "reviews")},
+        {
+            "mean": Slot("decimal", "mean rating on a scale to 5, one decimal", role="mean"),
+            "count": Slot("count", "reviews", role="reviews"),
+        },
+        states=("mean", "reviews"),
+        subject="product",
+        gathered_by="praise",
+        tables=(_PROFILE,),
+        keys=("product_id",),
         people="count",
+        flaw=at_most("mean", 5),
     ),
     "aspect_praise": EvidenceType(
         "reviews that speak of an aspect of this product mostly praise it",
         {
             "aspect": Slot("name", "the aspect, in the sentence's language"),
-            "praising": Slot("count", "reviews that praise it"),
-            "mentioning": Slot("count", "reviews that mention it"),
+            "praising": Slot("count", "reviews that praise it", role="part", of="reviews"),
+            "mentioning": Slot("count", "reviews that mention it", role="whole", of="reviews"),
         },
+        states=("share", "name"),
+        subject="product",
+        gathered_by="praise",
+        tables=(_PROFILE,),
+        keys=("product_id", "aspect"),
         people="praising",
+        flaw=mostly("praising", "mentioning"),
     ),
     "friends": EvidenceType(
         "friends of the user took this product",
-        {"count": Slot("count", "friends who did"), "action": _ACTION},
+        {"count": Slot("count", "friends who did", role="friends"), "action": _ACTION},
+        states=("act", "friends"),
+        subject="user",
+        gathered_by="groups",
+        tables=("silver.social_edges", "features.user_history"),
+        keys=("user_id", "product_id"),
         people="count",
+        counts_reader=False,
     ),
     "trend": EvidenceType(
         "people took this product in the last period",
-        {"count": Slot("count", "people who did"), "days": _DAYS, "action": _ACTION},
+        {"count": Slot("count", "people who did", role="people"), "days": _DAYS, "action": _ACTION},
+        states=("act", "people", "window"),
+        subject="product",
+        gathered_by="popularity",
+        tables=(_PROFILE,),
+        keys=("product_id",),
         people="count",
+        family="demand",
     ),
     "rank_in_category": EvidenceType(
         "this product's rank in its category in the last period; `support` counts the people behind it",
-        {"rank": Slot("count", "rank, from 1"), "category": Slot("name", "the category"), "days": _DAYS},
+        {
+            "rank": Slot("count", "rank, from 1", role="rank"),
+            "category": Slot("name", "the category"),
+            "days": _DAYS,
+        },
+        states=("rank", "name"),
+        subject="product",
+        gathered_by="popularity",
+        tables=(_PROFILE,),
+        keys=("product_id",),
         people="support",
+        family="demand",
     ),
     "price_below_usual": EvidenceType(
         "this product costs less than the user usually pays",
         {
-            "price": Slot("money", "price now"),
-            "usual": Slot("money", "what the user usually pays"),
+            "price": _PRICE,
+            "usual": Slot("money", "what the user usually pays", role="usual"),
             "currency": _CURRENCY,
         },
+        states=("price", "usual"),
+        subject="user",
+        gathered_by="prices",
+        tables=("features.user_rfm", _PROFILE),
+        keys=("user_id",),
+        family="price",
+        flaw=below("price", "usual"),
     ),
     "price_drop": EvidenceType(
         "this product costs less than before",
-        {"price": Slot("money", "price now"), "before": Slot("money", "price before"), "currency": _CURRENCY},
+        {"price": _PRICE, "before": Slot("money", "price before", role="before"), "currency": _CURRENCY},
+        states=("price", "before"),
+        subject="product",
+        gathered_by="prices",
+        tables=(_PROFILE,),
+        keys=("product_id",),
+        family="price",
+        flaw=below("price", "before"),
     ),
     "segment": EvidenceType(
         "people of the user's own segment took this product",
-        {"segment": Slot("name", "the segment's name"), "count": Slot("count", "people who did"), "action": _ACTION},
+        {
+            "segment": Slot("name", "the segment's name"),
+            "count": Slot("count", "people who did", role="people"),
+            "action": _ACTION,
+        },
+        states=("act", "people", "name"),
+        subject="user",
+        gathered_by="groups",
+        tables=("features.user_segment", "features.user_history"),
+        keys=("segment", "product_id"),
         people="count",
+        counts_reader=False,
     ),
 }
 
+_NAMES = {type: spec.names for type, spec in EVIDENCE_TYPES.items()}
 _KINDS = {
     "name": re.compile(r".+", re.DOTALL),
     "count": re.compile(r"[1-9][0-9]{0,11}"),
@@ -164,12 +247,9 @@ _KINDS = {
     "money": re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,2}0*)?"),
     "currency": re.compile(r"[A-Z]{3}"),
 }
-# (smaller, larger): without this order the sentence would be untrue or absurd.
-_ORDER = {
-    "price_below_usual": ("price", "usual"),
-    "price_drop": ("price", "before"),
-    "aspect_praise": ("praising", "mentioning"),
-}
+
+if _OMISSIONS := [f"{type}: {problem}" for type, spec in EVIDENCE_TYPES.items() for problem in omissions(spec)]:
+    raise ValueError("; ".join(_OMISSIONS))
 
 
 def malformed(type: str, slots: Mapping[str, str]) -> str | None:
@@ -183,15 +263,13 @@ def malformed(type: str, slots: Mapping[str, str]) -> str | None:
     for name, slot in spec.slots.items():
         value = slots.get(name)
         if value is None:
-            if not slot.optional:
+            if not slot.optional and (slot.unless is None or slots.get(slot.unless[0]) != slot.unless[1]):
                 return f"{type}: slot {name!r} is missing"
         elif slot.choices:
             if value not in slot.choices:
                 return f"{type}: slot {name!r} is {value!r}, not one of {', '.join(slot.choices)}"
         elif not _KINDS[slot.kind].fullmatch(value):
             return f"{type}: slot {name!r} is {value!r}, not a {slot.kind}"
-    if type == "similar_product" and slots["dimension"] != "text" and "shared" not in slots:
-        return "similar_product: slot 'shared' is missing"
     return None
 
 
@@ -215,25 +293,14 @@ def people_behind(fact: Fact) -> int | None:
     return None if slot is None else int(fact.slots.get(slot, fact.support))
 
 
-def unsayable(fact: Fact, k: int = K) -> str | None:
-    """Why a well-formed fact may not be said, or None: fewer than k people, an empty name, an order that is absurd."""
+def unsayable(fact: Fact, min_people: int) -> str | None:
+    """Why a well-formed fact may not be said, or None: too few people, an empty name, numbers that make no sense."""
     people = people_behind(fact)
-    if people is not None and people < k:
-        return f"support {people} below k={k}"
-    slots = fact.slots
-    for name, slot in EVIDENCE_TYPES[fact.type].slots.items():
-        if slot.kind == "name" and name in slots and not clean_name(slots[name]):
+    if people is not None and people < min_people:
+        return f"support {people} below min_people={min_people}"
+    spec = EVIDENCE_TYPES[fact.type]
+    for name in _NAMES[fact.type]:
+        if name in fact.slots and not clean_name(fact.slots[name]):
             return f"{fact.type}: {name} cannot be shown"
-    order = _ORDER.get(fact.type)
-    if order:
-        small, large = (float(slots[name]) for name in order)
-        if fact.type == "aspect_praise":
-            if not small <= large <= 2 * small:
-                return f"aspect_praise: {slots['praising']} of {slots['mentioning']} is no praise"
-        elif small >= large:
-            return f"{fact.type}: {order[0]} is not below {order[1]}"
-    elif "total" in slots and int(slots["count"]) > int(slots["total"]):
-        return f"{fact.type}: count exceeds total"
-    elif fact.type == "rating_praise" and float(slots["mean"]) > 5:
-        return "rating_praise: mean above 5"
-    return None
+    flaw = spec.flaw(fact.slots) if spec.flaw else None
+    return f"{fact.type}: {flaw}" if flaw else None

@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K, malformed, people_behind, unsayable
+from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, malformed, unsayable
 from libs.explain.lexicon import ANCHORED, Item, Lexicon
 from libs.explain.lexicon_en import ENGLISH
 from libs.explain.lexicon_zh import CHINESE
@@ -27,47 +27,11 @@ LEXICONS: dict[str, Lexicon] = {"en": ENGLISH, "zh": CHINESE}
 
 _UNSAFE = re.compile(rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>{LINK.pattern})", re.IGNORECASE)
 # Which slot answers a number of which role.
-_NUMBERS: dict[str, dict[str, str]] = {
-    "bought_next": {"people": "support"},
-    "bought_together": {"people": "support"},
-    "taste_brand": {"part": "count", "whole": "total"},
-    "taste_category": {"part": "count", "whole": "total"},
-    "taste_price_band": {"part": "count", "whole": "total"},
-    "own_rhythm": {"times": "count", "every": "every_days", "since": "since_days"},
-    "rating_praise": {"mean": "mean", "reviews": "count"},
-    "aspect_praise": {"part": "praising", "whole": "mentioning"},
-    "friends": {"friends": "count"},
-    "trend": {"people": "count", "window": "days"},
-    "rank_in_category": {"rank": "rank", "window": "days"},
-    "price_below_usual": {"price": "price", "usual": "usual"},
-    "price_drop": {"price": "price", "before": "before"},
-    "segment": {"people": "count"},
-}
-# A statement of the type is idle without these; any one of own_rhythm's numbers will do.
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "bought_next": ("act", "people", "name"),
-    "bought_together": ("act", "people", "name"),
-    "similar_product": ("anchor", "likeness"),
-    "own_history": ("name",),
-    "taste_brand": ("act", "share", "name"),
-    "taste_category": ("act", "share", "name"),
-    "taste_price_band": (
-        "act",
-        "share",
-    ),
-    "own_rhythm": ("act",),
-    "rating_praise": ("mean", "reviews"),
-    "aspect_praise": ("share", "name"),
-    "friends": (
-        "act",
-        "friends",
-    ),
-    "trend": ("act", "people", "window"),
-    "rank_in_category": ("rank", "name"),
-    "price_below_usual": ("price", "usual"),
-    "price_drop": ("price", "before"),
-    "segment": ("act", "people", "name"),
-}
+_NUMBERS = {type: spec.numbers for type, spec in EVIDENCE_TYPES.items()}
+_NAMES = {type: spec.names for type, spec in EVIDENCE_TYPES.items()}
+# A type with two names shows the other one after its own verb ("is from"), and the anchor before it or elsewhere.
+_TWO_NAMES = {type for type, spec in EVIDENCE_TYPES.items() if len(spec.names) > 1}
+_LIKENESSES = {type for type, spec in EVIDENCE_TYPES.items() if "likeness" in spec.states}
 _MONTH_SLACK = 5.0  # days that "about n months" may be off
 
 
@@ -104,13 +68,12 @@ class _Evidence:
             if "action" in spec.slots:
                 action = slots.get("action", NEUTRAL_ACTION)
                 self.actions[action] = self.actions.get(action, 0) | bit
-            for slot, kind in spec.slots.items():
-                if kind.kind == "name" and slot in slots:
+            for slot in _NAMES[type]:
+                if slot in slots:
                     name = clean_name(slots[slot])
-                    # Only a similar product has two names: the shared brand or category stands after its own verb.
-                    for placed in (slot != "anchor",) if type == "similar_product" else (True, False):
+                    for placed in (slot != "anchor",) if type in _TWO_NAMES else (True, False):
                         self.names[name, placed] = self.names.get((name, placed), 0) | bit
-            for role, slot in _NUMBERS.get(type, {}).items():
+            for role, slot in _NUMBERS[type].items():
                 if slot in slots:
                     number = (role, float(slots[slot]), slots.get("currency"))
                     self.numbers[number] = self.numbers.get(number, 0) | bit
@@ -135,7 +98,7 @@ class _Evidence:
             masks.append(self.any_of(item))
             if item.kind == "act":
                 seen.add("act")
-            elif item.keys[0].startswith("similar_product"):
+            elif item.keys[0].partition(":")[0] in _LIKENESSES:
                 seen.add("likeness")
         for n in clause.numbers:
             masks.append(self.number(n))
@@ -185,14 +148,18 @@ class _Evidence:
             return sum(
                 1 << i
                 for i, fact in enumerate(self.facts)
-                if (slot := _NUMBERS.get(fact.type, {}).get(role)) in fact.slots
+                if (slot := _NUMBERS[fact.type].get(role)) in fact.slots
                 and abs(float(fact.slots[slot or ""]) - n.value * DURATIONS["month"]) <= _MONTH_SLACK
             )
         return self.numbers.get((role, n.value * DURATIONS.get(n.unit or "", 1.0), n.code), 0)
 
 
-def check(sentence: str, language: str, title: str, facts: Sequence[Fact], k: int = K) -> Verdict:
-    """Compares a finished sentence with the facts it cites. `title` is the recommended product's own.
+def check(sentence: str, language: str, title: str, facts: Sequence[Fact], min_people: int) -> Verdict:
+    """Compares a finished sentence with the facts it cites.
+
+    Args:
+        title: the recommended product's own.
+        min_people: fewest other people that a fact may speak of.
 
     Raises:
         KeyError: the language has no lexicon.
@@ -200,7 +167,9 @@ def check(sentence: str, language: str, title: str, facts: Sequence[Fact], k: in
     lexicon = LEXICONS[language]
     if not facts:
         return Verdict(False, ("no fact cited",))
-    reasons = [problem for fact in facts if (problem := malformed(fact.type, fact.slots) or unsayable(fact, k))]
+    reasons = [
+        problem for fact in facts if (problem := malformed(fact.type, fact.slots) or unsayable(fact, min_people))
+    ]
     if unsafe := _UNSAFE.search(sentence):
         reasons.append(f"{unsafe.lastgroup} in sentence")
     if not sentence.isprintable():
@@ -209,12 +178,6 @@ def check(sentence: str, language: str, title: str, facts: Sequence[Fact], k: in
         reading = read(sentence, lexicon)
         reasons = reading.problems + _compare(reading.clauses, _Evidence(title, facts))
     return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
-
-
-def check_k(fact: Fact, k: int = K) -> bool:
-    """Whether the fact speaks of at least k other people, or of none."""
-    people = people_behind(fact)
-    return people is None or people >= k
 
 
 def _compare(clauses: list[Clause], evidence: _Evidence) -> list[str]:
@@ -255,9 +218,8 @@ def _whole(mask: int, seen: set[str], claimed: bool, facts: Sequence[Fact], prob
     full, complaints = 0, []
     for i, fact in enumerate(facts):
         if mask >> i & 1:
-            missing = [need for need in _NEEDS[fact.type] if need not in seen]
-            if fact.type == "own_rhythm" and not seen & _NUMBERS["own_rhythm"].keys():
-                missing = ["number"]
+            given = seen | {"number"} if seen & _NUMBERS[fact.type].keys() else seen
+            missing = [part for part in EVIDENCE_TYPES[fact.type].states if part not in given]
             if claimed and not missing:
                 full |= 1 << i
             else:

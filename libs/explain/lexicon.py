@@ -9,36 +9,27 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from libs.explain.declaration import DURATION_ROLES, NOUNS
+from libs.explain.evidence_types import EVIDENCE_TYPES
+
+
+def _counted_by(noun: str) -> tuple[str, ...]:
+    return tuple(t for t, spec in EVIDENCE_TYPES.items() if any(noun in slot.nouns() for slot in spec.slots.values()))
+
+
+def _with_number(role: str) -> tuple[str, ...]:
+    return tuple(type for type, spec in EVIDENCE_TYPES.items() if role in spec.numbers)
+
+
 # Keys of evidence: a type, or "type:variant".
-ANCHORED = ("bought_next", "bought_together", "similar_product", "own_history")
-TASTES = ("taste_brand", "taste_category", "taste_price_band")
-PRICES = ("price_below_usual", "price_drop")
-PERIODS = ("own_rhythm", "trend", "rank_in_category")
+ANCHORED = tuple(type for type, spec in EVIDENCE_TYPES.items() if "anchor" in spec.slots)
 # What a counted noun can be about.
-UNITS: dict[str, tuple[str, ...]] = {
-    "people": ("bought_next", "bought_together", "trend", "segment"),
-    "friends": ("friends",),
-    "reviews": ("rating_praise", "aspect_praise"),
-    "items": TASTES,
-    "times": ("own_rhythm",),
-    "day": PERIODS,
-    "week": PERIODS,
-    "month": PERIODS,
-    "mean": ("rating_praise",),
-    "rank": ("rank_in_category",),
-    "money": PRICES,
-}
+UNITS = {noun: _counted_by(noun) for noun in ("items", *dict.fromkeys(n for nouns in NOUNS.values() for n in nouns))}
+PRICES = UNITS["money"]
 # What a cue says of its own: "your usual" is a claim, "from" is none.
 CUES: dict[str, tuple[str, ...]] = {
-    "every": ("own_rhythm",),
-    "since": ("own_rhythm",),
-    "window": ("trend", "rank_in_category"),
-    "rank": ("rank_in_category",),
-    "usual": ("price_below_usual",),
-    "than": (),
-    "before": (),
-    "price": (),
-    "all": (),
+    **{role: _with_number(role) for role in (*DURATION_ROLES, "rank", "usual")},
+    **dict.fromkeys(("than", "before", "price", "all"), ()),
 }
 
 
@@ -68,11 +59,13 @@ def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lex
     """A lexicon from (phrases separated by "|", their item).
 
     Raises:
-        ValueError: a phrase has two meanings.
+        ValueError: a phrase has two meanings, or is about evidence that there is not; nothing claims an evidence type.
     """
     pattern = re.compile(token)
     trie: dict[str, Any] = {}
-    for phrases, item in items:
+    listed = list(items)
+    _refuse_gaps(listed)
+    for phrases, item in listed:
         for phrase in phrases.split("|"):
             node = trie
             for part in pattern.findall(phrase):
@@ -81,6 +74,20 @@ def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lex
                 raise ValueError(f"phrase {phrase!r} has two meanings")
             node[""] = item._replace(text=phrase)
     return Lexicon(pattern, trie, re.compile(numerals))
+
+
+def _refuse_gaps(items: list[tuple[str, Item]]) -> None:
+    """Raises ValueError for a type or variant that no phrase claims: the check would refuse each sentence about it.
+
+    A noun that several types share claims none of them.
+    """
+    keys = {f"{type}:{variant}".rstrip(":"): type for type, spec in EVIDENCE_TYPES.items() for variant in spec.variants}
+    for phrases, item in items:
+        if unknown := set(item.keys) - keys.keys() - EVIDENCE_TYPES.keys():
+            raise ValueError(f"phrases {phrases!r}: no evidence type {', '.join(sorted(unknown))}")
+    claimed = {key for _, item in items if item.kind != "unit" or len(item.keys) == 1 for key in item.keys}
+    if missing := [key for key in keys if key not in claimed]:
+        raise ValueError(f"no phrase claims the evidence types {', '.join(missing)}: add one to the lexicon")
 
 
 def word(phrases: str) -> tuple[str, Item]:

@@ -64,7 +64,7 @@ ENGLISH = lexicon(
             "taste_category",
         ),
         claim("on the lower-priced side|lower-priced|on the low side", "taste_price_band:low"),
-        claim("mid-priced|in the middle|is in the middle|is also in the middle", "taste_price_band:mid"),
+        claim("mid-priced|in the middle|is in the middle|is also in the middle", "taste_price_band:middle"),
         claim("on the higher-priced side|higher-priced|on the high side", "taste_price_band:high"),
         claim(
             "led us to|led us here|points to this|points this way|made us think of|interest in|in your history",

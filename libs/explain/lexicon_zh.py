@@ -52,7 +52,7 @@ CHINESE = lexicon(
         claim("这一类|这一类的|属于这一类|都属于这一类", *_CATEGORY),
         claim("偏爱|钟爱|并不陌生", "taste_brand", "taste_category"),
         claim("偏低|偏低的价位|属于偏低的价位|价位偏低", "taste_price_band:low"),
-        claim("适中|适中的价位|属于适中的价位|价位适中", "taste_price_band:mid"),
+        claim("适中|适中的价位|属于适中的价位|价位适中", "taste_price_band:middle"),
         claim("偏高|偏高的价位|属于偏高的价位|价位偏高", "taste_price_band:high"),
         claim("想到|想到了", "own_history"),
         claim("上一次|上次", "own_rhythm"),

@@ -1,7 +1,8 @@
 """Names from a shop, made safe to stand in a sentence.
 
-Titles, brands and categories are hostile input. A name is shown only inside quotation marks, and after
-`clean_name` it can neither close those marks, nor hold markup, a link or an invisible character.
+Titles, brands and categories are hostile input, though libs.text.clean has cleaned what is stored. A name is shown only
+inside quotation marks, and after `clean_name` it can neither close those marks, nor hold markup, a link or an invisible
+character.
 """
 
 from __future__ import annotations

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from libs.explain.lexicon import Item, Lexicon
+from libs.explain.lexicon import UNITS, Item, Lexicon
 
 DURATIONS = {"day": 1.0, "week": 7.0, "month": 30.44}  # in days
 _ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)")
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
 _MONEY = {"usual": "usual", "than": "usual", "before": "before"}
-_REVIEWS = ("rating_praise", "aspect_praise")
 
 
 class Number:
@@ -176,7 +175,7 @@ class _Reader:
     def unit(self, item: Item) -> None:
         """A counted noun: gives its number a role, and claims something by itself."""
         if item.kind == "act":
-            item = Item("unit", item.text, ("reviews", None, None), _REVIEWS)
+            item = Item("unit", item.text, ("reviews", None, None), UNITS["reviews"])
         name, role, code = item.value
         numbers = self.clause.numbers
         last = numbers[-1] if numbers else None

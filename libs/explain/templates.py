@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 import yaml
 
 from libs.errors import OperatorError
-from libs.explain.evidence_types import ACTIONS, EVIDENCE_TYPES, NEUTRAL_ACTION, EvidenceType
+from libs.explain.declaration import EvidenceType
+from libs.explain.evidence_types import ACTIONS, EVIDENCE_TYPES, NEUTRAL_ACTION
 from libs.explain.grammar import a_or_an, duration_unit, ordinal
 from libs.explain.names import clean_name
 
@@ -27,8 +28,7 @@ Render = Callable[[Slots], str]
 _PLACE = re.compile(r"\{([a-z_]+)(?::([a-z_]+)|\|([^{}|]*)\|([^{}|]*))?\}")
 _ROLES = ("reason", "information")
 _VERBS = ("do", "did", "done")
-_SHARES = {"taste_brand": ("count", "total"), "aspect_praise": ("praising", "mentioning")}
-_SHARES |= {"taste_category": _SHARES["taste_brand"], "taste_price_band": _SHARES["taste_brand"]}
+_SHARES = {type: spec.share for type, spec in EVIDENCE_TYPES.items() if spec.share}
 _KEYS = {
     **dict.fromkeys(("language", "thousands", "also", "join", "join_plain", "crowded", "stop", "gap"), str),
     **dict.fromkeys(("quotes", "number_words"), list),
@@ -210,7 +210,7 @@ class _Compiler:
         where = f"wordings.{type}"
         by_role = self.data["wordings"][type]
         self._keys(where, by_role, set(_ROLES), set(_ROLES))
-        variants = spec.slots[spec.variant].choices if spec.variant else ("",)
+        variants = spec.variants
         actions = ACTIONS if "action" in spec.slots else (NEUTRAL_ACTION,)
         found = {}
         for role in _ROLES:
@@ -226,7 +226,7 @@ class _Compiler:
                         found[type, variant, role, action, alone] = tuple(
                             self.wording(f"{key}[{i}]", text, type, action, alone) for i, text in enumerate(texts)
                         )
-                always = {name for name, slot in spec.slots.items() if not slot.optional or name == "shared"}
+                always = {name for name, slot in spec.slots.items() if not slot.optional}
                 if not any(w.needs <= always for w in found[type, variant, role, actions[0], True]):
                     self.fail(key, "needs one wording that uses no optional slot")
         return found

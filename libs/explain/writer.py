@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from libs.explain.contributions import select_facts
-from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, K
+from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact
 from libs.explain.names import clean_name
 from libs.explain.templates import Templates, compile_templates, read_templates
 
@@ -57,14 +57,14 @@ class TemplateWriter:
     name = "template"
 
     def __init__(
-        self, texts: Mapping[str, str], *, k: int = K, max_facts: int = 3, quotes: Mapping[str, str] | None = None
+        self, texts: Mapping[str, str], *, min_people: int, max_facts: int = 3, quotes: Mapping[str, str] | None = None
     ) -> None:
         """From YAML texts by language (see `read_templates`); `quotes` e.g. {"zh": "《》"} for a shop of works.
 
         Raises:
             OperatorError: a text is wrong.
         """
-        self.k = k
+        self.min_people = min_people
         self.max_facts = max_facts
         self.templates = {
             language: compile_templates(text, f"conf/templates/{language}.yaml", (quotes or {}).get(language))
@@ -72,9 +72,9 @@ class TemplateWriter:
         }
 
     @classmethod
-    def from_directory(cls, directory: Path) -> TemplateWriter:
+    def from_directory(cls, directory: Path, *, min_people: int) -> TemplateWriter:
         """The writer for every language in the directory."""
-        return cls(read_templates(directory))
+        return cls(read_templates(directory), min_people=min_people)
 
     def write(self, rec: Recommendation, language: str) -> Draft:
         """The sentence for one recommendation.
@@ -89,7 +89,7 @@ class TemplateWriter:
     def compose(self, rec: Recommendation, language: str, choice: int) -> Draft:
         """The sentence that `choice` picks: its mixed-radix digits choose frame, wordings and joins in turn."""
         templates = self.templates[language]
-        facts = select_facts(rec.facts, self.max_facts, self.k)
+        facts = select_facts(rec.facts, self.max_facts, self.min_people)
         if not facts:
             raise NothingToSay(f"no fact may be cited for product {rec.product_id!r}")
         clauses: list[str] = []

@@ -27,18 +27,19 @@ def with_mentions(reviews: DataFrame, lexicons: Mapping[str, Lexicon], language:
     return reviews.withColumn("aspects", found("title", "body", "language"))
 
 
-def aspects_of_products(read: DataFrame, cutoffs: Iterable[date], praising_from: float, quoted: int) -> DataFrame:
+def aspects_of_products(read: DataFrame, cutoffs: Iterable[date], likes_from: float, quoted: int) -> DataFrame:
     """One row per cut-off and product that a known review mentions an aspect of.
 
     Args:
         read: rows of features.review_aspects.
+        likes_from: stars from which a review praises what it mentions.
 
     Returns:
         cutoff, product_id, aspects: array of struct(aspect, praising, mentioning, review_ids), sorted by aspect;
         `review_ids` are the `quoted` first praising reviews in the order of a hash.
     """
     each = read.select("day", "event_day", "product_id", "row_id", "rating", F.explode("aspects").alias("aspect"))
-    praising = F.coalesce(F.col("rating") >= praising_from, F.lit(False))
+    praising = F.coalesce(F.col("rating") >= likes_from, F.lit(False))
     place = Window.partitionBy("cutoff", "product_id", "aspect", "praising").orderBy(F.xxhash64("row_id"), "row_id")
     quoted_id = F.when(F.col("praising") & (F.col("place") <= quoted), F.struct("place", "row_id"))
     return (

@@ -19,7 +19,7 @@ WHERE shop = ? AND user_id = ? AND product_id = ? ORDER BY language"""
 
 _FACTS = """
 SELECT e.evidence_id, e.type, l.role, l.contribution, e.support, e.slots,
-  e.source_table, e.source_version, e.source_keys
+  e.source_table, e.source_version, e.source_keys, e.review_ids
 FROM current_recommendation_evidence AS l
 JOIN evidence AS e ON e.shop = l.shop AND e.evidence_id = l.evidence_id
 WHERE l.shop = ? AND l.user_id = ? AND l.product_id = ?

@@ -67,26 +67,6 @@ def score(features: ArrayLike, weights: FusionWeights) -> Floats:
     return np.asarray((_checked(features, weights) ** np.array(weights.powers) * np.array(weights.weights)).sum(axis=1))
 
 
-def contribution(features: ArrayLike, share_removed: ArrayLike, weights: FusionWeights) -> Floats:
-    """Fall of the fused score when a share of each source's normalized score is taken away, >= 0.
-
-    sum_s w_s * (rel_s ** p_s - (rel_s * (1 - share_s)) ** p_s): a share of 1 removes the source, a share below 1 the
-    part of its score that the cited history items carry.
-
-    Args:
-        features: [n, n_sources] normalized scores in [0, 1].
-        share_removed: [n, n_sources], or anything that broadcasts to it, in [0, 1].
-
-    >>> w = FusionWeights(("als", "repeat"), (0.6, 0.4), (0.5, 1.0))
-    >>> contribution([[1.0, 0.5]], [[0.75, 0.0]], w).round(9).tolist(), contribution([[1.0, 0.5]], 1.0, w).tolist()
-    ([0.3], [0.8])
-    """
-    share = np.asarray(share_removed, dtype=np.float64)
-    if not ((share >= 0) & (share <= 1)).all():
-        raise ValueError("shares removed must be in [0, 1]")
-    return score(features, weights) - score(_checked(features, weights) * (1 - share), weights)
-
-
 def fit(
     sources: tuple[str, ...],
     group: ArrayLike,

@@ -40,16 +40,18 @@ RESULTS = (
         subject | string! | product, user or pair
         user_id | string | the user it is about; null when about a product or two
         product_id | string | the product it is about; null when about a user
-        type | string! | see docs/tables.md, "evidence types"
+        type | string! | kind of fact; libs/explain/evidence_types.py declares each
         slots | map<string,string>! | its values by name
         support | bigint! | people, baskets or reviews behind it
         source_table | string! | where it came from
         source_version | bigint! | Delta version of that table
-        source_keys | map<string,string>! | key of the source row""",
+        source_keys | map<string,string>! | key of the source row
+        review_ids | array<string> | row_id of the reviews it cites; null where it cites none""",
         "shop release_id evidence_id",
         "release",
         partitioned_by=("shop", "release_id"),
         volatile=("release_id", "source_version"),
+        schema_version=2,
     ),
     define(
         "results.recommendation_evidence",

@@ -56,7 +56,7 @@ _VIEWS = (
         ("results.evidence", "current_release"),
         """
         SELECT t.shop, t.release_id, t.evidence_id, t.subject, t.user_id, t.product_id, t.type, t.slots, t.support,
-               t.source_table, t.source_version, t.source_keys
+               t.source_table, t.source_version, t.source_keys, t.review_ids
         FROM results.evidence AS t JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
     ),
     View(

@@ -1,4 +1,4 @@
-"""Hostile text made safe: valid UTF-8, no mark-up, no invisible characters, titles fit for a sentence.
+"""Hostile text made safe to store: valid UTF-8, no mark-up, no invisible characters; titles on one line.
 
 Product and review text comes from strangers. It may carry HTML, links, control or invisible characters, and text that
 addresses a reader or a model. Everything here is a pure function of its input and linear in its length, because it runs
@@ -120,8 +120,8 @@ def clean_text(s: str | None) -> str:
     return unicodedata.normalize("NFC", " ".join(s.split()))
 
 
-def display_name(s: str | None, max_chars: int = 80) -> str:
-    """A product's title as it may stand inside a sentence: one line, no mark-up, no links, not shouted.
+def clean_title(s: str | None, max_chars: int = 80) -> str:
+    """A product's title, brand or category as it is stored: one line, no mark-up, no links, not shouted.
 
     `clean_text`, then links, addresses, markdown, backticks and angle, curly and square brackets go (square ones become
     round), an ALL-CAPS title gets title case, and what is longer than `max_chars` is cut at a word with an ellipsis.

@@ -1,11 +1,12 @@
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
 from jobs.catalog import CATALOG, GROUPS, edges, entry, group_of, select
-from jobs.cli.diagram import mermaid, tables_markdown
+from jobs.cli.diagram import groups_mermaid, mermaid, tables_markdown
 from libs.errors import OperatorError
 from libs.tables import TABLES, table
 
@@ -77,6 +78,35 @@ def test_a_job_shows_what_it_reads_computes_and_writes_at_a_glance():
     assert {name: n for name, n in lines.items() if n > 20} == {}
 
 
-def test_the_diagram_in_the_readme_and_the_table_documentation_are_current():
-    assert mermaid() in (ROOT / "README.md").read_text()
+def test_the_generated_documentation_is_current():
+    assert groups_mermaid() in (ROOT / "README.md").read_text()
+    assert mermaid() in (ROOT / "docs" / "flow.md").read_text()
     assert tables_markdown() == (ROOT / "docs" / "tables.md").read_text()
+
+
+def test_every_group_is_drawn_and_no_arrow_repeats_a_longer_path():
+    arrows = [line.split() for line in groups_mermaid().splitlines() if "-->" in line]
+    edges = [(line[0], line[-1]) for line in arrows]
+    assert {group for edge in edges for group in edge} == set(GROUPS)
+    for start, end in edges:
+        reached, frontier = set(), {b for a, b in edges if a == start and b != end}
+        while frontier:
+            reached |= frontier
+            frontier = {b for a, b in edges if a in frontier} - reached
+        assert end not in reached, (start, end)
+
+
+def test_the_readme_stays_short_and_its_links_lead_somewhere():
+    readme = ROOT / "README.md"
+    assert readme.stat().st_size <= 9_000
+    for page in (readme, *(ROOT / "docs").glob("*.md")):
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+            other = page.parent / target if target else page
+            assert target.startswith("http") or other.exists(), (page.name, target)
+            assert not anchor or anchor in anchors(other), (page.name, target, anchor)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names under which a page's headings can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

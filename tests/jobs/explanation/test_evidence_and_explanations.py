@@ -179,8 +179,9 @@ def test_a_taste_is_told_of_all_that_the_user_has(warehouse):
     ]
 
 
-def test_the_reader_is_none_of_the_five_people_that_a_fact_needs(warehouse):
-    warehouse.seed("features.product_profile", [product(p, p, buyers_recent=5) for p in ("own", "new")])
+def test_the_reader_is_none_of_the_people_that_a_fact_needs(make_warehouse):
+    warehouse = make_warehouse(privacy={"min_people": 6})
+    warehouse.seed("features.product_profile", [product(p, p, buyers_recent=6) for p in ("own", "new")])
     warehouse.seed("features.user_history", [history("u", (9, "own"))])
     warehouse.seed("results.recommendations", [recommendation("u", p, {"popular": 0.4}) for p in ("own", "new")])
     warehouse.run("explanation.evidence")

@@ -74,7 +74,7 @@ def seed_results(shop: Warehouse) -> None:
     praise = {"aspect": "sound", "praising": "9", "mentioning": "10"}
     facts = [
         {"evidence_id": "cites", "type": "aspect_praise", "slots": praise, "support": 9}
-        | {"source_keys": {"product_id": "lamp", "aspect": "sound", "reviews": "zr,another"}},
+        | {"source_keys": {"product_id": "lamp", "aspect": "sound"}, "review_ids": ["zr", "another"]},
         {
             "evidence_id": "few",
             "type": "trend",

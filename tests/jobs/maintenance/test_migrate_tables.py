@@ -87,6 +87,20 @@ OLD_ITEM = "struct<product_id:string,share:double>"
             {"sources": [("als", 1, 0.5, [("h", 0.25)])]},
         ),
         ("features.product_days", "takers bigint", (3,), {"buyers": 3}),
+        (
+            "results.evidence",
+            "type string, slots map<string,string>, source_keys map<string,string>",
+            ("aspect_praise", {"aspect": "mid"}, {"product_id": "p", "reviews": "r1,r2"}),
+            {"type": "aspect_praise", "slots": {"aspect": "mid"}, "source_keys": {"product_id": "p"}}
+            | {"review_ids": ["r1", "r2"]},
+        ),
+        (
+            "results.evidence",
+            "type string, slots map<string,string>, source_keys map<string,string>",
+            ("taste_price_band", {"value": "mid", "count": "2"}, {"user_id": "u"}),
+            {"type": "taste_price_band", "slots": {"value": "middle", "count": "2"}, "source_keys": {"user_id": "u"}}
+            | {"review_ids": None},
+        ),
         ("quality.audits", "told string", ("few",), {"message": "few"}),
     ],
 )

@@ -85,16 +85,17 @@ def test_of_products_with_one_title_the_best_alone_is_listed(warehouse):
     assert lists(warehouse) == [(1, "blue"), (2, "other")]
 
 
-def test_a_product_of_which_nothing_may_be_said_is_not_recommended(warehouse):
+def test_a_product_of_which_nothing_may_be_said_is_not_recommended(make_warehouse):
+    warehouse = make_warehouse(privacy={"min_people": 6}, likes_from=3.5)
     seed_model(warehouse)
     carried = [{"product_id": "h", "attribution_share": 1.0}]
     products = ("few", "many", "liked", "disliked", "carried", "unknown")
     pool = [candidate(p, popular=(0.5, [])) for p in products if p != "carried"]
     warehouse.seed("candidates.candidate_pool", [*pool, candidate("carried", als=(0.1, carried))])
-    seed_known(warehouse, "many", buyers_recent=5)
-    seed_known(warehouse, "few", "carried", buyers_recent=4)
-    seed_known(warehouse, "liked", buyers_recent=0, ratings=5, rating_mean=4.0)
-    seed_known(warehouse, "disliked", buyers_recent=0, ratings=50, rating_mean=3.9)
+    seed_known(warehouse, "many", buyers_recent=6)
+    seed_known(warehouse, "few", "carried", buyers_recent=5)
+    seed_known(warehouse, "liked", buyers_recent=0, ratings=6, rating_mean=3.5)
+    seed_known(warehouse, "disliked", buyers_recent=0, ratings=50, rating_mean=3.4)
     warehouse.run("scoring.recommendations")
     assert sorted(product for _, product in lists(warehouse)) == ["carried", "liked", "many"]
 

@@ -9,7 +9,8 @@ from pyspark.sql import SparkSession
 from libs.evidence.ids import with_id
 
 COLUMNS = (
-    "type string, about_user string, about_product string, source_keys map<string,string>, slots map<string,string>"
+    "type string, about_user string, about_product string, source_keys map<string,string>, slots map<string,string>,"
+    " review_ids array<string>"
 )
 FRIENDS = {
     "type": "friends",
@@ -17,6 +18,7 @@ FRIENDS = {
     "about_product": None,
     "source_keys": {"user_id": "u1", "product_id": "p1"},
     "slots": {"count": "6", "action": 'p"läy'},
+    "review_ids": None,
 }
 
 
@@ -42,5 +44,6 @@ def test_an_id_tells_facts_apart(spark: SparkSession) -> None:
         FRIENDS | {"source_keys": {"user_id": "u1", "product_id": "p2"}},
         FRIENDS | {"slots": {"count": "7", "action": 'p"läy'}},
         FRIENDS | {"slots": {"count": "6"}},
+        FRIENDS | {"review_ids": ["r1", "r2"]},
     ]
-    assert len({*ids(spark, FRIENDS, *others), *ids(spark, FRIENDS, shop="tiny2")}) == 7
+    assert len({*ids(spark, FRIENDS, *others), *ids(spark, FRIENDS, shop="tiny2")}) == 8

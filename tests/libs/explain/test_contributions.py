@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.explain.contributions import faithfulness, select_facts
+from libs.explain.contributions import faithfulness
 from libs.explain.evidence_types import unsayable
-from tests.libs.explain.facts import SLOTS, example, fact
+from tests.libs.explain.facts import SLOTS, example, fact, select_facts
 
 NEXT = example("bought_next", "review", contribution=0.5)
 TOGETHER = example("bought_together", "purchase", contribution=0.3)

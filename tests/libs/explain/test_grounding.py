@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from libs.explain.grounding import check, check_k
+from libs.explain.grounding import check
 from tests.libs.explain.facts import ROOT, example
 
 NEXT = example("bought_next", "review")  # 12 people, “Pet Sounds”
@@ -18,8 +18,8 @@ RHYTHM = example("own_rhythm", "often")
 FRIENDS = example("friends")
 
 
-def reasons(sentence, *facts, language="en", title="Tails", k=5):
-    verdict = check(sentence, language, title, facts, k)
+def reasons(sentence, *facts, language="en", title="Tails", min_people=5):
+    verdict = check(sentence, language, title, facts, min_people)
     assert verdict.grounded == (not verdict.reasons)
     return verdict.reasons
 
@@ -139,11 +139,10 @@ def test_true_numbers_beside_each_others_claims_are_refused():
 def test_no_facts_and_too_few_people_are_refused_whatever_the_sentence():
     assert reasons("You might like this.") == ("no fact cited",)
     few = example("bought_next", "review", support="3")
-    assert reasons("Three people who reviewed “Pet Sounds” reviewed this next.", few) == ("support 3 below k=5",)
-    assert reasons("Three people who reviewed “Pet Sounds” reviewed this next.", few, k=3) == ()
-    assert check_k(NEXT)
-    assert not check_k(few)
-    assert check_k(RHYTHM)  # speaks of nobody else
+    assert reasons("Three people who reviewed “Pet Sounds” reviewed this next.", few) == (
+        "support 3 below min_people=5",
+    )
+    assert reasons("Three people who reviewed “Pet Sounds” reviewed this next.", few, min_people=3) == ()
 
 
 def test_a_price_that_is_not_lower_is_refused():
@@ -162,7 +161,7 @@ def test_a_malformed_fact_is_a_reason_not_a_crash():
 
 def test_an_unknown_language_is_an_error():
     with pytest.raises(KeyError):
-        check("Hola", "es", "Tails", [NEXT])
+        check("Hola", "es", "Tails", [NEXT], 5)
 
 
 def test_the_check_imports_neither_writer_nor_templates():
@@ -175,4 +174,13 @@ def test_the_check_imports_neither_writer_nor_templates():
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("libs."):
                 assert node.module.startswith("libs.explain.")
                 queue += [name for name in [node.module.rpartition(".")[2]] if name not in seen]
-    assert seen == {"grounding", "evidence_types", "lexicon", "lexicon_en", "lexicon_zh", "names", "reading"}
+    assert seen == {
+        "grounding",
+        "declaration",
+        "evidence_types",
+        "lexicon",
+        "lexicon_en",
+        "lexicon_zh",
+        "names",
+        "reading",
+    }

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from libs.explain.contributions import select_facts
-from libs.explain.grounding import check
-from tests.libs.explain.facts import SLOTS, WRITER, fact, recommend
+from tests.libs.explain.facts import SLOTS, WRITER, check, fact, recommend, select_facts
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 NAMES = re.compile(r"“[^“”]*”")

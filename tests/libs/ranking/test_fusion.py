@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.ranking import fusion
-from libs.ranking.fusion import FusionWeights, contribution, fit, ndcg_per_user, score
+from libs.ranking.fusion import FusionWeights, fit, ndcg_per_user, score
 
 NAMES = tuple("abcdef")
 SHOPS = {  # noise of each of six sources, beside a true preference of variance 1
@@ -54,26 +54,6 @@ def test_score_by_hand():
     weights = FusionWeights(("als", "repeat"), (0.25, 0.75), (0.5, 2.0))
     # .25 * sqrt(.64) + .75 * .5^2 = .2 + .1875; absent from both: 0
     assert score([[0.64, 0.5], [0.0, 0.0]], weights) == pytest.approx([0.3875, 0.0])
-
-
-rel = st.floats(0, 1)
-
-
-@given(
-    st.lists(st.tuples(rel, rel, rel), min_size=1, max_size=5),
-    st.tuples(rel, rel, rel),
-    st.sampled_from(fusion.POWERS),
-)
-def test_taking_away_never_raises_and_all_of_it_is_the_whole_score(rows, share, power):
-    weights = FusionWeights(("a", "b", "c"), (0.5, 0.5, 0.0), (power, 1.0, 1.0))
-    fall = contribution(rows, share, weights)
-    assert (fall >= -1e-12).all()
-    assert (fall <= score(rows, weights) + 1e-12).all()
-    assert contribution(rows, 1.0, weights) == pytest.approx(score(rows, weights))
-    assert contribution(rows, 0.0, weights) == pytest.approx(np.zeros(len(rows)))
-    # Additive over sources: each one's fall alone sums to the fall of all.
-    alone = sum(contribution(rows, np.eye(3)[s] * share, weights) for s in range(3))
-    assert alone == pytest.approx(fall, abs=1e-9)
 
 
 def test_ndcg_by_hand_with_ties_by_the_tie_break():
@@ -191,10 +171,10 @@ def test_weights_that_are_no_mixture_are_refused(arguments):
         FusionWeights(*arguments)
 
 
-def test_features_and_shares_are_checked():
-    for features, share in (([[0.5, 0.5]], 0.0), ([[1.1]], 0.0), ([0.5], 0.0), ([[0.5]], 1.1), ([[0.5]], np.nan)):
+def test_features_are_checked():
+    for features in ([[0.5, 0.5]], [[1.1]], [0.5]):
         with pytest.raises(ValueError):
-            contribution(features, share, single(1, 0))
+            score(features, single(1, 0))
 
 
 def _table() -> None:

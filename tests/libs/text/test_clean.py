@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.text.clean import clean_text, display_name, to_utf8
+from libs.text.clean import clean_text, clean_title, to_utf8
 
 # Pieces that join into tags, links and entities when something between them is removed.
 PIECES = [
@@ -122,8 +122,8 @@ def test_clean_text_cannot_open_a_tag_and_is_normal(s):
         ("&amp;amp;lt;script&amp;amp;gt; x", "script x"),
     ],
 )
-def test_display_name(title, shown):
-    assert display_name(title) == shown
+def test_clean_title(title, shown):
+    assert clean_title(title) == shown
 
 
 @pytest.mark.parametrize(
@@ -139,27 +139,27 @@ def test_display_name(title, shown):
     ],
 )
 def test_title_of_nothing_but_markup_still_shows_something(title, shown):
-    assert display_name(title) == shown
+    assert clean_title(title) == shown
 
 
 def test_long_title_is_cut_at_a_word():
     # The last space within 20 characters follows "Hanging": 13 characters and the ellipsis.
-    assert display_name("White Hanging Heart-shaped holder", 20) == "White Hanging…"
+    assert clean_title("White Hanging Heart-shaped holder", 20) == "White Hanging…"
     # No space in the last half: cut in the word, 19 characters and the ellipsis.
-    assert display_name("Donaudampfschifffahrtsgesellschaft", 20) == "Donaudampfschifffah…"
-    assert display_name("很" * 30, 20) == "很" * 19 + "…"
+    assert clean_title("Donaudampfschifffahrtsgesellschaft", 20) == "Donaudampfschifffah…"
+    assert clean_title("很" * 30, 20) == "很" * 19 + "…"
 
 
 def test_absurd_length_limit_is_refused():
     with pytest.raises(ValueError, match="at least 8"):
-        display_name("x", 7)
+        clean_title("x", 7)
 
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(hostile, st.integers(8, 30))
-def test_display_name_is_idempotent_short_and_harmless(s, max_chars):
-    shown = display_name(s, max_chars)
-    assert display_name(shown, max_chars) == shown
+def test_clean_title_is_idempotent_short_and_harmless(s, max_chars):
+    shown = clean_title(s, max_chars)
+    assert clean_title(shown, max_chars) == shown
     assert len(shown) <= max_chars
     assert not re.search(r"[`*<>{}\[\]\\\n\r]|://|\bwww\.", shown)
     assert shown or not any(c.isalnum() for c in clean_text(s))
@@ -170,5 +170,5 @@ def test_hostile_repetition_takes_linear_time(piece):
     text = piece * (400_000 // len(piece))
     start = time.process_time()
     clean_text(text)
-    display_name(text)
+    clean_title(text)
     assert time.process_time() - start < 3  # about 0.2 s; a quadratic pattern takes minutes
