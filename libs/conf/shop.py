@@ -91,7 +91,7 @@ class ShopConf(_Strict):
     """A shop.
 
     `action` is the kind of event by which its users acquire a product. Reviews have a sign: from `likes_from` stars
-    they are praise and a liking, up to `dislikes_to` a dislike; what lies between counts as a liking where `neutral_counts`.
+    they are praise and a liking, up to `dislikes_to` a dislike; what lies between is a liking where `neutral_counts`.
     """
 
     name: str
