@@ -225,6 +225,7 @@ GROUPS: dict[str, tuple[Job, ...]] = {
             about="Fits the two-tower network by Horovod, fed by petastorm.",
             reads=(
                 "features.product_days",
+                "features.user_history",
                 "training.two_tower_examples",
                 "training.vocabulary",
                 "features.product_profile",

@@ -17,7 +17,6 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.registry.models import models_by_cutoff
 from libs.registry.weights import load_arrays
@@ -46,7 +45,7 @@ def run(ctx: JobContext) -> None:
     sent = ctx.broadcast(shared)
     sizes = {cutoff: len(model.products) for cutoff, model in shared.items()}
     found_by = searches(ctx, models, sizes, lambda day: sent.value[day].items, params.index_from, params.probes)
-    lister = AlsLister(sent, acquiring_kinds(ctx.shop.action), params.size, found_by)
+    lister = AlsLister(sent, params.size, found_by)
     lists = users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
     ctx.write("candidates.als", lists.withColumn("shop", F.lit(ctx.shop.name)))
 

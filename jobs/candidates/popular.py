@@ -25,7 +25,9 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    counts = popularity(ctx.read("features.product_days"), (ctx.as_of, *ctx.run.folds), params.half_life_days)
+    days, history = ctx.read("features.product_days"), ctx.read("features.user_history")
+    cutoffs = (ctx.as_of, *ctx.run.folds)
+    counts = popularity(days, history, cutoffs, params.half_life_days, ctx.shop.acquiring_kinds)
     everyone = counts.withColumns({"score": F.col("points") / FIXED_POINT, "user_id": F.lit("")}).drop("points")
     lists = ranked(everyone, params.size).drop("user_id")
     found = users_to_serve(ctx).select("cutoff", "user_id").join(F.broadcast(lists), "cutoff", "inner")

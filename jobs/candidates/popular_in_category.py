@@ -27,7 +27,8 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params, cutoffs = ctx.params(Params), (ctx.as_of, *ctx.run.folds)
-    counts = popularity(ctx.read("features.product_days"), cutoffs, params.half_life_days)
+    days, history = ctx.read("features.product_days"), ctx.read("features.user_history")
+    counts = popularity(days, history, cutoffs, params.half_life_days, ctx.shop.acquiring_kinds)
     best = best_of_category(counts, ctx.read_cutoffs("features.product_profile", cutoffs), params.size)
     tastes = ctx.read_cutoffs("features.user_taste", cutoffs).where(F.col("dimension") == "category")
     lists = ranked(drawn(tastes.join(users_to_serve(ctx), ["cutoff", "user_id"], "left_semi"), best), params.size)

@@ -19,7 +19,6 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.retrieval.candidates import (
     SCHEMA,
@@ -61,8 +60,9 @@ def run(ctx: JobContext) -> None:
 
 def repeats(ctx: JobContext, params: Params) -> DataFrame:
     """The lists of all users to serve."""
-    kinds = acquiring_kinds(ctx.shop.action)
-    recent = popularity(ctx.read("features.product_days"), (ctx.as_of, *ctx.run.folds), params.recent_half_life_days)
+    kinds, cutoffs = ctx.shop.acquiring_kinds, (ctx.as_of, *ctx.run.folds)
+    days, history = ctx.read("features.product_days"), ctx.read("features.user_history")
+    recent = popularity(days, history, cutoffs, params.recent_half_life_days, kinds)
     shared = ctx.broadcast(by_product(recent.toArrow()))
     lister = RepeatLister(shared, kinds, params, ctx.shop.evaluation.horizon_days)
     return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
@@ -90,7 +90,7 @@ class RepeatLister:
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         products, points = self.shared.value
         for batch in batches:
-            events = taken(batch, self.kinds, products)
+            events = taken(batch, products, self.kinds)
             lists = []
             for user, cutoff in enumerate(batch.column("cutoff").to_pylist()):
                 own = events.of(user)

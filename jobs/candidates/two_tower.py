@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.models.score import load_two_tower
 from libs.registry.models import models_by_cutoff
@@ -45,7 +44,7 @@ def run(ctx: JobContext) -> None:
     found_by = searches(
         ctx, models, sizes, lambda day: sent.value[day][1]["item_vectors"][1:], params.index_from, params.probes
     )
-    lister = TwoTowerLister(sent, acquiring_kinds(ctx.shop.action), params.size, found_by)
+    lister = TwoTowerLister(sent, params.size, found_by)
     profiles = ctx.read_cutoffs("features.user_profile").select("cutoff", "user_id", F.col("vector").alias("profile"))
     users = users_to_serve(ctx).join(profiles, ["cutoff", "user_id"], "inner")
     lists = users.select("cutoff", "user_id", "events", "profile").mapInArrow(lister, SCHEMA)

@@ -19,7 +19,6 @@ from pyspark.sql import functions as F
 from libs.errors import OperatorError
 from libs.evaluation.lists import FINAL, Weights, candidate_arrays, sample, targets, top_lists, users_with_targets
 from libs.evaluation.report import TARGETS, Fold, best_source, fold, make_catalogue, metric_rows
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.ranking.fusion import FusionWeights
 from libs.registry.models import models_of_folds
@@ -43,8 +42,8 @@ def run(ctx: JobContext) -> None:
 
 def looked_at(ctx: JobContext) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The known users of each fold with their number of targets, and what each list shows them."""
-    folds, kinds = ctx.run.folds, acquiring_kinds(ctx.shop.action)
-    taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, kinds)
+    folds = ctx.run.folds
+    taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, ctx.shop)
     users = users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds)).cache()
     counts = {row["known"]: row["count"] for row in users.groupBy("known").count().collect()}
     ctx.log.info("users of the windows: %d known, %d new ones left out", counts.get(True, 0), counts.get(False, 0))

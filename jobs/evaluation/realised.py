@@ -15,7 +15,6 @@ from pyspark.sql import functions as F
 
 from libs.evaluation.lists import FINAL, candidate_arrays, sample, targets, top_lists, users_with_targets
 from libs.evaluation.report import TARGETS, fold, metric_rows
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.tables import HOME, TABLES
 
@@ -51,8 +50,7 @@ def due(ctx: JobContext) -> dict[date, str]:
 
 def measure(ctx: JobContext, releases: dict[date, str], max_users: int) -> list[dict[str, Any]]:
     cutoffs, horizon = tuple(sorted(releases)), ctx.shop.evaluation.horizon_days
-    kinds = acquiring_kinds(ctx.shop.action)
-    taken = targets(ctx.read("silver.events"), cutoffs, horizon, kinds)
+    taken = targets(ctx.read("silver.events"), cutoffs, horizon, ctx.shop)
     chosen = sample(users_with_targets(taken, ctx.read_cutoffs("features.user_history", cutoffs)), max_users).cache()
     users = chosen.select("cutoff", "user_id", "n_all", "n_first").toPandas()
     shown = as_pool(ctx.read("results.recommendations").where(F.col("release_id").isin(*releases.values())), chosen)

@@ -75,6 +75,31 @@ def evidence_with_review_ids(rows: DataFrame) -> DataFrame:
     return rows.withColumns({"review_ids": cites, "source_keys": keys, "slots": slots})
 
 
+def text_with_title_key(rows: DataFrame) -> DataFrame:
+    """features.product_text: nobody read the tokens; variants are told by their title."""
+    return rows.drop("tokens").withColumn("title_key", F.lower("title"))
+
+
+def profile_with_variants(rows: DataFrame) -> DataFrame:
+    """features.product_profile: the lowest price of 30 days is known of the nights to come."""
+    rows = rows.drop("price_before", "tokens").withColumn("lowest_price_30d", F.lit(None).cast("decimal(18,4)"))
+    return rows.withColumn("title_key", F.lower("title"))
+
+
+def ledger_with_dislikes(rows: DataFrame) -> DataFrame:
+    """features.user_ledger: the next night makes the ledgers anew, since they were kept by other rules."""
+    none = F.array().cast("array<string>")
+    return rows.withColumn("earlier_totals", F.col("earlier_totals").withField("disliked", none))
+
+
+def history_with_signs(rows: DataFrame) -> DataFrame:
+    """features.user_history: every purchase and review was a liking, nothing was disliked."""
+    sign = F.transform(
+        "events", lambda e: e.withField("sign", F.when(e["kind"].isin("purchase", "review", "play"), 1).otherwise(0))
+    )
+    return rows.withColumn("events", sign).withColumn("disliked", F.array().cast("array<string>"))
+
+
 # (table, version it comes from) -> what gives the next version's columns.
 MIGRATIONS: dict[tuple[str, int], Migration] = {
     ("quality.job_runs", 1): job_runs_with_cost,
@@ -82,9 +107,14 @@ MIGRATIONS: dict[tuple[str, int], Migration] = {
     **{(f"candidates.{source}", 1): list_with_attributions for source in SOURCES},
     ("candidates.candidate_pool", 1): pool_with_attributions,
     ("features.product_days", 1): renamed("takers", "buyers"),
-    ("features.product_text", 1): dropped("tokens"),
-    ("features.product_profile", 1): dropped("tokens"),
+    ("features.product_days", 2): dropped("guests"),
+    ("features.product_text", 1): text_with_title_key,
+    ("features.product_profile", 1): profile_with_variants,
     ("features.user_ledger", 1): renamed("older", "earlier_totals"),
+    ("features.user_ledger", 2): ledger_with_dislikes,
+    ("features.user_history", 1): history_with_signs,
+    ("bronze.social_edges", 1): added("directed", "string"),
+    ("silver.social_edges", 1): added("directed", "boolean"),
     ("results.recommendations", 1): renamed("carriers", "attributions"),
     ("results.evidence", 1): evidence_with_review_ids,
     ("quality.audits", 1): renamed("told", "message"),

@@ -2,7 +2,8 @@
 
 One row of features.item_pairs is two products as of one cut-off: `transition`, the product came in a step after (or,
 for less, before) the anchor's in some user's history; `together`, both lay in one basket (guests' too; where the shop
-has no baskets, in one step of a user). Both directions are rows. The heaviest products of each anchor are kept.
+has no baskets, in one step of a user). What a user dislikes or gave back is in no pair of that user. Both directions
+are rows. The heaviest products of each anchor are kept.
 
 Weights. A transition weighs step_decay^(gap - 1), `reverse` times that against the direction; a basket weighs 1. Either
 is halved every `half_life_days`, summed, and divided by powers of how many users (baskets) have each end: power 0 would
@@ -19,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.products.pair_counts import PAIRS, PARTS, BasketCounter, Frequencies, StepCounter, Weigher
-from libs.features.history import acquiring_kinds
+from libs.features.history import liked_events, unliked
 from libs.job import JobContext
 
 
@@ -47,15 +48,19 @@ class Params:
     kept: int = 100
 
 
+_USER = ["cutoff", "user_id"]
 PER_TASK = 10_000_000  # pairs of a user or basket, before they are summed
 SHELVES = 8  # of each kind and cut-off to a task: enough for tasks to be alike, few enough for rows to be large
 
 
 def run(ctx: JobContext) -> None:
-    params, kinds = ctx.params(Params), acquiring_kinds(ctx.shop.action)
+    params, kinds = ctx.params(Params), ctx.shop.acquiring_kinds
     served = (ctx.as_of, *ctx.run.folds)  # as of a training day alone nobody gets lists
     history = ctx.read_cutoffs("features.user_history", served)
-    found = baskets(ctx.read("features.basket_days"), served, params.most_in_basket).persist()
+    refused = history.select(
+        *_USER, F.transform(unliked(kinds, "product_id"), lambda e: e["product_id"]).alias("refused")
+    )
+    found = baskets(ctx.read("features.basket_days"), refused, served, params.most_in_basket).persist()
     counted = frequencies(history, found, kinds)
     shared = ctx.broadcast(counted)
     # A task sums all pairs of its anchors in memory: one for every kind and cut-off, and more where there are many.
@@ -73,34 +78,39 @@ def run(ctx: JobContext) -> None:
     ctx.write("features.item_pairs", pairs.withColumn("shop", F.lit(ctx.shop.name)))
 
 
-def baskets(days: DataFrame, cutoffs: Collection[date], most: int) -> DataFrame:
+def baskets(days: DataFrame, refused: DataFrame, cutoffs: Collection[date], most: int) -> DataFrame:
     """One row a basket and cut-off: cutoff, age_days, products (distinct, the `most` of least hash).
 
-    `days` are rows of features.basket_days: several where a basket's lines became known on several days.
+    Args:
+        days: rows of features.basket_days, several where a basket's lines became known on several days.
+        refused: cutoff, user_id, refused: products that count in no basket of the user.
     """
     known = F.filter("parts", lambda e: (e["day"] < F.col("cutoff")) & (e["event_day"] < F.col("cutoff")))
     pieces = F.array_distinct(F.flatten(F.transform("parts", lambda e: e["products"])))
+    pieces = F.when(F.col("refused").isNull(), pieces).otherwise(F.array_except(pieces, "refused"))
     hashed = F.transform(pieces, lambda p: F.struct(F.xxhash64(p).alias("hash"), p.alias("product_id")))
     return (
         # Before the cut-offs multiply the rows.
         days.groupBy("basket")
-        .agg(F.collect_list(F.struct("day", "event_day", "products")).alias("parts"))
+        .agg(F.max("user_id").alias("user_id"), F.collect_list(F.struct("day", "event_day", "products")).alias("parts"))
         .withColumn("cutoff", F.explode(F.array(*[F.lit(day) for day in sorted(set(cutoffs))])))
         .withColumn("parts", known)
         .where(F.size("parts") > 0)
+        .join(refused.where(F.size("refused") > 0), _USER, "left")
         .select(
             "cutoff",
             F.date_diff("cutoff", F.array_max(F.transform("parts", lambda e: e["event_day"]))).alias("age_days"),
             F.transform(F.slice(F.sort_array(hashed), 1, most), lambda e: e["product_id"]).alias("products"),
         )
+        .where(F.size("products") > 0)
     )
 
 
-def frequencies(history: DataFrame, found: DataFrame, kinds: list[str]) -> Frequencies:
+def frequencies(history: DataFrame, found: DataFrame, kinds: Collection[str]) -> Frequencies:
     """How many users and baskets have each product: one pass; what comes to the driver is the size of the catalogue."""
-    taking = F.filter("events", lambda event: event["kind"].isin(kinds))
-    products = F.array_distinct(F.transform(taking, lambda event: event["product_id"]))
+    products = F.array_distinct(F.transform(liked_events(kinds), lambda event: event["product_id"]))
     users = history.select(F.lit("transition").alias("kind"), "cutoff", products.alias("products"))
+    users = users.where(F.size("products") > 0)
     groups = users.unionByName(found.select(F.lit("together").alias("kind"), "cutoff", "products"))
     # An empty name stands for the group itself, so that its count is the number of groups.
     named = F.explode(F.concat("products", F.array(F.lit("")))).alias("product_id")

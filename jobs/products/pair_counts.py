@@ -103,7 +103,7 @@ class StepCounter:
         pending: dict[tuple[str, date], list[Counts]] = {}
         size = 0
         for batch in batches:
-            events = taken(batch, self.kinds, self.shared.value.products)
+            events = taken(batch, self.shared.value.products, self.kinds)
             ages = age_points(events.age_days, self.half_life_days)
             longest = int(events.steps_back.max(initial=0)) + 1
             weights, forward = gap_points(longest, self.step_decay, self.reverse, self.most_steps)

@@ -10,18 +10,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.features.as_of import as_of
 from libs.features.aspects import aspects_of_products
-from libs.features.history import acquiring_kinds
-from libs.features.states import catalogue_tells, price_history, prices_known
+from libs.features.states import catalogue_tells, lowest_before, price_history
 from libs.job import JobContext, constants
 from libs.tables import table
 from libs.text.encoder import encoder_id
 
 _KEY = ["cutoff", "product_id"]
+LOWEST_DAYS = 30  # `lowest_price_30d`: a drop is told against it, as Directive (EU) 2019/2161 asks
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,21 @@ class Params:
     """Windows and weights.
 
     recent_days: `buyers_recent` counts those of this many days before the cut-off.
-    price_days: `price_before` is the price known this many days before the cut-off.
     prior_ratings: weight of the shop's mean rating, as a number of ratings, in `rating_shrunk`.
     quoted_reviews: most ids of praising reviews that are kept for an aspect.
     """
 
     recent_days: int = 28
-    price_days: int = 28
     prior_ratings: int = 10
     quoted_reviews: int = 5
 
 
 def counted(
-    days: DataFrame, history: DataFrame, cutoffs: Iterable[date], taking: Collection[str], recent_days: int
+    days: DataFrame, history: DataFrame, cutoffs: Iterable[date], acquiring: Collection[str], recent_days: int
 ) -> DataFrame:
     """Buyers, ratings and days of each product as of each cut-off.
 
-    A buyer is a user who owns it, or a guest's basket. Users come from their histories, guests from the daily sums.
+    A buyer is a user who owns it: guests' baskets are no people that a sentence may speak of.
 
     Args:
         days: features.product_days.
@@ -55,7 +53,7 @@ def counted(
         cutoff, product_id, buyers, buyers_recent, ratings (bigint), stars (their sum, decimal), first_day, last_day.
     """
     since = F.date_sub("cutoff", recent_days)
-    happened, guests = F.when(F.col("events") > 0, F.col("event_day")), F.col("guests")
+    happened = F.when(F.col("events") > 0, F.col("event_day"))
     sums = (
         as_of(days, cutoffs)
         .groupBy(*_KEY)
@@ -64,27 +62,15 @@ def counted(
             F.sum("stars").alias("stars"),
             F.min(happened).alias("first_day"),
             F.max(happened).alias("last_day"),
-            F.sum(guests).alias("guests"),
-            F.sum(F.when(F.col("event_day") >= since, guests).otherwise(0)).alias("guests_recent"),
         )
     )
-    lately = F.filter("events", lambda e: e["kind"].isin(*taking) & (e["event_day"] >= since))
+    lately = F.filter("events", lambda e: e["kind"].isin(*acquiring) & (e["event_day"] >= since) & (e["sign"] >= 0))
     lately = F.transform(lately, lambda e: e["product_id"])
     owned = history.withColumn("lately", lately).select("cutoff", F.explode("owned").alias("product_id"), "lately")
     owners = owned.groupBy(*_KEY).agg(
-        F.count("*").alias("owners"), F.count_if(F.array_contains("lately", F.col("product_id"))).alias("owners_recent")
+        F.count("*").alias("buyers"), F.count_if(F.array_contains("lately", F.col("product_id"))).alias("buyers_recent")
     )
-    zero = F.lit(0).cast("bigint")
-
-    def together(users: str, others: str) -> Column:
-        return F.coalesce(users, zero) + F.coalesce(others, zero)
-
-    return sums.join(owners, _KEY, "full").select(
-        *_KEY,
-        together("owners", "guests").alias("buyers"),
-        together("owners_recent", "guests_recent").alias("buyers_recent"),
-        *("ratings", "stars", "first_day", "last_day"),
-    )
+    return sums.join(owners, _KEY, "full")
 
 
 def with_counts(products: DataFrame, counts: DataFrame, prior_ratings: int) -> DataFrame:
@@ -128,9 +114,9 @@ def run(ctx: JobContext) -> None:
     if "reviews" not in ctx.shop.kinds():
         ctx.log.info("no source of reviews: no ratings and no aspects")
     told = price_history(ctx.read("silver.products"), days, catalogue_tells(ctx.shop, "price"))
-    before = prices_known(told, cutoffs, params.price_days).withColumnRenamed("price", "price_before")
+    before = lowest_before(told, cutoffs, LOWEST_DAYS).withColumnRenamed("lowest", "lowest_price_30d")
     history = ctx.read_cutoffs("features.user_history")
-    counts = counted(days, history, cutoffs, acquiring_kinds(ctx.shop.action), params.recent_days)
+    counts = counted(days, history, cutoffs, ctx.shop.acquiring_kinds, params.recent_days)
     found = with_counts(with_price_band(ctx.read_cutoffs("features.product_text")), counts, params.prior_ratings)
     found = with_vector(found.join(before, _KEY, "left"), ctx.read("features.text_vectors"), encoder_id())
     read = ctx.read("features.review_aspects")

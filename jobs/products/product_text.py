@@ -17,12 +17,12 @@ from pyspark.sql import functions as F
 from libs.features.as_of import as_of
 from libs.features.states import catalogue_tells, newest, price_history, prices_known, told_order
 from libs.job import JobContext, constants
-from libs.text.clean import clean_text, clean_title
+from libs.text.clean import clean_text, clean_title, title_key
 from libs.text.words import text_hash
 
 _KEY = ("product_id", "title", "description", "brand", "category", "attributes")
 _WORDS = (
-    "title string, description string, brand string, category string, categories array<string>,"
+    "title string, title_key string, description string, brand string, category string, categories array<string>,"
     " attributes map<string,string>, language string, text string, text_hash string"
 )
 
@@ -96,8 +96,10 @@ def words(
     paths = [" > ".join(levels[: i + 1]) for i in range(len(levels))]
     parts = (name, maker, ", ".join(levels), story[:text_chars])
     text = ". ".join(part for part in parts if part)
+    shown = name or clean_title(product_id) or product_id
     return {
-        "title": name or clean_title(product_id) or product_id,
+        "title": shown,
+        "title_key": title_key(shown),
         "description": story or None,
         "brand": maker or None,
         "category": paths[-1] if paths else None,

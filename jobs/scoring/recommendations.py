@@ -41,7 +41,7 @@ def run(ctx: JobContext) -> None:
     weights = FusionWeights.of(json.loads(models[FUSION]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
     scored = filter_explainable(with_score(allowed, weights), weights, profile, ctx.shop)
-    best = with_attributions(top(scored, params.list_size), weights, params.attributions)
+    best = with_attributions(top(one_of_title(scored, profile), params.list_size), weights, params.attributions)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
     ctx.write("results.recommendations", as_rows(best, ctx, versions))
 
@@ -71,6 +71,14 @@ def filter_explainable(scored: DataFrame, weights: FusionWeights, profile: DataF
     known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
     carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fall(weights, s, c) > 0))
     return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")
+
+
+def one_of_title(scored: DataFrame, profile: DataFrame) -> DataFrame:
+    """Of products with one title (variants) the best of each user; equal scores by product_id."""
+    best = Window.partitionBy("user_id", "title_key").orderBy(F.desc("score"), "product_id")
+    titles = F.broadcast(profile.select("product_id", "title_key"))
+    named = scored.join(titles, "product_id", "left").withColumn("title_key", F.coalesce("title_key", "product_id"))
+    return named.withColumn("place", F.row_number().over(best)).where(F.col("place") == 1).drop("place", "title_key")
 
 
 def top(scored: DataFrame, list_size: int) -> DataFrame:

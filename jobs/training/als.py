@@ -19,7 +19,6 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.registry.models import model_row, version_of
 from libs.registry.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
@@ -52,7 +51,7 @@ def run(ctx: JobContext) -> None:
     params, fits = ctx.params(Params), (*ctx.run.folds, ctx.run.train_cutoff)
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", fits))
     rule = RatingRule(params.half_life_days, params.most)
-    reader = RatingReader(ctx.broadcast(products), acquiring_kinds(ctx.shop.action), rule)
+    reader = RatingReader(ctx.broadcast(products), rule)
     history = ctx.read_cutoffs("features.user_history", fits).where(F.col("cutoff").isin(sorted(products)))
     ratings = numbered(history.select("cutoff", "user_id", "events").mapInArrow(reader, RATINGS)).persist()
     # Twenty half-iterations make a lineage that overflows a task's stack; MLlib cuts it where it may checkpoint.

@@ -17,7 +17,6 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from libs.evaluation.lists import candidate_arrays, sample, targets, users_with_targets
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.ranking import fusion
 from libs.ranking.fusion import FusionWeights
@@ -57,8 +56,8 @@ def examples(ctx: JobContext) -> pd.DataFrame:
 
     Bounded by evaluation.max_users a fold, whatever the shop's size.
     """
-    folds, kinds = ctx.run.folds, acquiring_kinds(ctx.shop.action)
-    taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, kinds)
+    folds = ctx.run.folds
+    taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, ctx.shop)
     known = users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds))
     users = sample(known, ctx.shop.evaluation.max_users)
     arrays = candidate_arrays(ctx.read_cutoffs("candidates.candidate_pool", folds), users, _NAMES)

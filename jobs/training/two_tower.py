@@ -19,7 +19,7 @@ from jobs.training.two_tower_catalogue import catalogues
 from libs.job import JobContext
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
 from libs.registry.weights import save_arrays
-from libs.retrieval.candidates import vocabularies
+from libs.retrieval.candidates import popularity, vocabularies
 from libs.training.spec import TrainParams
 from libs.training.two_tower_task import StoredCatalogue, TwoTowerTask
 
@@ -38,7 +38,10 @@ def run(ctx: JobContext) -> None:
     examples = ctx.read_cutoffs("training.two_tower_examples", cutoffs)
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", cutoffs))
     profiles, days = ctx.read_cutoffs("features.product_profile", cutoffs), ctx.read("features.product_days")
-    sides = catalogues(profiles, examples, days, products, ctx.shop.evaluation.horizon_days)
+    # Recent demand is counted with a quarter of the horizon as half-life: demand moves faster than tastes.
+    history, half_life = ctx.read_cutoffs("features.user_history", cutoffs), ctx.shop.evaluation.horizon_days / 4
+    recent = popularity(days, history, list(products), half_life, ctx.shop.acquiring_kinds)
+    sides = catalogues(profiles, examples, recent, products)
     fits = [fit_of(ctx, params, cutoff, side, products[cutoff], examples) for cutoff, side in sides]
     fit_and_record(ctx, fits, asdict(params))
 

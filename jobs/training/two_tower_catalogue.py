@@ -15,30 +15,28 @@ from pyspark.sql import functions as F
 
 from libs.models.score import log_share, log_trend
 from libs.models.two_tower_inputs import Catalogue
-from libs.retrieval.candidates import popularity
 
 ATTRIBUTES = 8  # slots for brand, category levels and price band
 _VECTOR = 384
 
 
 def catalogues(
-    profiles: DataFrame, examples: DataFrame, days: DataFrame, products: Mapping[date, pa.Array], horizon_days: int
+    profiles: DataFrame, examples: DataFrame, popular: DataFrame, products: Mapping[date, pa.Array]
 ) -> Iterator[tuple[date, Catalogue]]:
     """(cut-off, its product side), of each cut-off that has examples; one is held at a time.
 
     Args:
         profiles: features.product_profile at the cut-offs.
         examples: training.two_tower_examples.
-        days: features.product_days.
+        popular: rows of libs.retrieval.candidates.popularity at the cut-offs.
         products: product ids by cut-off, in the order of the ids 1.. .
-        horizon_days: recent demand is counted with a quarter of it as half-life: demand moves faster than tastes.
     """
     targets = (
         examples.groupBy("cutoff", F.col("target").alias("id"))
         .agg(F.count("*").alias("n"), F.sum("weight").alias("weight"))
         .toArrow()
     )
-    recent = popularity(days, list(products), horizon_days / 4).toArrow()
+    recent = popular.toArrow()
     level = F.slice(F.concat(F.array("brand", "price_band"), "categories"), 1, ATTRIBUTES)
     sides = profiles.select("cutoff", "product_id", level.alias("attributes"), "vector")
     for day, ids in products.items():

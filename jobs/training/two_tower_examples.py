@@ -1,6 +1,7 @@
 """One row: a product that came to a user, and the 20 products of the steps before it, to learn one from the other.
 
-Only products of earlier steps are history: things taken in one step have no order among them.
+Only products of earlier steps are history: things taken in one step have no order among them. What a user dislikes or
+gave back is neither history nor target.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from libs.features.history import liked_events
 from libs.job import JobContext
 from libs.retrieval.two_tower import HISTORY
 
@@ -34,7 +36,7 @@ class Params:
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
     fits = (*ctx.run.folds, ctx.run.train_cutoff)
-    histories = ctx.read_cutoffs("features.user_history", fits)
+    histories = ctx.read_cutoffs("features.user_history", fits).withColumn("events", liked_events())
     chosen = sampled(with_ids(histories, ctx.read_cutoffs("training.vocabulary", fits)), histories, params)
     profiles = ctx.read_cutoffs("features.user_profile", fits)
     rows = with_profile(as_examples(chosen, params.half_life_days), profiles)

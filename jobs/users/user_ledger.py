@@ -14,7 +14,7 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
-from libs.features.history import acquiring_kinds, delivered, folded, ledgers
+from libs.features.history import delivered, folded, ledgers
 from libs.job import JobContext, constants
 
 _EVENTS, _LEDGER = "silver.events", "features.user_ledger"
@@ -23,26 +23,27 @@ _TRIED = 7  # earlier ledgers looked at, newest first
 
 @dataclass(frozen=True)
 class Params:
-    """most_taken: newest lines kept whole of what a user takes; most_seen: of what the user only sees or clicks."""
+    """most_taken: newest lines kept whole of what a user takes or reviews; most_seen: of what is seen or clicked."""
 
     most_taken: int = 1000
     most_seen: int = 200
 
 
 def run(ctx: JobContext) -> None:
-    params, taking = ctx.params(Params), acquiring_kinds(ctx.shop.action)
+    params, shop = ctx.params(Params), ctx.shop
     caps = (params.most_taken, params.most_seen)
-    keeps = asdict(params) | {"taking": taking}
+    kinds = {"acting": list(shop.acting_kinds), "acquiring": list(shop.acquiring_kinds)}
+    keeps = asdict(params) | kinds | {"dislikes_to": shop.dislikes_to}
     events, known = ctx.read(_EVENTS), newest_known(ctx, keeps)
     if known is None:
         ctx.log.info("ledgers of %s from all events", ", ".join(map(str, ctx.run.cutoffs)))
-        found = ledgers(delivered(events, ctx.run.cutoffs), taking, *caps)
+        found = ledgers(delivered(events, ctx.run.cutoffs), shop, *caps)
     else:
         ctx.log.info("ledgers of %s from those of %s and what came since", ", ".join(map(str, ctx.run.cutoffs)), known)
         before = ctx.read_cutoffs(_LEDGER, (known,)).drop("cutoff")
         before = before.withColumn("cutoff", F.explode(F.array(*[F.lit(day) for day in ctx.run.cutoffs])))
         since = events.where((F.col("day") >= F.lit(known)) | (F.col("event_day") >= F.lit(known)))
-        found = folded(before, delivered(since, ctx.run.cutoffs), taking, *caps)
+        found = folded(before, delivered(since, ctx.run.cutoffs), shop, *caps)
     made_from = json.dumps({"version": ctx.versions_read.get(_EVENTS), **keeps})
     ctx.write(_LEDGER, found.withColumns(constants(ctx, made_from=made_from)))
 

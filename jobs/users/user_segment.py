@@ -35,14 +35,16 @@ def numbers(rfm: DataFrame, taste: DataFrame) -> DataFrame:
     """What tells users apart: cutoff, user_id, and FEATURES as doubles, null where the shop cannot know.
 
     Counts, days and prices are skewed: their logarithm is taken. `focus` is the share of the user's first category, of
-    users with at least 3 products: one product is no specialty.
+    users with at least 3 products: one product is no specialty. Users who acquired nothing are in no segment: its name
+    says what they acquire.
     """
     focus = (
         taste.where((F.col("dimension") == "category") & (F.col("total") >= 3))
         .groupBy("cutoff", "user_id")
         .agg(F.max("share").alias("focus"))
     )
-    return rfm.join(focus, ["cutoff", "user_id"], "left").select(
+    acquirers = rfm.where(F.col("frequency") > 0)
+    return acquirers.join(focus, ["cutoff", "user_id"], "left").select(
         "cutoff",
         "user_id",
         F.log1p("recency_days").alias("recency"),

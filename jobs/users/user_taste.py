@@ -1,4 +1,4 @@
-"""What brands, categories and price bands a user takes, decayed by age.
+"""What brands, categories and price bands a user takes and does not dislike, decayed by age.
 
 One row of features.user_taste is one user's liking, as of one cut-off, for one brand, category or price band: the share
 of the user's decayed weight that went there. Categories of every level are tastes, written as their path; a product
@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.features.as_of import decay
-from libs.features.history import acquiring_kinds, taken_lines
+from libs.features.history import liked_lines, taken_lines
 from libs.job import JobContext, constants
 
 _PRODUCT = ["cutoff", "product_id"]
@@ -57,14 +57,14 @@ def values_of(products: DataFrame, widest: float) -> DataFrame:
     return known.join(wide, ["cutoff", "value"], "left_anti").unionByName(whole, allowMissingColumns=True)
 
 
-def weights(kept: DataFrame, half_life_days: float) -> DataFrame:
+def weights(liked: DataFrame, half_life_days: float) -> DataFrame:
     """Decayed weight (whole millionths) of each product a user took: cutoff, user_id, product_id, weight.
 
     Age counts from the user's own last event: a share is the same from whatever day ages count, and so the weights of a
     user who has been away for years do not all shrink to nothing.
     """
     last = F.max("event_day").over(Window.partitionBy("cutoff", "user_id"))
-    aged = kept.withColumn("age_days", F.date_diff(last, "event_day"))
+    aged = liked.withColumn("age_days", F.date_diff(last, "event_day"))
     aged = aged.withColumn("weight", decay("age_days", half_life_days))
     return aged.groupBy("cutoff", "user_id", "product_id").agg(F.sum("weight").alias("weight"))
 
@@ -94,7 +94,8 @@ def tastes(weights: DataFrame, values: DataFrame, kept: int) -> DataFrame:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    kept = taken_lines(ctx.read_cutoffs("features.user_ledger"), acquiring_kinds(ctx.shop.action)).where("kept")
+    ledger = liked_lines(ctx.read_cutoffs("features.user_ledger"), ctx.shop)
+    liked = taken_lines(ledger, ctx.shop.acquiring_kinds)
     values = values_of(ctx.read_cutoffs("features.product_profile"), params.widest)
-    found = tastes(weights(kept, params.half_life_days), values, params.kept)
+    found = tastes(weights(liked, params.half_life_days), values, params.kept)
     ctx.write("features.user_taste", found.withColumns(constants(ctx)))

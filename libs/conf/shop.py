@@ -21,6 +21,7 @@ class SourceConf(_Strict):
 
     `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
     `multiline` is for a CSV whose quoted fields hold line breaks: such a file cannot be read in parts.
+    `directed` is for social_edges that point one way (trust, following): they are no friendships.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class SourceConf(_Strict):
     encoding: str = "utf-8"
     delimiter: str = ","
     multiline: bool = False
+    directed: bool = False
     where: str | None = None
     attributes: dict[str, str] = {}
     sensitive: dict[str, str] = {}
@@ -62,6 +64,8 @@ class SourceConf(_Strict):
         for extra in ("attributes", "sensitive"):
             if getattr(self, extra) and extra not in contract.types:
                 raise ValueError(f"{extra}: {self.kind} has no place for it")
+        if self.directed and self.kind != "social_edges":
+            raise ValueError(f"directed: only social_edges point from one user to another, not {self.kind}")
         return self
 
 
@@ -85,7 +89,11 @@ class PrivacyConf(_Strict):
 
 
 class ShopConf(_Strict):
-    """One shop. `likes_from`: stars from which a rating is praise."""
+    """A shop.
+
+    `action` is the kind of event by which its users acquire a product. Reviews have a sign: from `likes_from` stars
+    they are praise and a liking, up to `dislikes_to` a dislike; what lies between is a liking where `neutral_counts`.
+    """
 
     name: str
     timezone: str = "UTC"
@@ -94,6 +102,9 @@ class ShopConf(_Strict):
     currency: str = "USD"
     action: Literal["purchase", "review", "play", "view"] = "purchase"
     repurchasable: bool = True
+    likes_from: float = 4.0
+    dislikes_to: float = 2.0
+    neutral_counts: bool = True
     closed_weekdays: tuple[int, ...] = ()
     closed_days: tuple[date, ...] = ()
     publish_by: time | None = None
@@ -101,7 +112,6 @@ class ShopConf(_Strict):
     max_quarantine_share: float = Field(default=0.01, ge=0, le=1)
     blocklist: tuple[str, ...] = ()
     privacy: PrivacyConf = PrivacyConf()
-    likes_from: float = 4.0
     evaluation: EvaluationConf = EvaluationConf()
     params: dict[str, dict[str, Any]] = {}
     sources: dict[str, SourceConf]
@@ -135,6 +145,22 @@ class ShopConf(_Strict):
         if not {source.kind for source in self.sources.values()} & {"transactions", "reviews", "interactions"}:
             raise ValueError("sources: at least one of transactions, reviews, interactions is needed")
         return self
+
+    @model_validator(mode="after")
+    def _signs_apart(self) -> ShopConf:
+        if self.likes_from <= self.dislikes_to:
+            raise ValueError(f"likes_from: {self.likes_from} stars must be more than dislikes_to, {self.dislikes_to}")
+        return self
+
+    @property
+    def acquiring_kinds(self) -> tuple[str, ...]:
+        """Kinds of event by which a user acquires a product: what verbs, counts and owned products rest on."""
+        return (self.action,)
+
+    @property
+    def acting_kinds(self) -> tuple[str, ...]:
+        """Kinds of event that tell what a user likes: the acquiring ones, purchases and reviews."""
+        return tuple(sorted({"purchase", "review", *self.acquiring_kinds}))
 
     def is_open(self, day: date) -> bool:
         """Whether the shop trades on a business day."""

@@ -1,8 +1,9 @@
 """What users took after a cut-off, and what the lists of that cut-off would have shown them.
 
 A fold of the back-test is a cut-off whose targets are looked at: candidates and histories are the ordinary snapshots as
-of that day. Two targets: `all`, every product taken, and `first`, only products the user did not own before the cut-off
-(owned products then leave the lists too).
+of that day. Two targets: `all`, every product taken, and `first`, only products the user did not know before the
+cut-off (known products then leave the lists too). A product that the user disliked or gave back inside the window is no
+target: a list that showed it would have done the user no service.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.arrays import Floats, Ints
+from libs.conf.shop import ShopConf
+from libs.features.history import familiar_products
 from libs.ranking.fusion import FusionWeights, score
 from libs.spark.columns import once
 
@@ -27,8 +30,10 @@ _LISTS = "cutoff date, user_id string, target string, list string, products arra
 Weights = Mapping[date, Mapping[str, FusionWeights]]
 
 
-def targets(events: DataFrame, cutoffs: Collection[date], horizon_days: int, kinds: Collection[str]) -> DataFrame:
-    """What each user took in [cutoff, cutoff + horizon), as far as the shop knew of it by the window's end.
+def targets(events: DataFrame, cutoffs: Collection[date], horizon_days: int, shop: ShopConf) -> DataFrame:
+    """What each user took and kept in [cutoff, cutoff + horizon), as far as the shop knew of it by the window's end.
+
+    Not what the latest review of the window dislikes, nor purchases of the window that were wholly given back in it.
 
     Both clocks end with the window: the targets of a fold are then the same whenever they are looked at, and weights
     fitted on them have not seen the next window.
@@ -45,24 +50,46 @@ def targets(events: DataFrame, cutoffs: Collection[date], horizon_days: int, kin
             & (F.col("day") < F.date_add(cutoff, horizon_days))
         ),
     )
+    kind, pieces = F.col("kind"), F.col("quantity").cast("bigint")
+    rated, given_back = F.col("rating").isNotNull(), kind == "return"
+    # Of equal instants the worse review counts, as in a ledger.
+    newest_first = F.struct("event_time", (-F.col("rating")).alias("worse"))
+    returns = F.collect_list(F.when(given_back, F.struct("purchase_time", pieces.alias("pieces"))))
+    back = F.aggregate(
+        F.filter("returns", lambda r: F.array_contains("times", r["purchase_time"])),
+        F.lit(0).cast("bigint"),
+        lambda total, r: total + r["pieces"],
+    )
+    kept = F.col("pieces").isNull() | (F.col("pieces") > back)
+    liked = F.col("stars").isNull() | (F.col("stars") > shop.dislikes_to)
     return (
         # The plain comparison lets Delta skip files; the filter above decides.
         events.where(F.col("event_day").between(min(cutoffs), max(cutoffs) + length))
-        .where(F.col("kind").isin(*kinds) & F.col("user_id").isNotNull())
+        .where(kind.isin(*shop.acquiring_kinds, "review", "return") & F.col("user_id").isNotNull())
         .withColumn("cutoff", F.explode(inside))
+        .repartition(*_USER)
+        .groupBy(*_USER, "product_id")
+        .agg(
+            F.max(kind.isin(*shop.acquiring_kinds)).alias("acquired"),
+            F.max_by("rating", F.when(rated, newest_first)).alias("stars"),
+            F.sum(F.when(kind == "purchase", pieces)).alias("pieces"),
+            F.collect_set(F.when(kind == "purchase", F.col("event_time"))).alias("times"),
+            returns.alias("returns"),
+        )
+        .where(F.col("acquired") & liked & kept)
         .groupBy(*_USER)
-        .agg(F.array_sort(F.collect_set("product_id")).alias("taken"))
+        .agg(F.array_sort(F.collect_list("product_id")).alias("taken"))
     )
 
 
 def users_with_targets(taken: DataFrame, history: DataFrame) -> DataFrame:
-    """Adds what each user owned before the cut-off.
+    """Adds what each user knew before the cut-off.
 
     Returns:
-        cutoff, user_id, taken, known (had a history before the cut-off), owned (array<string>), n_all and n_first
-        (int, number of targets of each kind).
+        cutoff, user_id, taken, known (had a history before the cut-off), owned (array<string>, familiar products),
+        n_all and n_first (int, number of targets of each kind).
     """
-    before = history.select(*_USER, "owned", F.lit(True).alias("known"))
+    before = history.select(*_USER, familiar_products().alias("owned"), F.lit(True).alias("known"))
     return (
         taken.join(before, _USER, "left")
         .withColumn("known", F.coalesce("known", F.lit(False)))

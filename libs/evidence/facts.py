@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from libs.conf import ShopConf
 from libs.explain.evidence_types import EVIDENCE_TYPES
-from libs.features.history import acquiring_kinds, taken_lines
+from libs.features.history import taken_lines
 from libs.tables import LIST_ROW
 
 Columns = Mapping[str, Column]
@@ -162,7 +162,7 @@ def own_rhythm(inputs: Inputs) -> list[Facts]:
         "listed", F.array_except("listed", F.col("earlier_totals")["products"])
     )
     lines = F.filter("ledger", lambda line: F.array_contains("listed", line["product_id"]))
-    taken = taken_lines(whole.withColumn("ledger", lines), acquiring_kinds(inputs.shop.action)).where("kept")
+    taken = taken_lines(whole.withColumn("ledger", lines), inputs.shop.acquiring_kinds).where("kept")
     days = taken.groupBy("user_id", "product_id", "cutoff").agg(F.sort_array(F.collect_set("event_day")).alias("days"))
     later, earlier = F.slice("days", F.lit(2), F.size("days")), F.slice("days", F.lit(1), F.size("days") - 1)
     gaps = F.sort_array(F.zip_with(later, earlier, F.date_diff))
@@ -257,7 +257,7 @@ def _value(dimension: str, value: Column) -> Column:
 
 def prices(inputs: Inputs) -> list[Facts]:
     """The product costs clearly less than the user usually pays, or than it did."""
-    profile = inputs.profile.select("product_id", "price", "price_before")
+    profile = inputs.profile.select("product_id", "price", "lowest_price_30d")
     priced = inputs.rows.join(F.broadcast(profile), "product_id", "inner")
     usual = priced.join(inputs.tables["features.user_rfm"].select("user_id", "usual_price"), "user_id", "inner")
 
@@ -268,16 +268,18 @@ def prices(inputs: Inputs) -> list[Facts]:
         return (F.col("price") > 0) & (F.col("price") <= F.col(than) * F.lit(0.9))
 
     now = {"price": money("price"), "currency": F.lit(inputs.shop.currency)}
-    below, drop = usual.where(cheaper("usual_price")), priced.where(cheaper("price_before"))
+    below, drop = usual.where(cheaper("usual_price")), priced.where(cheaper("lowest_price_30d"))
     return [
         _facts(inputs, "price_below_usual", below, {**now, "usual": money("usual_price")}),
-        _facts(inputs, "price_drop", drop, {**now, "before": money("price_before")}),
+        _facts(inputs, "price_drop", drop, {**now, "before": money("lowest_price_30d")}),
     ]
 
 
 def groups(inputs: Inputs) -> list[Facts]:
     """How many of the user's segment, and of the user's friends, took the product."""
-    rows, edges = inputs.rows, inputs.tables["silver.social_edges"]
+    rows = inputs.rows
+    # Trust that points one way is no friendship.
+    edges = inputs.tables["silver.social_edges"].where(~F.coalesce("directed", F.lit(False)))
     history = inputs.tables["features.user_history"]
     taken = history.select("user_id", F.explode("owned").alias("product_id"))
     segments = inputs.tables["features.user_segment"].select("user_id", "segment", "segment_name")

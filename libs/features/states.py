@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.conf.shop import ShopConf
@@ -45,7 +45,31 @@ def price_history(products: DataFrame, days: DataFrame, catalogued: bool) -> Dat
     return told.select("product_id", "price", "day", "event_day", "known_at", "row_id")
 
 
-def prices_known(history: DataFrame, cutoffs: Iterable[date], days_before: int = 0) -> DataFrame:
-    """The last price known `days_before` days before each cut-off: cutoff, product_id, price (decimal(18,4))."""
-    known = as_of(history, cutoffs).where(F.col("day") < F.date_sub("cutoff", days_before))
-    return known.groupBy("cutoff", "product_id").agg(newest("price").alias("price"))
+def prices_known(history: DataFrame, cutoffs: Iterable[date]) -> DataFrame:
+    """The last price known before each cut-off: cutoff, product_id, price (decimal(18,4))."""
+    return as_of(history, cutoffs).groupBy("cutoff", "product_id").agg(newest("price").alias("price"))
+
+
+def lowest_before(history: DataFrame, cutoffs: Iterable[date], days: int) -> DataFrame:
+    """The lowest price that held in the `days` days before each cut-off, before the present price came.
+
+    A price holds from the day it was told to the day before the next one. Without a change of price in those days a
+    product has no row: nothing has dropped of late.
+
+    Returns:
+        cutoff, product_id, lowest (decimal(18,4)).
+    """
+    product = Window.partitionBy("cutoff", "product_id")
+    in_order = product.orderBy("day", "known_at", "row_id")
+    whole = product.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    told = as_of(history, cutoffs).withColumns(
+        {
+            "until": F.lead("day").over(in_order),
+            "place": F.row_number().over(in_order),
+            "now": F.max_by("price", told_order()).over(whole),
+        }
+    )
+    last_other = F.max(F.when(F.col("price") != F.col("now"), F.col("place"))).over(whole)
+    held = told.withColumn("last_other", last_other).where(F.col("place") <= F.col("last_other"))
+    late = held.where(F.col("until") > F.date_sub("cutoff", days))
+    return late.groupBy("cutoff", "product_id").agg(F.min("price").alias("lowest"))

@@ -42,6 +42,8 @@ def mapped(raw: DataFrame, source: SourceConf, kind: Kind, where: str, zone: str
             kept = raw.where(F.col(BROKEN).isNotNull() | _condition(raw, source.where, f"{where}.where"))
         for role in ("attributes", "sensitive"):
             columns |= _gathered(raw, getattr(source, role), f"{where}.{role}", role, _may_be_absent(source))
+        if source.directed:
+            columns.setdefault("directed", F.lit("true"))
         empty = {c: F.lit(None).cast(_bronze_type(kind, c)) for c in kind.types if c not in columns}
         reasons = [F.when(F.col(BROKEN).isNull() & holds_for_row, F.lit(why)) for why, holds_for_row in holds.items()]
         excluded = F.coalesce(*reasons, F.lit(None).cast("string"))

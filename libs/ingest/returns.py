@@ -16,10 +16,11 @@ _PAIRED = "day date, row_id string, purchase_time timestamp"
 def paired(lines: DataFrame, reach_days: int) -> DataFrame:
     """Of each return that could be paired: day, row_id, purchase_time.
 
-    A return takes pieces back from the most recent earlier purchase of the user and product that still has some, then
-    from the one before; `purchase_time` is the first of these. Lines are taken in the order in which they became known,
-    and a purchase more than `reach_days` before the return is left alone. So what a return finds depends on nothing
-    that became known later, nor on where the lines given begin, if that is `reach_days` before the first return.
+    A return takes pieces back from the most recent purchase of the user and product, not later than itself, that still
+    has some, then from the one before; `purchase_time` is the first of these. Lines are taken in the order in which
+    they became known, and a purchase more than `reach_days` before the return is left alone. So what a return finds
+    depends on nothing that became known later, nor on where the lines given begin, if that is `reach_days` before the
+    first return.
 
     Args:
         lines: silver.transactions of any days, quantity negative for a return.
@@ -56,20 +57,22 @@ def paired(lines: DataFrame, reach_days: int) -> DataFrame:
     return ordered.mapInPandas(pair, _PAIRED)
 
 
-def take_back(stack: list[list[int]], first_day: int, before: int, pieces: int) -> int | None:
-    """Takes pieces off the newest purchases made before an instant; the instant of the first, or None.
+def take_back(stack: list[list[int]], first_day: int, at: int, pieces: int) -> int | None:
+    """Takes pieces off the newest purchases made up to an instant; the instant of the first, or None.
+
+    A shop that tells dates alone has a purchase and its return at one instant.
 
     Args:
         stack: [day known, instant, pieces left] of each purchase, oldest first; what is used up is removed.
         first_day: purchases known on an earlier day are left alone.
-        before: the return's instant.
+        at: the return's instant.
     """
     first = None
     for i in range(len(stack) - 1, -1, -1):
         day, instant, left = stack[i]
         if day < first_day or pieces == 0:
             break
-        if instant >= before:
+        if instant > at:
             continue
         first = instant if first is None else first
         taken = min(left, pieces)

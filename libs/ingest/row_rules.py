@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from libs.ingest.times import FIRST_YEAR, LAST_YEAR, instant, local_day, timeless
 from libs.tables import Kind
 
-_SPOKEN = {"int": "a whole number", "double": "a number", "timestamp": "a time"}
+_SPOKEN = {"int": "a whole number", "double": "a number", "timestamp": "a time", "boolean": "true or false"}
 _MOST_CHARS, _MOST_URL_CHARS = 256, 2048
 _CONTROL = r"[\x00-\x1f\x7f]"
 # A price may be announced before its day; what a user did may not.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -47,13 +47,12 @@ class RatingReader:
     """Rows of features.user_history -> `RATINGS`, ids of the cut-off's vocabulary (products in id order)."""
 
     vocabularies: Broadcast[Mapping[date, pa.Array]]
-    kinds: Sequence[str]
     rule: RatingRule
 
     def __call__(self, batches: Batches) -> Batches:
         for batch in batches:
             for cutoff, users in by_cutoff(batch):
-                indptr, items, ratings = self.rule.ratings(taken(users, self.kinds, self.vocabularies.value[cutoff]))
+                indptr, items, ratings = self.rule.ratings(taken(users, self.vocabularies.value[cutoff]))
                 row = pa.array(np.repeat(np.arange(users.num_rows), np.diff(indptr)))
                 yield pa.RecordBatch.from_arrays(
                     [
@@ -87,7 +86,6 @@ class AlsLister:
     """Arrow function: rows of features.user_history -> lists (`candidates.SCHEMA`), each cut-off by its own model."""
 
     models: Broadcast[Mapping[date, Factors]]
-    kinds: Sequence[str]
     size: int
     searches: Searches
 
@@ -95,7 +93,7 @@ class AlsLister:
         for batch in batches:
             for cutoff, users in by_cutoff(batch):
                 model, search = self.models.value[cutoff], self.searches.of(cutoff)
-                indptr, items, ratings = model.rule.ratings(taken(users, self.kinds, model.products))
+                indptr, items, ratings = model.rule.ratings(taken(users, model.products))
                 for start in range(0, users.num_rows, _BLOCK):
                     block, own = users.slice(start, _BLOCK), indptr[start : start + _BLOCK + 1]
                     inside = slice(own[0], own[-1])

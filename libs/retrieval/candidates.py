@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from libs.arrays import Floats, Ints
 from libs.evaluation.lists import sample, targets
 from libs.features.as_of import as_of, decay, with_age
-from libs.features.history import acquiring_kinds
+from libs.features.history import unliked
 from libs.job import JobContext
 
 ATTRIBUTIONS = 3  # history items kept beside a candidate
@@ -48,7 +48,7 @@ def users_to_serve(ctx: JobContext) -> DataFrame:
     if not ctx.run.folds:
         return history
     rules, before, user = ctx.shop.evaluation, history.where(F.col("cutoff") != ctx.as_of), ["cutoff", "user_id"]
-    taken = targets(ctx.read("silver.events"), ctx.run.folds, rules.horizon_days, acquiring_kinds(ctx.shop.action))
+    taken = targets(ctx.read("silver.events"), ctx.run.folds, rules.horizon_days, ctx.shop)
     known = taken.join(before.select(*user), user, "left_semi").withColumn("known", F.lit(True))
     inside = before.join(sample(known, rules.max_users), user, "left_semi")
     return history.where(F.col("cutoff") == ctx.as_of).unionByName(inside)
@@ -60,12 +60,21 @@ def vocabularies(ids: DataFrame) -> dict[date, pa.Array]:
     return {day: own["product_id"].combine_chunks() for day, own in by_cutoff(rows)}
 
 
-def popularity(days: DataFrame, cutoffs: Collection[date], half_life_days: float) -> DataFrame:
+def popularity(
+    days: DataFrame, history: DataFrame, cutoffs: Collection[date], half_life_days: float, kinds: Collection[str]
+) -> DataFrame:
     """cutoff, product_id, points: whole millionths, one unit for each user (guests: basket) and day, decayed by age.
 
-    `days` are rows of features.product_days.
+    Args:
+        days: rows of features.product_days.
+        history: features.user_history at the cut-offs: what a user dislikes or gave back is taken off again.
+        kinds: the shop's acquiring kinds.
     """
-    aged = with_age(as_of(days.where(F.col("buyers") > 0), cutoffs))
+    gained = as_of(days.where(F.col("buyers") > 0), cutoffs)
+    lost = history.where(F.col("cutoff").isin(list(cutoffs))).select(
+        "cutoff", F.inline(unliked(kinds, "product_id", "event_day")), F.lit(-1).cast("bigint").alias("buyers")
+    )
+    aged = with_age(gained.select(*lost.columns).unionByName(lost))
     weight = F.col("buyers") * decay("age_days", half_life_days)
     points = aged.groupBy("cutoff", "product_id").agg(F.sum(weight).alias("points"))
     return points.where(F.col("points") > 0)  # what is too long ago has decayed to nothing
@@ -182,7 +191,7 @@ class Taken:
 
     Attributes:
         items: number in the vocabulary; events with products outside of it are left out.
-        steps_back: steps between the event and the user's last one, 0 for the last.
+        steps_back: steps between the event and the user's last one of these, 0 for the last.
         age_days: days from the event to the cut-off.
     """
 
@@ -195,21 +204,27 @@ class Taken:
         return slice(int(self.indptr[user]), int(self.indptr[user + 1]))
 
 
-def taken(users: pa.RecordBatch, kinds: Sequence[str], products: pa.Array) -> Taken:
-    """Reads rows of features.user_history: the events by which a user takes a product (`acquiring_kinds`)."""
+def taken(users: pa.RecordBatch, products: pa.Array, kinds: Sequence[str] | None = None) -> Taken:
+    """Reads rows of features.user_history: the events of sign 1, of all kinds or of these."""
     events = users.column("events")
     flat = events.flatten()
     row = np.repeat(np.arange(users.num_rows), np.diff(events.offsets.to_numpy()))
-    step = flat.field("step").to_numpy(zero_copy_only=False).astype(np.int64)
+    step = flat.field("step").to_numpy(zero_copy_only=False)
+    liked = pc.equal(flat.field("sign"), 1)
+    if kinds is not None:
+        liked = pc.and_(liked, pc.is_in(flat.field("kind"), pa.array(list(kinds))))
+    taking = liked.to_numpy(zero_copy_only=False)
+    # Steps of events that are left out do not count.
+    row, step = row[taking], step[taking]
+    place = np.cumsum((np.diff(row, prepend=-1) != 0) | (np.diff(step, prepend=-1) != 0))
     last = np.zeros(users.num_rows, np.int64)
-    taking = pc.is_in(flat.field("kind"), pa.array(list(kinds))).to_numpy(zero_copy_only=False)
-    np.maximum.at(last, row[taking], step[taking])
-    item = pc.index_in(flat.field("product_id"), products).fill_null(-1).to_numpy(zero_copy_only=False)
-    days = flat.field("event_day").cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
+    np.maximum.at(last, row, place)
+    item = pc.index_in(flat.field("product_id"), products).fill_null(-1).to_numpy(zero_copy_only=False)[taking]
+    days = flat.field("event_day").cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)[taking]
     age = users.column("cutoff").cast(pa.int32()).to_numpy().astype(np.int64)[row] - days
-    kept = taking & (item >= 0)
+    kept = item >= 0
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=users.num_rows))])
-    return Taken(indptr, item[kept].astype(np.int64), (last[row] - step)[kept], age[kept])
+    return Taken(indptr, item[kept].astype(np.int64), (last[row] - place)[kept], age[kept])
 
 
 def by_cutoff(rows: Any) -> list[tuple[date, Any]]:

@@ -15,7 +15,6 @@ from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
 from libs.arrays import Floats, Ints
-from libs.features.history import acquiring_kinds
 from libs.job import JobContext
 from libs.retrieval.candidates import (
     SCHEMA,
@@ -194,7 +193,7 @@ def linear_lists(ctx: JobContext, kind: str, step_decay: float, size: int) -> Da
         own = pairs.where(F.col("cutoff") == F.lit(day))
         found[day] = matrix(own.select("anchor", "product_id", "weight").toArrow())
     shared = ctx.broadcast(found)
-    lister = LinearLister(shared, acquiring_kinds(ctx.shop.action), step_decay, size)
+    lister = LinearLister(shared, step_decay, size)
     return users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
 
 
@@ -221,7 +220,6 @@ class LinearLister:
     """
 
     shared: Broadcast[Mapping[date, Matrix]]
-    kinds: Sequence[str]
     step_decay: float
     size: int
 
@@ -229,7 +227,7 @@ class LinearLister:
         for batch in batches:
             for cutoff, users in by_cutoff(batch):
                 found = self.shared.value[cutoff]
-                events = taken(users, self.kinds, found.products)
+                events = taken(users, found.products)
                 lent = self.step_decay**events.steps_back
                 lists = []
                 for user in range(users.num_rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -28,7 +28,6 @@ class TwoTowerLister:
     """
 
     models: Broadcast[Mapping[date, tuple[pa.Array, Arrays]]]
-    kinds: Sequence[str]
     size: int
     searches: Searches
 
@@ -36,7 +35,7 @@ class TwoTowerLister:
         for batch in batches:
             for cutoff, users in by_cutoff(batch):
                 products, arrays = self.models.value[cutoff]
-                history, age = last_slots(taken(users, self.kinds, products))
+                history, age = last_slots(taken(users, products))
                 for start in range(0, users.num_rows, _BLOCK):
                     block, rows = users.slice(start, _BLOCK), slice(start, start + _BLOCK)
                     profile = np.stack([np.asarray(row, np.float32) for row in block.column("profile").to_pylist()])

@@ -34,11 +34,11 @@ CANDIDATES = (
     *map(_candidates, SOURCES.values()),
     define(
         "candidates.candidate_pool",
-        "A candidate with the source and rank that brought it.",
+        "A candidate with the source and rank that brought it; none that the user dislikes or gave back.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
         product_id | string! | the candidate
-        owned | boolean! | the user has taken it before
+        owned | boolean! | the user owns it or knows it otherwise: by a review without a purchase, say
         sources | array<struct<source:string,rank:int,normalized_score:double,attributions:{_ATTRIBUTIONS}>>! | which sources brought it, sorted by source""",
         "shop cutoff user_id product_id",
         "cutoffs",

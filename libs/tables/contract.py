@@ -22,6 +22,7 @@ class Kind:
         users: columns that hold a user's id; pseudonymised at silver.
         text: columns made valid, cleaned text at silver.
         snapshot: rows describe a state (a catalogue, a stock list), not an event; without a time they are timeless.
+        schema_version: of the bronze and the silver table.
         checks: a row check by name -> SQL condition over the typed columns that a good row meets (or is null).
     """
 
@@ -33,6 +34,7 @@ class Kind:
     users: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     snapshot: bool = False
+    schema_version: int = 1
     checks: dict[str, str] = field(default_factory=dict)
 
 
@@ -125,14 +127,16 @@ CONTRACT: dict[str, Kind] = {
         snapshot=True,
     ),
     "social_edges": _kind(
-        "two users who know each other",
+        "two users who know each other, or one who trusts or follows the other",
         f"""user_id | string! | one
         friend_id | string! | the other
         {_STATE_TIME}
-        weight | double | how close""",
+        weight | double | how close
+        directed | boolean | it points from user_id to friend_id alone (trust, following) and is no friendship; null is no""",
         keys=("user_id", "friend_id", "known_at"),
         users=("user_id", "friend_id"),
         snapshot=True,
+        schema_version=2,
     ),
     "stock": _kind(
         "how many pieces of a product are there",
@@ -235,7 +239,7 @@ def _bronze(name: str, kind: Kind) -> Table:
     )
     about = f"As delivered: {kind.about}."
     return Table(f"bronze.{name}", about, columns(f"{_BRONZE_META}\n{own}"), ("shop", "source", "day", "row_id"),
-                 "window", ("shop", "period"))  # fmt: skip
+                 "window", ("shop", "period"), schema_version=kind.schema_version)  # fmt: skip
 
 
 def _silver(name: str, kind: Kind) -> Table:
@@ -245,7 +249,7 @@ def _silver(name: str, kind: Kind) -> Table:
     )
     about = f"Typed, deduplicated, good rows only: {kind.about}."
     return Table(f"silver.{name}", about, columns(f"{_SILVER_META}\n{own}"), ("shop", "day", "row_id"),
-                 "window", ("shop", "period"))  # fmt: skip
+                 "window", ("shop", "period"), schema_version=kind.schema_version)  # fmt: skip
 
 
 BRONZE = tuple(_bronze(name, kind) for name, kind in CONTRACT.items())

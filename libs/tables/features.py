@@ -17,14 +17,13 @@ FEATURES = (
         f"""{DAILY}
         product_id | string! | the product
         events | bigint! | purchases, reviews and other events; no returns
-        buyers | bigint! | users who took it, and guests' baskets with it
-        guests | bigint! | guests' baskets among them
+        buyers | bigint! | users who acquired it by the shop's own kind of action, and guests' baskets with it
         ratings | bigint! | reviews with stars
         stars | decimal(18,3) | their sum; null without any
         price | decimal(18,4) | the most frequent price of a piece sold, of equally frequent ones the lowest""",
         "shop day event_day product_id",
         "window",
-        schema_version=2,
+        schema_version=3,
         partitioned_by=_BY_PERIOD,
     ),
     define(
@@ -33,7 +32,7 @@ FEATURES = (
         f"""{DAILY}
         basket | bigint! | hash of the basket's id
         user_id | string | pseudonym; null for guests
-        products | array<string>! | distinct products taken, sorted""",
+        products | array<string>! | distinct products acquired, sorted""",
         "shop day event_day basket user_id",
         "window",
         partitioned_by=_BY_PERIOD,
@@ -57,6 +56,7 @@ FEATURES = (
         f"""{CUTOFF}
         product_id | string! | the product
         title | string! | cleaned, as it may be shown; the product id where the shop has no title
+        title_key | string! | letters and digits of the title, case folded: products that share it are variants
         description | string | cleaned
         brand | string | cleaned
         category | string | path, levels parted by ' > '
@@ -87,15 +87,16 @@ FEATURES = (
         f"""{CUTOFF}
         product_id | string! | the product
         title | string! | as it may be shown
+        title_key | string! | letters and digits of the title, case folded: products that share it are variants
         description | string | cleaned
         brand | string | its brand
         category | string | its category path
         categories | array<string>! | every level's path, the top one first
         attributes | map<string,string> | what else the catalogue says
         price | decimal(18,4) | last known price
-        price_before | decimal(18,4) | price known 28 days earlier
+        lowest_price_30d | decimal(18,4) | lowest price that held in the 30 days before the cut-off, before the present one came; null where the price has not changed in them
         price_band | string | low, middle or high: thirds of the prices in its top category
-        buyers | bigint! | users who own it (user_history), and guests' baskets with it
+        buyers | bigint! | users who own it (user_history): they acquired and kept it and do not dislike it; no guests
         buyers_recent | bigint! | in the last `recent_days`
         recent_days | int! | length of that period
         ratings | bigint! | reviews with stars
@@ -113,7 +114,7 @@ FEATURES = (
     ),
     define(
         "features.item_pairs",
-        "Two products that users took one after the other (transition: anchor, then product) or in one step (together).",
+        "Two products that users acquired one after the other (transition: anchor, then product) or in one step (together), and neither dislike nor gave back.",
         f"""{CUTOFF}
         kind | string! | transition or together
         anchor | string! | the product the user has
@@ -131,13 +132,13 @@ FEATURES = (
         "What a user took and saw before a cut-off, bounded; the next night's is made from it and the day's delivery.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
-        ledger | array<struct<event_time:timestamp,event_day:date,product_id:string,kind:string,lines:bigint,pieces:bigint,amount:decimal(18,4),rating:double,returned:bigint>>! | the newest 1,000 lines of what was taken and 200 of the rest, newest first; what was given back is in it, with the pieces returned
-        earlier_totals | struct<lines:bigint,money:decimal(18,4),days:array<date>,products:array<string>>! | what was taken before those, as it was bought
+        ledger | array<struct<event_time:timestamp,event_day:date,product_id:string,kind:string,lines:bigint,pieces:bigint,amount:decimal(18,4),rating:double,returned:bigint>>! | the newest 1,000 lines of what was acquired, bought or reviewed and 200 of the rest, newest first; what was given back is in it, with the pieces returned
+        earlier_totals | struct<lines:bigint,money:decimal(18,4),days:array<date>,products:array<string>,disliked:array<string>>! | what was acquired before those, as it was bought, and the products of reviews among them that dislike
         made_from | string! | version of silver.events, and what is kept""",
         "shop cutoff user_id",
         "cutoffs",
         volatile=("made_from",),
-        schema_version=2,
+        schema_version=3,
         retention_days=14,  # the next nights are made from it; who looks back looks into user_history
     ),
     define(
@@ -145,25 +146,27 @@ FEATURES = (
         "A user's last events before a cut-off, oldest first; events with one timestamp are one step.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
-        events | array<struct<step:int,event_day:date,product_id:string,kind:string,quantity:int,amount:decimal(18,4),rating:double>>! | last 200 purchases, reviews and other events; inside a step ordered by a hash of the product; returned pieces taken off
-        owned | array<string>! | products ever taken (and not given back), sorted""",
+        events | array<struct<step:int,event_day:date,product_id:string,kind:string,quantity:int,amount:decimal(18,4),rating:double,sign:int>>! | last 200 purchases, reviews and other events; inside a step ordered by a hash of the product; returned pieces taken off. sign: 1 an act that likes the product, -1 one that stars or a return speak against, 0 neither (a view)
+        owned | array<string>! | products ever acquired by the shop's own kind of action, neither given back nor disliked, sorted
+        disliked | array<string>! | products never to be listed nor cited for the user, sorted: the latest review dislikes it, whatever was bought since, or every purchase of it was wholly given back, whatever a review says""",
         "shop cutoff user_id",
         "cutoffs",
+        schema_version=2,
     ),
     define(
         "features.user_rfm",
         "A user's behaviour: recency, frequency, money, rhythm, rating habits.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
-        recency_days | int! | days from the last event to the cut-off
-        frequency | bigint! | distinct days with an event
-        events | bigint! | lines of purchase or review
-        products | bigint! | distinct products
+        recency_days | int! | days from the last purchase, review or act of the shop's own kind to the cut-off
+        frequency | bigint! | distinct days on which the user acquired something by the shop's own kind of action
+        events | bigint! | lines acquired
+        products | bigint! | distinct products acquired
         money | decimal(18,4) | spent, returns taken off; null where the shop has no prices of sale
-        usual_price | decimal(18,4) | median price of the last 1,000 things taken
-        tenure_days | int! | days from the first event to the cut-off
-        rhythm_days | double | median gap between days with an event; null under 2 days
-        return_rate | double | returned pieces by bought pieces, of the last 1,000 things taken
+        usual_price | decimal(18,4) | median price of the purchases among the last 1,000 acts; null without purchases
+        tenure_days | int! | days from the first of them to the cut-off
+        rhythm_days | double | median gap between days with a purchase; null under 2 days
+        return_rate | double | returned pieces by bought pieces, of the last 1,000 acts
         ratings | bigint! | reviews with stars among them
         rating_mean | double | their mean
         rating_deviation | double | their mean less the mean of the products rated""",
@@ -173,21 +176,21 @@ FEATURES = (
     ),
     define(
         "features.user_taste",
-        "How much of a user's taking, decayed by age, went to a brand, a category or a price band.",
+        "How much of what a user acquired and does not dislike, decayed by age, went to a brand, a category or a price band.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
         dimension | string! | brand, category, price_band
         value | string! | which
         share | double! | of the user's decayed weight in the dimension
-        count | bigint! | distinct products taken
-        total | bigint! | distinct products taken whose value in this dimension is known""",
+        count | bigint! | distinct products acquired and not disliked
+        total | bigint! | the same of those whose value in this dimension is known""",
         "shop cutoff user_id dimension value",
         "cutoffs",
         equality="close",
     ),
     define(
         "features.user_segment",
-        "The segment of a user.",
+        "The segment of a user; one who acquired nothing has none.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
         segment | int! | number of the cluster, by falling size
@@ -200,14 +203,14 @@ FEATURES = (
         "All that is known of a user as of a cut-off.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
-        recency_days | int! | days from the last event to the cut-off
-        frequency | bigint! | distinct days with an event
-        events | bigint! | purchases or reviews
-        products | bigint! | distinct products
+        recency_days | int! | days from the last purchase, review or act of the shop's own kind to the cut-off
+        frequency | bigint! | distinct days on which the user acquired something
+        events | bigint! | lines acquired
+        products | bigint! | distinct products acquired
         money | decimal(18,4) | spent, returns taken off
-        usual_price | decimal(18,4) | median price of what the user took
-        tenure_days | int! | days from the first event to the cut-off
-        rhythm_days | double | median gap between days with an event
+        usual_price | decimal(18,4) | median price of the user's purchases
+        tenure_days | int! | days from the first of them to the cut-off
+        rhythm_days | double | median gap between days with a purchase
         return_rate | double | returned pieces by bought pieces
         ratings | bigint! | reviews with stars
         rating_mean | double | their mean

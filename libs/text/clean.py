@@ -144,6 +144,15 @@ def clean_title(s: str | None, max_chars: int = 80) -> str:
     return words or marks.strip(_EDGE) or marks
 
 
+def title_key(title: str) -> str:
+    """What a title is compared by: its letters and digits, case and width folded; a title without any is its own key.
+
+    >>> title_key("Café — NOIR (CD)"), title_key("café noir cd"), title_key("!!!")
+    ('café noir cd', 'café noir cd', '!!!')
+    """
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", title).casefold())) or title
+
+
 def _visible(s: str) -> str:
     """NFC text without invisible characters, entities decoded at most twice."""
     for _ in range(2):

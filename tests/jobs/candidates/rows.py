@@ -11,11 +11,19 @@ COLUMNS = ("user_id", "rank", "product_id", "score", "normalized_score", "attrib
 def history(user: str, *steps: tuple[str, str], cutoff: date = CUTOFF) -> dict[str, object]:
     """`steps` are (day, products parted by spaces), oldest first."""
     events = [
-        (number, date.fromisoformat(day), product, "purchase", 1, None, None)
+        (number, date.fromisoformat(day), product, "purchase", 1, None, None, 1)
         for number, (day, products) in enumerate(steps, 1)
         for product in products.split()
     ]
-    return {"cutoff": cutoff, "user_id": user, "events": events, "owned": sorted({event[2] for event in events})}
+    owned = sorted({event[2] for event in events})
+    return {"cutoff": cutoff, "user_id": user, "events": events, "owned": owned, "disliked": []}
+
+
+def with_sign(row: dict[str, object], product: str, sign: int, kind: str = "purchase") -> dict[str, object]:
+    """The history with another sign, and kind, of the events with one product; disliked where it is -1."""
+    events = [(*e[:3], kind, *e[4:7], sign) if e[2] == product else e for e in row["events"]]
+    owned = [p for p in row["owned"] if p != product or (sign >= 0 and kind == "purchase")]
+    return row | {"events": events, "owned": owned, "disliked": [product] if sign < 0 else []}
 
 
 def pair(

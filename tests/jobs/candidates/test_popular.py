@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import event
-from tests.jobs.candidates.rows import CUTOFF, history, lists, product
+from tests.jobs.candidates.rows import CUTOFF, history, lists, product, with_sign
 
 USERS = [history("u", ("2020-01-01", "a")), history("v", ("2020-01-01", "b"))]
 EVENTS = [
@@ -30,6 +30,17 @@ def test_the_day_itself_and_what_is_known_later_count_for_nothing(warehouse):
     later = [event("w", "z", "2020-02-01"), event("w", "z", "2020-01-20", row_id="late") | {"day": CUTOFF}]
     warehouse.seed_events(EVENTS + later)
     assert {row[2] for row in lists(warehouse, "popular")} == {"a", "b", "c", "d"}
+
+
+def test_what_a_user_dislikes_makes_nothing_popular(warehouse):
+    warehouse.params["candidates.popular"] = {"half_life_days": 7.0}
+    liked = history("v", ("2020-01-18", "a"), ("2020-01-25", "b"))
+    disliked = with_sign(history("u", ("2020-01-25", "a b")), "a", -1)
+    again = with_sign(history("w", ("2020-01-25", "b")), "b", -1, "review")  # in a shop that sells: nothing to take off
+    warehouse.seed("features.user_history", [liked, disliked, again])
+    warehouse.seed_events(EVENTS)
+    # a: .5 of u is taken off, .25 of v stays.
+    assert {row[2]: row[3] for row in lists(warehouse, "popular")} == {"a": 0.25, "b": 0.5, "c": 0.5, "d": 0.5}
 
 
 def taste(user: str, value: str, share: float) -> dict[str, object]:

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from libs.evaluation.lists import sample, targets
 from tests.builders import event
-from tests.jobs.candidates.rows import CUTOFF, history, lists, pair
+from tests.jobs.candidates.rows import CUTOFF, history, lists, pair, with_sign
 
 FOLD = date(2020, 1, 10)
 
@@ -37,6 +37,15 @@ def test_a_product_taken_twice_lends_twice_and_lists_end_at_their_size(warehouse
     assert [(row[2], row[3]) for row in lists(warehouse, "transitions")] == [("x", pytest.approx(1.6))]
 
 
+def test_what_is_disliked_carries_nothing_and_does_not_count_as_a_step(warehouse):
+    warehouse.seed("features.item_pairs", [pair(a, "x", 1.0) for a in "abc"])
+    row = history("u", ("2020-01-01", "a"), ("2020-01-02", "b"), ("2020-01-03", "c"))
+    warehouse.seed("features.user_history", [with_sign(row, "b", -1)])
+    [found] = lists(warehouse, "transitions")
+    # c is the last step (1), a one before it (.6); b is none.
+    assert found[3] == pytest.approx(1.6) and found[5] == pytest.approx({"a": 0.375, "c": 0.625})
+
+
 def test_folds_serve_only_who_takes_something_in_their_window_and_training_days_nobody(warehouse):
     training = date(2020, 1, 27)
     users = ("comes", "stays away", "comes too late", "comes known too late")
@@ -63,7 +72,7 @@ def test_of_a_fold_only_the_sample_that_is_looked_at_is_served(make_warehouse):
     warehouse.run("candidates.transitions", cutoffs=("2020-01-10", "2020-02-01"), folds=("2020-01-10",))
     found = warehouse.rows("candidates.transitions", "cutoff", "user_id")
     served = {user for cutoff, user in found if cutoff == FOLD}
-    taken = targets(warehouse.read("silver.events"), [FOLD], 28, ["purchase"]).withColumn(
+    taken = targets(warehouse.read("silver.events"), [FOLD], 28, warehouse.conf.shop).withColumn(
         "known", F.col("user_id") != "new"
     )
     assert served == {row["user_id"] for row in sample(taken, 2).collect()}

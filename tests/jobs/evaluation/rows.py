@@ -20,7 +20,7 @@ def candidate(
 
 
 def history(cutoff: str, user: str, *owned: str) -> dict[str, object]:
-    return {"cutoff": date.fromisoformat(cutoff), "user_id": user, "events": [], "owned": sorted(owned)}
+    return {"cutoff": date.fromisoformat(cutoff), "user_id": user, "events": [], "owned": sorted(owned), "disliked": []}
 
 
 def profile(cutoff: str, product: str, buyers: int = 0, **other: object) -> dict[str, object]:

@@ -17,10 +17,10 @@ def product(product_id, title, **other):
 def history(user, *events):
     listed = [
         {"step": i, "event_day": date(2020, 1, day), "product_id": p, "kind": "purchase", "quantity": 1}
-        | {"amount": None, "rating": None}
+        | {"amount": None, "rating": None, "sign": 1}
         for i, (day, p) in enumerate(events, 1)
     ]
-    return {"cutoff": DAY, "user_id": user, "events": listed, "owned": sorted({p for _, p in events})}
+    return {"cutoff": DAY, "user_id": user, "events": listed, "owned": sorted({p for _, p in events}), "disliked": []}
 
 
 def ledger(user, *lines, older=()):
@@ -36,7 +36,7 @@ def ledger(user, *lines, older=()):
         | {"pieces": 1, "amount": None, "rating": None, "returned": None}
         for day, p, kind in lines
     ]
-    before = {"lines": len(older), "money": None, "days": [], "products": sorted(older)}
+    before = {"lines": len(older), "money": None, "days": [], "products": sorted(older), "disliked": []}
     return {"cutoff": DAY, "user_id": user, "ledger": listed[::-1], "earlier_totals": before, "made_from": "{}"}
 
 
@@ -71,7 +71,7 @@ def told(spark, tmp_path_factory):
         [
             product("lamp", "Lamp"),
             product("vase", "Vase"),
-            product("bulb", "Bulb", buyers_recent=12, price=Decimal("2.00"), price_before=Decimal("3.00")),
+            product("bulb", "Bulb", buyers_recent=12, price=Decimal("2.00"), lowest_price_30d=Decimal("3.00")),
             product("hat", "Hat", buyers_recent=4),
         ],
     )

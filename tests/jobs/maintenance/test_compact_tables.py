@@ -37,7 +37,7 @@ def recommendation(days_ago: int) -> dict[str, object]:
 
 
 def history(days_ago: int) -> dict[str, object]:
-    return {"cutoff": ago(days_ago), "user_id": "u", "events": [], "owned": []}
+    return {"cutoff": ago(days_ago), "user_id": "u", "events": [], "owned": [], "disliked": []}
 
 
 def model(days_ago: int, name: str = "als") -> dict[str, object]:

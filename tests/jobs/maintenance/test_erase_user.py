@@ -55,7 +55,10 @@ def seed_results(shop: Warehouse) -> None:
     product |= {"buyers_recent": 5, "recent_days": 28, "ratings": 12, "text_hash": "x"}
     aspect = {"aspect": "sound", "praising": 9, "mentioning": 10, "review_ids": ["zr", "another"]}
     shop.seed("features.product_profile", [product | {"aspects": [aspect]}])
-    shop.seed("features.user_history", [{"cutoff": DAY, "user_id": u, "events": [], "owned": []} for u in (ZOE, BOB)])
+    shop.seed(
+        "features.user_history",
+        [{"cutoff": DAY, "user_id": u, "events": [], "owned": [], "disliked": []} for u in (ZOE, BOB)],
+    )
     shown = {"release_id": RELEASE, "surface": "home", "context": "default", "product_id": "lamp"}
     listed = {
         "rank": 1,

@@ -113,3 +113,13 @@ def test_the_columns_that_stay_keep_their_values(
     types = {column.name: column.type for column in table(name).columns}
     assert dict(found.dtypes) == {column: types[column] for column in renamed}
     assert found.collect() == [tuple(renamed.values())]
+
+
+def test_histories_and_ledgers_of_a_shop_without_signs_migrate(warehouse: Warehouse) -> None:
+    events = [("a", "purchase"), ("b", "view")]
+    old = warehouse.spark.createDataFrame([(events,)], "events array<struct<product_id:string,kind:string>>")
+    [found] = migrations.MIGRATIONS["features.user_history", 1](old).collect()
+    assert ([e["sign"] for e in found["events"]], found["disliked"]) == ([1, 0], [])
+    ledger = warehouse.spark.createDataFrame([((["a"],),)], "earlier_totals struct<products:array<string>>")
+    [row] = migrations.MIGRATIONS["features.user_ledger", 2](ledger).collect()
+    assert row["earlier_totals"].asDict() == {"products": ["a"], "disliked": []}

@@ -23,9 +23,12 @@ def step(number: int, day: str, *products: str) -> list[dict[str, object]]:
 def history(user: str, *steps: list[dict[str, object]], cutoff: date = D) -> dict[str, object]:
     """A row of features.user_history."""
     events = [
-        (e["step"], e["event_day"], e["product_id"], e["kind"], e["quantity"], None, None) for one in steps for e in one
+        (e["step"], e["event_day"], e["product_id"], e["kind"], e["quantity"], None, None, 1)
+        for one in steps
+        for e in one
     ]
-    return {"cutoff": cutoff, "user_id": user, "events": events, "owned": sorted({e[2] for e in events})}
+    owned = sorted({e[2] for e in events})
+    return {"cutoff": cutoff, "user_id": user, "events": events, "owned": owned, "disliked": []}
 
 
 HISTORIES = [
@@ -136,3 +139,15 @@ def test_a_training_day_that_serves_nobody_has_no_pairs(warehouse):
     warehouse.seed("features.user_history", rows)
     warehouse.run("products.item_pairs", cutoffs=("2020-01-20", "2020-02-01"), train_cutoff="2020-01-20")
     assert {row[0] for row in warehouse.rows("features.item_pairs", "cutoff")} == {D}
+
+
+def test_what_a_user_dislikes_or_only_reviewed_is_in_no_pair_of_that_user(warehouse):
+    """In a shop that sells: u dislikes b, w bought a and only reviewed b."""
+    rows = [history(user, step(1, "2020-01-01", "a", "c"), step(2, "2020-01-02", "b")) for user in "uvw"]
+    rows[0]["events"][2] = (*rows[0]["events"][2][:7], -1)
+    rows[2]["events"][2] = (*rows[2]["events"][2][:3], "review", *rows[2]["events"][2][4:])
+    bought = [event(u, p, "2020-01-01", basket_id=f"{u}1") for u in "uvw" for p in "abc" if (u, p) != ("w", "b")]
+    found = pairs(warehouse, rows, bought)
+    assert found["transition", "a", "b"][1:3] == (1, 1)  # of v alone
+    assert found["together", "a", "b"][1:3] == (1, 0)
+    assert found["together", "a", "c"][1:3] == (3, 3)

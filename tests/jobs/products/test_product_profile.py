@@ -32,7 +32,7 @@ def profiles(warehouse, *cutoffs):
     return {(str(row["cutoff"]), row["product_id"]): row for row in rows}
 
 
-def test_buyers_are_people_guests_count_by_basket_and_returns_are_no_purchase(warehouse):
+def test_buyers_are_known_users_who_kept_it_and_do_not_dislike_it(warehouse):
     warehouse.seed("features.product_text", [text("a"), text("unsold")])
     warehouse.seed_events(
         [
@@ -44,12 +44,15 @@ def test_buyers_are_people_guests_count_by_basket_and_returns_are_no_purchase(wa
             event(None, "a", "2020-01-03", basket_id="g2", row_id="3"),
             event("w", "a", "2020-01-22", kind="return"),
             event("x", "a", "2020-01-25", kind="view"),
+            event("y", "a", "2020-01-20"),
+            review("y", "a", "2020-01-22", 1.0, ""),
+            review("z", "a", "2020-01-23", 5.0, ""),  # who never bought it
         ],
     )
     found = profiles(warehouse)
     row = found["2020-02-01", "a"]
-    # u, v, g1, g2 took it; of these v and g1 within 28 days. The view is an event but takes nothing.
-    assert (row["buyers"], row["buyers_recent"], row["recent_days"]) == (4, 2, 28)
+    # u and v bought it; of these v within 28 days. Guests are nobody that a sentence may speak of.
+    assert (row["buyers"], row["buyers_recent"], row["recent_days"]) == (2, 1, 28)
     assert (row["first_day"], row["last_day"]) == (D("2019-12-01"), D("2020-01-25"))
     unsold = found["2020-02-01", "unsold"]
     assert (unsold["buyers"], unsold["ratings"], unsold["rating_shrunk"], unsold["first_day"]) == (0, 0, None, None)
@@ -112,13 +115,22 @@ def test_price_bands_are_thirds_within_the_top_category(warehouse):
     }  # fmt: skip
 
 
-def test_the_price_before_is_the_one_known_28_days_earlier(warehouse):
-    warehouse.seed("features.product_text", [text("a", price=Decimal("3"))])
-    sold = [("2020-01-03", 5), ("2020-01-04", 4), ("2020-01-20", 3)]
-    warehouse.seed_events([event("u", "a", day, amount=Decimal(price)) for day, price in sold])
-    # 28 days before 1 February is 4 January: what was known before that day is the price of the 3rd.
-    row = profiles(warehouse)["2020-02-01", "a"]
-    assert (row["price"], row["price_before"]) == (3, 5)
+def test_the_lowest_price_of_30_days_is_of_those_before_the_present_one(warehouse):
+    # 30 days before 1 February is 2 January.
+    prices = {
+        "raised again": [("2019-12-01", 26), ("2020-01-20", 13), ("2020-01-28", 22)],
+        "dropped": [("2019-12-01", 26), ("2020-01-20", 13), ("2020-01-28", 13)],
+        "up and down": [("2020-01-03", 8), ("2020-01-10", 10), ("2020-01-28", 8)],
+        "until the 1st": [("2019-12-01", 26), ("2020-01-02", 13)],
+        "until the 2nd": [("2019-12-01", 26), ("2020-01-03", 13)],
+        "unchanged": [("2019-12-01", 26), ("2020-01-20", 26)],
+    }
+    warehouse.seed("features.product_text", [text(p, price=Decimal(told[-1][1])) for p, told in prices.items()])
+    sold = [event("u", p, day, amount=Decimal(price)) for p, told in prices.items() for day, price in told]
+    warehouse.seed_events(sold)
+    found = {p: row["lowest_price_30d"] for (_, p), row in profiles(warehouse).items()}
+    assert found == {"raised again": 13, "dropped": 26, "up and down": 8, "until the 1st": None, "until the 2nd": 26,
+                     "unchanged": None}  # fmt: skip
 
 
 def test_the_vector_is_that_of_the_text_under_the_encoder_in_use(warehouse):

@@ -74,6 +74,17 @@ def test_equal_scores_are_ordered_by_product_and_the_list_is_cut(warehouse):
     assert lists(warehouse) == [(1, "a"), (2, "b")]
 
 
+def test_of_products_with_one_title_the_best_alone_is_listed(warehouse):
+    seed_model(warehouse)
+    warehouse.params["scoring.recommendations"] = {"list_size": 2}
+    scores = {"red": 0.5, "blue": 0.9, "green": 0.5, "other": 0.4}
+    warehouse.seed("candidates.candidate_pool", [candidate(p, popular=(s, [])) for p, s in scores.items()])
+    seed_known(warehouse, "red", "blue", "green", title_key="socks")
+    seed_known(warehouse, "other", title_key="hat")
+    warehouse.run("scoring.recommendations")
+    assert lists(warehouse) == [(1, "blue"), (2, "other")]
+
+
 def test_a_product_of_which_nothing_may_be_said_is_not_recommended(make_warehouse):
     warehouse = make_warehouse(privacy={"min_people": 6}, likes_from=3.5)
     seed_model(warehouse)

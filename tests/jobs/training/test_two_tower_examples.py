@@ -7,10 +7,10 @@ def history(user, *events):
     """events: (step, day of January, product)."""
     listed = [
         {"step": step, "event_day": date(2020, 1, day), "product_id": product, "kind": "purchase", "quantity": 1}
-        | {"amount": None, "rating": None}
+        | {"amount": None, "rating": None, "sign": 1}
         for step, day, product in events
     ]
-    return {"cutoff": DAY, "user_id": user, "events": listed, "owned": []}
+    return {"cutoff": DAY, "user_id": user, "events": listed, "owned": [], "disliked": []}
 
 
 def seed(warehouse, *histories):
@@ -43,6 +43,15 @@ def test_a_target_sees_only_products_of_earlier_steps(warehouse):
         3: (2, [0, 0, 0, 1], [0.0, 0.0, 0.0, 10.0], 20, [0.5, 0.25]),
         4: (3, [0, 1, 2, 3], [0.0, 13.0, 3.0, 3.0], 20, [0.5, 0.25]),
     }
+
+
+def test_what_does_not_speak_for_a_product_is_neither_history_nor_target(warehouse):
+    row = history("u", (1, 1, "a"), (2, 2, "b"), (3, 3, "c"), (4, 4, "d"))
+    row["events"][1]["sign"], row["events"][3]["sign"] = -1, 0  # b disliked, d only looked at
+    seed(warehouse, row)
+    warehouse.run("training.two_tower_examples")
+    [found] = warehouse.collect("training.two_tower_examples")
+    assert (found.target, found.history[-2:]) == (3, [0, 1])
 
 
 def test_products_outside_the_vocabulary_are_left_out_and_only_the_last_targets_are_kept(warehouse):

@@ -17,6 +17,14 @@ def histories(warehouse, *cutoffs):
     return {(str(row["cutoff"]), row["user_id"]): row for row in rows}
 
 
+def signs(row):
+    return [e["sign"] for e in row["events"]]
+
+
+def review(user, product, day, stars):
+    return event(user, product, day, kind="review", rating=stars, quantity=None, amount=None)
+
+
 def noon(day):
     return datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC)
 
@@ -47,7 +55,7 @@ def test_events_stand_oldest_first_and_one_timestamp_is_one_step(warehouse):
     assert row["owned"] == ["a", "b", "c"]
 
 
-def test_returned_pieces_are_taken_off_and_a_purchase_wholly_returned_disappears(warehouse):
+def test_returned_pieces_are_taken_off_and_what_was_wholly_returned_speaks_against_the_product(warehouse):
     seed(
         warehouse,
         [
@@ -61,10 +69,61 @@ def test_returned_pieces_are_taken_off_and_a_purchase_wholly_returned_disappears
         ],
     )
     row = histories(warehouse)["2020-02-01", "u"]
-    assert short(row) == [(1, "half", 3), (2, "twice", 1)]
+    assert short(row) == [(1, "half", 3), (2, "gone", 0), (3, "twice", 0), (4, "twice", 1)]
+    assert signs(row) == [1, -1, -1, 1]
     # 10.00 for 4 pieces, 3 of them kept: 7.50.
     assert row["events"][0]["amount"] == Decimal("7.5000")
-    assert row["owned"] == ["half", "twice"]
+    assert (row["owned"], row["disliked"]) == (["half", "twice"], ["gone"])
+
+
+def test_the_latest_review_decides_and_a_return_wins(warehouse):
+    rows = {
+        "bought, disliked": [event("", "a", "2020-01-01"), review("", "a", "2020-01-02", 2.0)],
+        "disliked, liked": [review("", "a", "2020-01-01", 1.0), review("", "a", "2020-01-02", 5.0)],
+        "liked, disliked": [review("", "a", "2020-01-01", 5.0), review("", "a", "2020-01-02", 2.0)],
+        "disliked, bought": [review("", "a", "2020-01-01", 1.0), event("", "a", "2020-01-02")],
+        "neutral": [review("", "a", "2020-01-01", 3.0)],
+        "returned, liked": [event("", "a", "2020-01-01"), returned("", "a", "2020-01-02", "2020-01-01", 1),
+                            review("", "a", "2020-01-03", 5.0)],
+        "returned, bought": [event("", "a", "2020-01-01"), returned("", "a", "2020-01-02", "2020-01-01", 1),
+                             event("", "a", "2020-01-03")],
+        "disliked, seen": [review("", "a", "2020-01-01", 1.0), event("", "a", "2020-01-02", kind="view")],
+    }  # fmt: skip
+    seed(
+        warehouse,
+        [one | {"user_id": user, "row_id": f"{user} {n}"} for user in rows for n, one in enumerate(rows[user])],
+    )
+    found = {user: row for (_, user), row in histories(warehouse).items()}
+    assert {user: (signs(row), row["owned"], row["disliked"]) for user, row in found.items()} == {
+        "bought, disliked": ([-1, -1], [], ["a"]),
+        "disliked, liked": ([-1, 1], [], []),
+        "liked, disliked": ([-1, -1], [], ["a"]),
+        "disliked, bought": ([-1, -1], [], ["a"]),
+        "neutral": ([1], [], []),
+        "returned, liked": ([-1, -1], [], ["a"]),
+        "returned, bought": ([-1, 1], ["a"], []),
+        "disliked, seen": ([-1, -1], [], ["a"]),
+    }
+
+
+def test_the_shop_says_from_how_many_stars_a_review_is_a_liking_and_what_is_neither(make_warehouse):
+    warehouse = make_warehouse(action="review", likes_from=5, dislikes_to=3, neutral_counts=False)
+    seed(warehouse, [review("u", f"p{stars}", f"2020-01-0{stars}", float(stars)) for stars in (3, 4, 5)])
+    row = histories(warehouse)["2020-02-01", "u"]
+    assert (signs(row), row["owned"], row["disliked"]) == ([-1, 0, 1], ["p4", "p5"], ["p3"])
+
+
+def test_a_dislike_outlives_the_lines_that_are_kept_whole_until_a_newer_review(warehouse):
+    warehouse.params["users.user_ledger"] = {"most_taken": 1}
+    seed(
+        warehouse,
+        [
+            review("u", "a", "2020-01-01", 1.0), event("u", "b", "2020-01-02"),
+            review("v", "a", "2020-01-01", 1.0), review("v", "a", "2020-01-02", 4.0),
+        ],
+    )  # fmt: skip
+    found = histories(warehouse)
+    assert [found["2020-02-01", user]["disliked"] for user in "uv"] == [["a"], []]
 
 
 def test_a_return_counts_only_from_the_day_it_was_known(warehouse):
@@ -74,7 +133,8 @@ def test_a_return_counts_only_from_the_day_it_was_known(warehouse):
     )
     found = histories(warehouse, "2020-01-10", "2020-01-16")
     assert short(found["2020-01-10", "u"]) == [(1, "a", 1)]
-    assert ("2020-01-16", "u") not in found
+    late = found["2020-01-16", "u"]
+    assert (short(late), late["owned"], late["disliked"]) == ([(1, "a", 0)], [], ["a"])
 
 
 def test_two_lines_of_a_product_in_one_order_are_one_event_and_share_their_return(warehouse):
@@ -109,8 +169,9 @@ def test_a_view_is_an_event_but_does_not_make_a_product_owned(warehouse):
         ],
     )
     row = histories(warehouse)["2020-02-01", "u"]
-    assert [(e["kind"], e["rating"]) for e in row["events"]] == [("view", None), ("review", 4.0)]
-    assert row["owned"] == ["rated"]
+    # Nor does a review, in a shop that sells; it is a liking all the same.
+    assert [(e["kind"], e["rating"], e["sign"]) for e in row["events"]] == [("view", None, 0), ("review", 4.0, 1)]
+    assert row["owned"] == []
 
 
 def test_the_newest_events_are_kept_and_steps_count_from_the_oldest_kept_while_owned_holds_all(warehouse):

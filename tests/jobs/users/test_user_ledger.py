@@ -52,7 +52,7 @@ def test_the_newest_lines_are_whole_and_of_older_ones_the_sums(warehouse):
     assert lines[0][0] in "xy"
     # 1 January's a and 2 January's b: 1 and 2.
     assert older == {"lines": 2, "money": Decimal("3.0000"), "days": [D("2020-01-01"), D("2020-01-02")],
-                     "products": ["a", "b"]}  # fmt: skip
+                     "products": ["a", "b"], "disliked": []}  # fmt: skip
 
 
 def test_a_line_of_a_known_order_and_a_return_add_up_with_what_is_there(warehouse):
@@ -110,7 +110,8 @@ def test_night_by_night_is_the_same_as_from_all_events_at_once(warehouse, tmp_pa
 def base(warehouse, cutoff: str):
     """The earlier cut-off that a night would go on from."""
     ctx = warehouse.context("users.user_ledger", cutoffs=(cutoff,))
-    return newest_known(ctx, {"most_taken": 1000, "most_seen": 200, "taking": ["purchase", "review"]})
+    rules = {"acting": ["purchase", "review"], "acquiring": ["purchase"], "dislikes_to": 2.0}
+    return newest_known(ctx, {"most_taken": 1000, "most_seen": 200} | rules)
 
 
 def test_a_night_goes_on_from_the_newest_ledgers_whose_events_nobody_changed(warehouse):

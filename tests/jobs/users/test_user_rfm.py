@@ -70,7 +70,30 @@ def test_returns_lower_money_and_show_in_the_rate_and_all_given_back_is_no_row(w
     assert ("2020-02-01", "v") not in found
 
 
-def test_a_shop_of_reviews_has_rating_habits_and_the_products_price_but_no_money(make_warehouse):
+def test_a_review_in_a_shop_that_sells_is_no_purchase(warehouse):
+    def review(user, product_id, day, rating):
+        return event(user, product_id, day, kind="review", rating=rating, quantity=None, amount=None)
+
+    warehouse.seed(
+        "silver.events",
+        [
+            event("u", "a", "2020-01-01", amount=Decimal("5.00")),
+            review("u", "a", "2020-01-15", 5.0),
+            review("u", "b", "2020-01-16", 2.0),
+            review("v", "b", "2020-01-20", 4.0),
+        ],
+    )
+    warehouse.seed("features.product_profile", [product("b", price=Decimal("9.00"))])
+    found = rfm(warehouse)
+    one = found["2020-02-01", "u"]
+    assert (one["frequency"], one["events"], one["products"], one["rhythm_days"]) == (1, 1, 1, None)
+    assert (one["usual_price"], one["recency_days"], one["ratings"]) == (Decimal("5.0000"), 16, 2)
+    never = found["2020-02-01", "v"]
+    assert (never["frequency"], never["events"], never["products"], never["usual_price"]) == (0, 0, 0, None)
+    assert (never["recency_days"], never["rating_mean"]) == (12, 4.0)
+
+
+def test_a_shop_of_reviews_has_rating_habits_but_no_money_nor_prices(make_warehouse):
     warehouse = make_warehouse(action="review")
     rated = [("u", "a", 5.0), ("u", "b", 2.0)]
     warehouse.seed(
@@ -83,7 +106,9 @@ def test_a_shop_of_reviews_has_rating_habits_and_the_products_price_but_no_money
     )
     row = rfm(warehouse)["2020-02-01", "u"]
     assert (row["money"], row["return_rate"], row["rhythm_days"]) == (None, None, None)
-    assert (row["usual_price"], row["ratings"], row["rating_mean"]) == (Decimal("6.5000"), 2, 3.5)
+    # Nothing was paid, so no price is usual.
+    assert (row["usual_price"], row["ratings"], row["rating_mean"]) == (None, 2, 3.5)
+    assert (row["frequency"], row["events"], row["products"]) == (1, 2, 2)
     assert row["rating_deviation"] == pytest.approx(3.5 - 3.75)  # the products' means are 4 and 3.5
 
 

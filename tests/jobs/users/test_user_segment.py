@@ -46,6 +46,11 @@ def test_users_alike_share_a_segment_numbered_by_falling_size_and_named_by_what_
     assert found["dear0"][1].startswith("premium")
 
 
+def test_who_acquired_nothing_is_in_no_segment(warehouse):
+    warehouse.seed("features.user_rfm", [*three_kinds(), user("reviewer", 3, 0)])
+    assert len(segments(warehouse)) == 13
+
+
 def test_order_and_partitions_of_the_input_do_not_show(warehouse, make_warehouse):
     rows = three_kinds()
     other = make_warehouse(name="other")

@@ -68,7 +68,7 @@ def test_only_the_greatest_shares_are_kept_the_deeper_category_first(warehouse):
     assert set(tastes(warehouse)) == {("u", "category", "Home > Light"), ("u", "brand", "y")}
 
 
-def test_what_was_given_back_or_only_looked_at_is_no_taste(warehouse):
+def test_what_was_given_back_disliked_or_only_looked_at_is_no_taste(warehouse):
     records(warehouse)
     at = datetime(2020, 1, 3, 12, tzinfo=UTC)
     warehouse.seed(
@@ -79,10 +79,14 @@ def test_what_was_given_back_or_only_looked_at_is_no_taste(warehouse):
             event("u", "c", "2020-01-06", kind="view"),
             event("u", "b", "2020-01-07"),
             event("u", "a", "2020-02-01"),  # on the day of the cut-off: not known yet
+            event("v", "c", "2020-01-07"),
+            event("v", "b", "2020-01-07"),
+            event("v", "b", "2020-01-09", kind="review", rating=2.0, quantity=None, amount=None),
         ],
     )
     found = tastes(warehouse)
-    assert {value for _, dimension, value in found if dimension == "brand"} == {"brand of b"}
+    brands = {(user, value) for user, dimension, value in found if dimension == "brand"}
+    assert brands == {("u", "brand of b"), ("v", "brand of c")}
 
 
 def test_order_of_the_rows_does_not_show(warehouse, make_warehouse):

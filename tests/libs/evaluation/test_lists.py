@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import doctest
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 from hypothesis import given, settings
@@ -11,6 +11,10 @@ from libs.evaluation import lists as evaluation
 from libs.evaluation.lists import best, sample, targets, users_with_targets
 from tests.builders import event
 
+HISTORY = (
+    "cutoff date, user_id string, owned array<string>, disliked array<string>,"
+    " events array<struct<product_id:string,rating:double,sign:int>>"
+)
 DAYS = (date(2020, 1, 1), date(2020, 1, 11))
 
 
@@ -55,20 +59,50 @@ def test_a_window_holds_its_first_day_not_its_last_and_only_what_was_known_by_it
             event(None, "guest", "2020-01-05"),
         ],
     )
-    taken = targets(warehouse.read("silver.events"), DAYS, 10, ["purchase", "review"])
+    taken = targets(warehouse.read("silver.events"), DAYS, 10, warehouse.conf.shop)
     assert rows(taken, "cutoff", "taken") == [
         ("2020-01-01", "['again', 'first']"),
         ("2020-01-11", "['next']"),
     ]
 
 
+def test_what_the_window_dislikes_or_gives_back_is_no_target(warehouse):
+    def review(product, day, stars):
+        return event(
+            "u", product, day, kind="review", rating=stars, quantity=None, amount=None, row_id=f"{product}{day}"
+        )
+
+    def back(product, day, bought, quantity):
+        at = datetime(2020, 1, bought, 12, tzinfo=UTC)
+        return event("u", product, day, kind="return", quantity=quantity, purchase_time=at, row_id=f"{product} back")
+
+    bought = [
+        event("u", p, "2020-01-02", quantity=2) for p in ("fine", "bad", "mended", "neutral", "part", "gone", "old")
+    ]
+    warehouse.seed(
+        "silver.events",
+        [
+            *bought,
+            review("fine", "2020-01-03", 5.0),
+            review("bad", "2020-01-03", 2.0),
+            review("mended", "2020-01-03", 1.0), review("mended", "2020-01-04", 4.0),
+            review("neutral", "2020-01-03", 3.0),
+            review("only reviewed", "2020-01-03", 5.0),  # no purchase, in a shop that sells
+            back("part", "2020-01-05", 2, 1), back("gone", "2020-01-05", 2, 2),
+            back("old", "2020-01-05", 1, 2),  # of a purchase before this one
+        ],
+    )  # fmt: skip
+    taken = targets(warehouse.read("silver.events"), DAYS[:1], 10, warehouse.conf.shop)
+    assert rows(taken, "taken") == [("['fine', 'mended', 'neutral', 'old', 'part']",)]
+
+
 def test_the_sample_is_bounded_holds_known_users_and_does_not_depend_on_the_order_of_rows(spark):
     taken = [(day, f"u{i:02d}", ["p", "q"]) for i in range(40) for day in DAYS]
-    known = [(day, f"u{i:02d}", ["q"]) for i in range(30) for day in DAYS]
+    known = [(day, f"u{i:02d}", ["q"], [], []) for i in range(30) for day in DAYS]
 
     def users(rows, parts):
         frame = spark.createDataFrame(rows, "cutoff date, user_id string, taken array<string>").repartition(parts)
-        history = spark.createDataFrame(known, "cutoff date, user_id string, owned array<string>")
+        history = spark.createDataFrame(known, HISTORY)
         return sample(users_with_targets(frame, history), 15)
 
     once, again = (

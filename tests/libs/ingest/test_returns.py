@@ -19,8 +19,14 @@ def test_pieces_come_off_the_newest_purchase_first() -> None:
 
 def test_a_later_purchase_is_not_taken_back() -> None:
     stack = [[1, 100, 1], [2, 200, 1]]
-    assert take_back(stack, 0, 200, 1) == 100  # the second happened at the return's own instant
+    assert take_back(stack, 0, 199, 1) == 100
     assert stack == [[2, 200, 1]]
+
+
+def test_a_purchase_at_the_return_s_own_instant_is_taken_back() -> None:
+    stack = [[1, 100, 1], [2, 200, 1]]
+    assert take_back(stack, 0, 200, 1) == 200  # a shop that tells dates alone
+    assert stack == [[1, 100, 1]]
 
 
 def test_a_purchase_out_of_reach_is_left_alone() -> None:
