@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.conf import ShopConf
@@ -25,7 +25,7 @@ class Params:
     """What a list holds.
 
     list_size: products in a user's list.
-    attributions: history items kept a row, by what they moved.
+    attributions: other history items kept a row, by what they moved.
     """
 
     list_size: int = 10
@@ -41,9 +41,10 @@ def run(ctx: JobContext) -> None:
     weights = FusionWeights.of(json.loads(models[FUSION]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
     scored = filter_explainable(with_score(allowed, weights), weights, profile, ctx.shop)
-    best = with_attributions(top(one_of_title(scored, profile), params.list_size), weights, params.attributions)
+    best = with_variants(top(one_of_title(scored, profile), params.list_size), profile)
+    explained = with_attributions(best, weights, params.attributions, is_other)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
-    ctx.write("results.recommendations", as_rows(best, ctx, versions))
+    ctx.write("results.recommendations", as_rows(explained, ctx, versions))
 
 
 def sold_out(stock: DataFrame, ctx: JobContext) -> DataFrame:
@@ -61,16 +62,46 @@ def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
 
 
 def filter_explainable(scored: DataFrame, weights: FusionWeights, profile: DataFrame, shop: ShopConf) -> DataFrame:
-    """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
+    """Leaves out rows of which no fact may be cited: no other product of the history moved the score, the user does not
+    come back for this one, and too few others know it.
 
-    Of any other row explanation.evidence has at least one fact: the history item, or what others did of late, or how
-    they rated it. Without this a product that hardly anybody took, listed for its category, would stop the night.
+    explanation.evidence has at least one fact for any other row: the history item, the user's own rhythm, what others
+    did of late, or how they rated it. Without this a product that hardly anybody acquired, listed for its category,
+    would stop the night.
     """
-    people = shop.privacy.min_people
+    people = shop.privacy.min_people + F.col("owned").cast("int")  # the reader is none of the others
     liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= shop.likes_from)
-    known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
-    carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fall(weights, s, c) > 0))
-    return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")
+    popular = F.broadcast(profile.select("product_id", "buyers_recent", "ratings", "rating_mean"))
+    carried = F.exists(
+        "sources",
+        lambda s: F.exists(s["attributions"], lambda a: is_other(a["product_id"]) & (fall(weights, s, a) > 0)),
+    )
+    repeated = F.coalesce(F.try_element_at("contributions", F.lit("repeat")), F.lit(0.0)) > 0
+    return (
+        with_variants(scored, profile)
+        .join(popular, "product_id", "left")
+        .where(carried | repeated | F.coalesce((F.col("buyers_recent") >= people) | liked, F.lit(False)))
+        .drop("variants", "buyers_recent", "ratings", "rating_mean")
+    )
+
+
+def with_variants(rows: DataFrame, profile: DataFrame) -> DataFrame:
+    """Adds variants (map): product_id -> title_key of the products that share their title with another, the same map in
+    every row. It is small, and looked up inside arrays, where a join cannot reach.
+    """
+    same = Window.partitionBy("title_key")
+    shared = profile.withColumn("products", F.count("*").over(same)).where(F.col("products") > 1)
+    entries = F.collect_list(F.struct("product_id", "title_key"))
+    return rows.crossJoin(F.broadcast(shared.agg(F.map_from_entries(entries).alias("variants"))))
+
+
+def is_other(product_id: Column) -> Column:
+    """Whether a product is neither the row's own nor a variant of it; the rows have `variants`."""
+
+    def title(product: Column) -> Column:
+        return F.coalesce(F.try_element_at("variants", product), product)
+
+    return title(product_id) != title(F.col("product_id"))
 
 
 def one_of_title(scored: DataFrame, profile: DataFrame) -> DataFrame:

@@ -17,10 +17,11 @@ from pyspark.sql import functions as F
 
 from libs.conf import ShopConf
 from libs.explain.evidence_types import EVIDENCE_TYPES
-from libs.features.history import taken_lines
+from libs.features.history import liked_events, taken_lines
 from libs.tables import LIST_ROW
 
 Columns = Mapping[str, Column]
+_USUAL = 3  # purchases in a category from which there is a usual price
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _facts(
     """Facts of one type, one for each of the rows; a slot that is null is left out of the map.
 
     Args:
-        slots: all that the type declares; `action` is filled in.
+        slots: all that the type declares; `action` is the shop's where it is not given.
         keys: key columns of the source row that have another name in `rows`.
 
     Raises:
@@ -70,7 +71,7 @@ def _facts(
     """
     spec = EVIDENCE_TYPES[type]
     if "action" in spec.slots:
-        slots = {**slots, "action": F.lit(inputs.shop.action)}
+        slots = {"action": F.lit(inputs.shop.action), **slots}
     if slots.keys() != spec.slots.keys():
         raise ValueError(f"{type}: gathered slots {sorted(slots)}, declared {sorted(spec.slots)}")
     nobody = F.lit(None).cast("string")
@@ -97,14 +98,36 @@ def _map(values: Columns) -> Column:
 
 
 def _products(profile: DataFrame) -> DataFrame:
-    return profile.select("product_id", "title", "brand", "category", "categories")
+    """product_id, title (null where the shop tells none), title_key, brand, categories."""
+    titled = F.when(F.col("title") != F.col("product_id"), F.col("title"))
+    return profile.select("product_id", titled.alias("title"), "title_key", "brand", "categories")
+
+
+def _acts(inputs: Inputs) -> DataFrame:
+    """user_id, anchor_id, action: what each user did with the products that he likes; the shop's action comes first.
+
+    A product that a user dislikes or gave back has no row, so it is no reason.
+    """
+    kinds = F.collect_set("event.kind")
+    done = F.coalesce(
+        *[F.when(F.array_contains("kinds", kind), F.lit(kind)) for kind in (inputs.shop.action, "purchase")],
+        F.lit("review"),
+    )
+    return (
+        inputs.tables["features.user_history"]
+        .select("user_id", F.explode(liked_events(inputs.shop.acting_kinds)).alias("event"))
+        .groupBy("user_id", F.col("event.product_id").alias("anchor_id"))
+        .agg(kinds.alias("kinds"))
+        .select("user_id", "anchor_id", done.alias("action"))
+    )
 
 
 def anchored(inputs: Inputs) -> list[Facts]:
-    """Facts that cite a product of the user's own history.
+    """Facts that cite another product of the user's own history.
 
     The contribution is the fall of the fused score when that product is taken out of the history: the sum over the
-    sources whose score it carries. People behind a pair are needed for the first two; the rest speaks of the products.
+    sources whose score it carries. A product is no reason for itself or its variants: own_rhythm says that.
+    A statement about a pair counts people who acquired both, so it is made of anchors that the reader acquired too.
     """
     rows, products = inputs.rows, _products(inputs.profile)
     listed = F.broadcast(rows.select("product_id").distinct())
@@ -113,72 +136,101 @@ def anchored(inputs: Inputs) -> list[Facts]:
     anchors = (
         carried.groupBy(*LIST_ROW, "owned", F.col("item.product_id").alias("anchor_id"))
         .agg(F.sum("item.contribution").alias("contribution"))
+        .join(_acts(inputs), ["user_id", "anchor_id"], "inner")
         .join(F.broadcast(_renamed(products)), "anchor_id", "inner")
         .join(F.broadcast(products), "product_id", "inner")
+        .where(F.col("anchor_title_key") != F.col("title_key"))
     )
     enough = (F.col("people") >= inputs.shop.privacy.min_people) & F.col("kind").isin("transition", "together")
     people = pairs.where(enough).select("kind", F.col("anchor").alias("anchor_id"), "product_id", "people")
-    paired = anchors.join(people, ["anchor_id", "product_id"], "inner")
-    same_brand = F.col("brand").isNotNull() & (F.col("brand") == F.col("anchor_brand"))
-    shared = F.try_element_at(F.array_intersect("categories", "anchor_categories"), F.lit(-1))
-    # The top level alone says nothing where the whole shop is one.
-    deep = F.when(
-        F.size(F.array_intersect("categories", "anchor_categories")) > 1, F.substring_index(shared, " > ", -1)
+    acquired = anchors.where(F.col("action") == inputs.shop.action)
+    paired = acquired.join(people, ["anchor_id", "product_id"], "inner")
+    in_common = [
+        _value("brand", F.when(F.col("brand") == F.col("anchor_brand"), F.col("brand"))),
+        # The top level alone says nothing where the whole shop is one.
+        _value("category", F.element_at(F.array_except(_shared_categories(), F.slice("categories", 1, 1)), -1)),
+    ]
+    alike = (
+        anchors.select("*", F.inline(F.array(*in_common)))
+        .join(F.broadcast(_distinctive(inputs.profile)), ["dimension", "value"], "left_semi")
+        .withColumn("first", F.row_number().over(Window.partitionBy(*LIST_ROW, "anchor_id").orderBy("dimension")))
+        .where(F.col("first") == 1)
     )
-    alike = anchors.withColumn("in_common", deep).where(same_brand | F.col("in_common").isNotNull())
-    anchor, moved = {"anchor": F.col("anchor_title")}, F.col("contribution")
-    in_common = {
-        "shared": F.when(same_brand, F.col("brand")).otherwise(F.col("in_common")),
-        "dimension": F.when(same_brand, F.lit("brand")).otherwise(F.lit("category")),
-    }
-    key = {"anchor": F.col("anchor_id")}
+    anchor = {"anchor": F.col("anchor_title"), "action": F.col("action")}
+    moved, key = F.col("contribution"), {"anchor": F.col("anchor_id")}
     pair = {**anchor, "support": F.col("people")}
+    likeness = {"shared": F.substring_index("value", " > ", -1), "dimension": F.col("dimension")}
     return [
         _facts(inputs, type, paired.where(F.col("kind") == kind), pair, F.col("people"), moved, key)
         for kind, type in (("transition", "bought_next"), ("together", "bought_together"))
     ] + [
-        _facts(inputs, "similar_product", alike, {**anchor, **in_common}, None, moved, key),
+        _facts(inputs, "similar_product", alike, {**anchor, **likeness}, None, moved, key),
         _facts(inputs, "own_history", anchors, anchor, None, moved, {"product_id": F.col("anchor_id")}),
     ]
 
 
+def _shared_categories() -> Column:
+    return F.array_intersect("categories", "anchor_categories")
+
+
+def _distinctive(profile: DataFrame) -> DataFrame:
+    """dimension, value: brands, categories and price bands that at most half of the catalogue has.
+
+    What most products share says nothing of one of them.
+    """
+    products = profile.agg(F.count("*").alias("products"))
+    counted = _values_of(profile).groupBy("dimension", "value").agg(F.count("*").alias("having"))
+    return counted.crossJoin(products).where(2 * F.col("having") <= F.col("products")).select("dimension", "value")
+
+
+def _values_of(profile: DataFrame) -> DataFrame:
+    """product_id, dimension, value: a product's brand, price band and category levels."""
+    levels = F.transform("categories", lambda level: _value("category", level))
+    own = F.array(_value("brand", F.col("brand")), _value("price_band", F.col("price_band")))
+    return profile.select("product_id", F.inline(F.concat(own, levels))).where(F.col("value").isNotNull())
+
+
 def _renamed(products: DataFrame) -> DataFrame:
+    names = ("title", "title_key", "brand", "categories")
     return products.select(
-        F.col("product_id").alias("anchor_id"),
-        F.col("title").alias("anchor_title"),
-        F.col("brand").alias("anchor_brand"),
-        F.col("categories").alias("anchor_categories"),
+        F.col("product_id").alias("anchor_id"), *[F.col(name).alias(f"anchor_{name}") for name in names]
     )
 
 
 def own_rhythm(inputs: Inputs) -> list[Facts]:
-    """The user has the product and comes back for it; contributes what the repeat source gives.
+    """The user has the product and comes back for it; contributes what it gives to its own score, by repetition or
+    in a model's eyes.
 
-    Of a product that was taken before the ledger's lines nobody knows how often: there is no such fact.
+    How often is unknown of a product that was acquired before the ledger's lines too, and is left out.
     """
     rows, ledger = inputs.rows.where(F.col("owned")), inputs.tables["features.user_ledger"]
     listed = rows.groupBy("user_id").agg(F.collect_set("product_id").alias("listed"))
-    whole = ledger.join(listed, "user_id").withColumn(
-        "listed", F.array_except("listed", F.col("earlier_totals")["products"])
-    )
+    whole = ledger.join(listed, "user_id")
     lines = F.filter("ledger", lambda line: F.array_contains("listed", line["product_id"]))
     taken = taken_lines(whole.withColumn("ledger", lines), inputs.shop.acquiring_kinds).where("kept")
+    earlier = whole.select("user_id", F.explode("earlier_totals.products").alias("product_id")).withColumn(
+        "forgotten", F.lit(True)
+    )
     days = taken.groupBy("user_id", "product_id", "cutoff").agg(F.sort_array(F.collect_set("event_day")).alias("days"))
-    later, earlier = F.slice("days", F.lit(2), F.size("days")), F.slice("days", F.lit(1), F.size("days") - 1)
-    gaps = F.sort_array(F.zip_with(later, earlier, F.date_diff))
+    later, sooner = F.slice("days", F.lit(2), F.size("days")), F.slice("days", F.lit(1), F.size("days") - 1)
+    gaps = F.sort_array(F.zip_with(later, sooner, F.date_diff))
     median = F.try_element_at(F.col("gaps"), ((F.size("gaps") + 1) / 2).cast("int"))
     rhythm = (
         days.withColumn("gaps", gaps)
         .withColumn("every", F.when(F.size("gaps") > 0, median))
         .withColumn("since", F.date_diff("cutoff", F.array_max("days")))
     )
-    owned = rows.join(rhythm.drop("cutoff"), ["user_id", "product_id"], "inner")
+    owned = rows.join(rhythm.drop("cutoff"), ["user_id", "product_id"], "inner").join(
+        earlier, ["user_id", "product_id"], "left"
+    )
     slots = {
-        "count": F.size("days"),
+        "count": F.when(F.col("forgotten").isNull(), F.size("days")),
         "every_days": F.col("every"),
         "since_days": F.greatest("since", F.lit(1)),
     }
-    return [_facts(inputs, "own_rhythm", owned, slots, F.size("days"), _part("repeat"))]
+    itself = F.filter("attributions", lambda item: item["product_id"] == F.col("product_id"))
+    moved = F.aggregate(itself, F.lit(0.0), lambda total, item: total + item["contribution"])
+    return [_facts(inputs, "own_rhythm", owned, slots, F.size("days"), F.greatest(_part("repeat"), moved))]
 
 
 def _part(source: str) -> Column:
@@ -211,7 +263,9 @@ def praise(inputs: Inputs) -> list[Facts]:
     profile = inputs.profile.select("product_id", "ratings", "rating_mean", "aspects")
     rated = inputs.rows.join(F.broadcast(profile), "product_id", "inner")
     liked = rated.where(F.col("rating_mean") >= inputs.shop.likes_from)
-    mean = {"mean": F.format_string("%.1f", "rating_mean"), "count": F.col("ratings")}
+    # Rounded down: 4.96 is not 5 out of 5. First to six places, so that 4.6 is no 4.5999.
+    tenths = F.floor(F.round(F.col("rating_mean") * 10, 6))
+    mean = {"mean": F.format_string("%.1f", tenths / 10), "count": F.col("ratings")}
     aspects = rated.select("*", F.explode("aspects").alias("a")).where(F.col("a.praising") > 0)
     aspect = {name: F.col(f"a.{name}") for name in ("aspect", "praising", "mentioning")}
     return [
@@ -226,15 +280,9 @@ def tastes(inputs: Inputs) -> list[Facts]:
     whose brand nobody knows are the user's too.
     """
     taste, users = inputs.tables["features.user_taste"], inputs.tables["features.user_rfm"]
-    products = inputs.profile.select(
-        "product_id",
-        F.explode(
-            F.concat(
-                F.array(_value("brand", F.col("brand")), _value("price_band", F.col("price_band"))),
-                F.transform(F.slice("categories", 2, 10), lambda level: _value("category", level)),
-            )
-        ).alias("of"),
-    ).select("product_id", "of.dimension", "of.value")
+    # A category's top level says nothing where the whole shop is one.
+    products = _values_of(inputs.profile.withColumn("categories", F.slice("categories", 2, 10)))
+    products = products.join(F.broadcast(_distinctive(inputs.profile)), ["dimension", "value"], "left_semi")
     rows = inputs.rows.join(F.broadcast(products), "product_id", "inner")
     counts = taste.select("user_id", "dimension", "value", "count").join(
         users.select("user_id", F.col("products").alias("total")), "user_id", "inner"
@@ -256,10 +304,10 @@ def _value(dimension: str, value: Column) -> Column:
 
 
 def prices(inputs: Inputs) -> list[Facts]:
-    """The product costs clearly less than the user usually pays, or than it did."""
-    profile = inputs.profile.select("product_id", "price", "lowest_price_30d")
+    """The product costs clearly less than the user usually pays in its category, or than it did in the last 30 days."""
+    profile = inputs.profile.select("product_id", "category", "price", "lowest_price_30d")
     priced = inputs.rows.join(F.broadcast(profile), "product_id", "inner")
-    usual = priced.join(inputs.tables["features.user_rfm"].select("user_id", "usual_price"), "user_id", "inner")
+    usual = priced.join(_usual_prices(inputs), ["user_id", "category"], "inner")
 
     def money(column: str) -> Column:
         return F.col(column).cast("decimal(18,2)")
@@ -273,6 +321,21 @@ def prices(inputs: Inputs) -> list[Facts]:
         _facts(inputs, "price_below_usual", below, {**now, "usual": money("usual_price")}),
         _facts(inputs, "price_drop", drop, {**now, "before": money("lowest_price_30d")}),
     ]
+
+
+def _usual_prices(inputs: Inputs) -> DataFrame:
+    """user_id, category, usual_price: the median paid for a piece in a category, of at least _USUAL purchases there."""
+    listed = inputs.rows.select("user_id").distinct()
+    ledger = inputs.tables["features.user_ledger"].join(listed, "user_id", "left_semi")
+    paid = taken_lines(ledger, ("purchase",)).where(F.col("kept") & (F.col("amount") > 0))
+    categories = inputs.profile.select("product_id", "category").where(F.col("category").isNotNull())
+    price = F.percentile((F.col("amount") / F.col("quantity")).cast("double"), F.lit(0.5))
+    return (
+        paid.join(F.broadcast(categories), "product_id", "inner")
+        .groupBy("user_id", "category")
+        .agg(price.cast("decimal(18,4)").alias("usual_price"), F.count("*").alias("purchases"))
+        .where(F.col("purchases") >= _USUAL)
+    )
 
 
 def groups(inputs: Inputs) -> list[Facts]:

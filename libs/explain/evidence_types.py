@@ -38,7 +38,7 @@ class Fact(NamedTuple):
 
 
 _ACTION = Slot("enum", "what was done with the products", optional=True, choices=ACTIONS)
-_ANCHOR = Slot("name", "title of a product in the user's own history")
+_ANCHOR = Slot("name", "title of a product in the user's own history; absent where it has none", optional=True)
 _DAYS = Slot("count", "length of the period in days", role="window")
 _PRICE = Slot("money", "price now", role="price")
 _CURRENCY = Slot("currency", "ISO 4217 code")
@@ -52,7 +52,7 @@ def _pair(meaning: str) -> EvidenceType:
         states=("act", "people", "name"),
         subject="pair",
         gathered_by="anchored",
-        tables=("features.item_pairs", _PROFILE),
+        tables=("features.item_pairs", "features.user_history", _PROFILE),
         keys=("kind", "anchor", "product_id"),
         people="support",
     )
@@ -91,7 +91,7 @@ EVIDENCE_TYPES: dict[str, EvidenceType] = {
         states=("anchor", "likeness"),
         subject="pair",
         gathered_by="anchored",
-        tables=(_PROFILE,),
+        tables=(_PROFILE, "features.user_history"),
         keys=("product_id", "anchor"),
         variant="dimension",
     ),
@@ -119,7 +119,9 @@ EVIDENCE_TYPES: dict[str, EvidenceType] = {
     "own_rhythm": EvidenceType(
         "the user has this product already and comes back for it",
         {
-            "count": Slot("count", "times the user did so", role="times"),
+            "count": Slot(
+                "count", "times the user did so; absent where older ones are forgotten", role="times", optional=True
+            ),
             "every_days": Slot("count", "median gap in days; absent for a single time", role="every", optional=True),
             "since_days": Slot("count", "whole days since the last time, at least 1", role="since"),
             "action": _ACTION,
@@ -200,13 +202,13 @@ EVIDENCE_TYPES: dict[str, EvidenceType] = {
         "this product costs less than the user usually pays",
         {
             "price": _PRICE,
-            "usual": Slot("money", "what the user usually pays", role="usual"),
+            "usual": Slot("money", "what the user usually pays in the product's category", role="usual"),
             "currency": _CURRENCY,
         },
         states=("price", "usual"),
         subject="user",
         gathered_by="prices",
-        tables=("features.user_rfm", _PROFILE),
+        tables=("features.user_ledger", _PROFILE),
         keys=("user_id",),
         family="price",
         flaw=below("price", "usual"),

@@ -20,7 +20,7 @@ from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, ma
 from libs.explain.names import LINK, clean_name
 from libs.explain.reading import DURATIONS, Clause, Number, read
 from libs.explain.vocabulary import GROUPS, vocabulary
-from libs.languages.lexicon import ANCHORED, Item
+from libs.languages.lexicon import ANCHORED, UNTITLED, Item
 
 _UNSAFE = re.compile(rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>{LINK.pattern})", re.IGNORECASE)
 # Which slot answers a number of which role.
@@ -45,7 +45,7 @@ class _Evidence:
     def __init__(self, title: str, facts: Sequence[Fact]) -> None:
         self.facts = facts
         self.everything = (1 << len(facts)) - 1
-        self.reasons = self.unanchored = 0
+        self.reasons = self.unanchored = self.untitled = 0
         self.keys: dict[str, int] = {}
         self.actions: dict[str, int] = {}
         self.names: dict[tuple[str, bool], int] = {}
@@ -59,6 +59,8 @@ class _Evidence:
                 self.reasons |= bit
             if type not in GROUPS[ANCHORED]:
                 self.unanchored |= bit
+            elif "anchor" not in slots:
+                self.untitled |= bit
             keys = (type, f"{type}:{slots[spec.variant]}") if spec.variant else (type,)
             for key in keys:
                 self.keys[key] = self.keys.get(key, 0) | bit
@@ -82,6 +84,8 @@ class _Evidence:
         """Facts that support a claim, an action or a counted noun."""
         if item.kind == "act":
             return self.actions.get(item.value, 0)
+        if item.value == UNTITLED:
+            return self.untitled
         mask, known = 0, self.keys
         for key in item.keys:
             mask |= known.get(key, 0)
@@ -95,6 +99,8 @@ class _Evidence:
             masks.append(self.any_of(item))
             if item.kind == "act":
                 seen.add("act")
+            elif item.value == UNTITLED:  # stands where the anchor's title would
+                seen |= {"anchor", "name"}
             elif item.keys[0].partition(":")[0] in _LIKENESSES:
                 seen.add("likeness")
         for n in clause.numbers:

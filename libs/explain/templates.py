@@ -93,7 +93,7 @@ class _Compiler:
         for name, forms in data["nouns"].items():
             self._plurals(f"nouns.{name}", forms)
         for name, forms in data["shares"].items():
-            self._keys(f"shares.{name}", forms, {"part", "all", "single"}, {"one", "part", "all", "single"})
+            self._keys(f"shares.{name}", forms, {"part", "all", "single"}, {"one", "part", "both", "all", "single"})
         for name, units in data["durations"].items():
             self._keys(f"durations.{name}", units, set(_UNITS), set(_UNITS))
             for unit in _UNITS:
@@ -135,7 +135,8 @@ class _Compiler:
     def share(self, form: str, part: str, whole: str) -> str:
         forms: dict[str, str] = self.data["shares"][form]
         if part == whole:
-            kind = "single" if whole == "1" else "all"
+            kind = {"1": "single", "2": "both"}.get(whole, "all")
+            kind = kind if kind in forms else "all"
         else:
             kind = "one" if part == "1" and "one" in forms else "part"
         return forms[kind].replace("{part}", self.number(part)).replace("{whole}", self.number(whole))

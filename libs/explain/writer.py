@@ -98,7 +98,8 @@ class TemplateWriter:
             variant = fact.slots[spec.variant] if spec.variant else ""
             action = fact.slots.get("action", NEUTRAL_ACTION)
             options = templates.wordings[fact.type, variant, fact.role, action, i != adds]
-            usable = [w for w in options if w.needs <= fact.slots.keys()]
+            named = {name for name in spec.names if name in fact.slots}
+            usable = [w for w in options if named <= w.needs <= fact.slots.keys()]
             choice, pick = divmod(choice, len(usable))
             clauses.append(usable[pick](fact.slots))
         choice, pick = divmod(choice, len(templates.frames[facts[0].role]))

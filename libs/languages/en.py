@@ -23,6 +23,7 @@ from libs.languages.lexicon import (
     plain,
     ratio,
     unit,
+    untitled,
     word,
 )
 from libs.languages.pack import Pack
@@ -65,13 +66,14 @@ LEXICON = lexicon(
         ),
         claim("next|the next thing|right after|right after it|after|afterwards|went on to|go on to", "bought_next"),
         claim(
-            "together|together with|along with|at the same time|both|the two|both together|the two together|goes with|"
+            "together|together with|along with|at the same time|the two|both together|the two together|goes with|"
             "go with|also goes with|often bought together",
             "bought_together",
         ),
         claim("described|described much|description", "similar_product:text"),
         claim("similar|similar to", "similar_product"),
         claim("as you did|just as you did", ANCHORED),
+        untitled("an item"),
         place("is from|is also from|are from|comes from|come from|also comes from", *_BRAND),
         claim("come from there|comes from there", "taste_brand"),
         place("is in|is also in|are in|belongs in|also belongs in|belong in", *_CATEGORY),
@@ -120,6 +122,7 @@ LEXICON = lexicon(
         number("once", 1, "times"),
         number("twice", 2, "times"),
         number("the one|that of the one", 1, "all"),
+        number("both", 2, "all"),
         number("yesterday", 1, "since", "day"),
         number("a day", 1, None, "day"),
         number("a week", 1, None, "week"),

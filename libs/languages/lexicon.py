@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 UNITS = ("people", "friends", "reviews", "items", "times", "day", "week", "month", "mean", "rank", "money")
 CUES = ("every", "since", "window", "rank", "usual", "than", "before", "price", "all")
 ANCHORED, PRICES = "anchored", "prices"
+UNTITLED = "untitled"
 
 
 class Item(NamedTuple):
@@ -99,6 +100,11 @@ def word(phrases: str) -> tuple[str, Item]:
 def claim(phrases: str, *keys: str) -> tuple[str, Item]:
     """Phrases that only evidence of these types, "type:variant" or groups supports."""
     return phrases, Item("claim", "", keys=keys)
+
+
+def untitled(phrases: str) -> tuple[str, Item]:
+    """What stands for a product of the user's history that has no title: "an item"."""
+    return phrases, Item("claim", "", UNTITLED, (ANCHORED,))
 
 
 def place(phrases: str, *keys: str) -> tuple[str, Item]:

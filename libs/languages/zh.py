@@ -20,6 +20,7 @@ from libs.languages.lexicon import (
     plain,
     ratio,
     unit,
+    untitled,
     word,
 )
 from libs.languages.pack import Pack
@@ -67,6 +68,7 @@ LEXICON = lexicon(
         claim("介绍|相近|描述", "similar_product:text"),
         claim("相似|类似", "similar_product"),
         claim("和你一样", ANCHORED, "segment"),
+        untitled("一件商品"),
         place("来自|都来自", *_BRAND),
         claim("这个品牌|这个品牌的|来自这个品牌|来自那里|都来自这个品牌", *_BRAND),
         place("属于|都属于", *_CATEGORY, "segment"),

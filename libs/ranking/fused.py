@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -36,10 +38,14 @@ def with_score(pool: DataFrame, weights: FusionWeights) -> DataFrame:
     )
 
 
-def with_attributions(best: DataFrame, weights: FusionWeights, most: int) -> DataFrame:
-    """Adds attributions: the `most` history items without which the score falls farthest, and how far.
+def with_attributions(
+    best: DataFrame, weights: FusionWeights, most: int, is_other: Callable[[Column], Column]
+) -> DataFrame:
+    """Adds attributions: the history items without which the score falls farthest, and how far.
 
-    After the lists are cut: a list is a hundredth of what might have stood in it.
+    These are the `most` greatest that `is_other` (of a product id) takes for other products, then the product itself
+    and its variants: a user's own repetition of a product must not push out what else it rests on.
+    Runs after the lists are cut: a list is a hundredth of what might have stood in it.
     """
     falls = F.flatten(
         F.transform(
@@ -54,7 +60,10 @@ def with_attributions(best: DataFrame, weights: FusionWeights, most: int) -> Dat
             ),
         )
     )
-    kept = F.slice(F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0))), 1, most)
+    greatest_first = F.reverse(F.array_sort(F.filter(falls, lambda f: f["contribution"] > 0)))
+    others = F.filter(greatest_first, lambda f: is_other(f["product_id"]))
+    itself = F.filter(greatest_first, lambda f: ~is_other(f["product_id"]))
+    kept = F.concat(F.slice(others, 1, most), itself)
     return best.withColumn(
         "attributions", F.transform(kept, lambda f: F.struct(f["source"], f["product_id"], f["contribution"]))
     )

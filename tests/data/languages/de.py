@@ -18,6 +18,7 @@ from libs.languages.lexicon import (
     plain,
     ratio,
     unit,
+    untitled,
     word,
 )
 from libs.languages.pack import Pack
@@ -52,6 +53,7 @@ LEXICON = lexicon(
         plain("end", ".|!|?"),
         cut(",|;|(|)|–|und|aber|während"),
         cut(":", "opens"),
+        cut("das du|den du|die du", "relative"),
         plain("reason", "denn|weil|darum|deshalb|grund"),
         plain(
             "banned",
@@ -64,6 +66,7 @@ LEXICON = lexicon(
         claim("beschrieben|ähnlich beschrieben|beschreibung", "similar_product:text"),
         claim("ähnelt|ähnlich", "similar_product"),
         claim("wie du", ANCHORED),
+        untitled("ein artikel|einen artikel|einem artikel"),
         place(_with_also("ist von|sind von|kommt von|kommen von|stammt von"), *_BRAND),
         claim("kommt von dort|kommen von dort", "taste_brand"),
         place(_with_also("gehört zu|gehören zu|zählt zu|zählen zu"), *_CATEGORY),
@@ -115,6 +118,7 @@ LEXICON = lexicon(
         number("zweimal", 2, "times"),
         number("dreimal", 3, "times"),
         number("der eine|die eine", 1, "all"),
+        number("beide", 2, "all"),
         number("gestern", 1, "since", "day"),
         cue("jeden|jede|jedes", "every"),
         cue("vor|das letzte mal|das letzte mal ist", "since"),

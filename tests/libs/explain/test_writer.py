@@ -64,7 +64,7 @@ def test_the_first_wording_of_each_type_word_for_word(key):
 def test_every_wording_in_every_frame_is_grounded(key, language, role):
     cited = fact(key[0], SLOTS[key], role)
     sentences = every_sentence(recommend(cited), language)
-    assert len(sentences) >= 4
+    assert len(sentences) >= 3
     for sentence in sentences:
         assert check(sentence, language, "Tails", [cited]).reasons == ()
 
