@@ -16,7 +16,7 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRul
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_dags.alarms import task_failed
-from jobs.catalog import GROUPS, Entry, compute_of, select
+from jobs.catalog import ALL_TABLES, GROUPS, Job, compute_of, listed, select
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 TRAINING_POOL = "gpu_training"
@@ -166,19 +166,17 @@ def _only_trains(group: str) -> bool:
 
 def _published(group: str) -> list[str]:
     """Tables that readers see anew once the group is done: results it reads or writes, if it writes releases."""
-    jobs = GROUPS[group]
+    jobs = [job for job in GROUPS[group] if job.writes != ALL_TABLES]  # maintenance shows readers nothing new
     if not any("results.releases" in job.writes for job in jobs):
         return []
     tables = {table for job in jobs for table in (*job.reads, *job.writes)}
     return sorted(table for table in tables if table.startswith("results."))
 
 
-def task_doc(jobs: tuple[Entry, ...]) -> str:
+def task_doc(jobs: tuple[Job, ...]) -> str:
     """What each job of a group reads and writes, in Markdown; a list, for the UI shows it in a narrow window."""
     return "\n\n".join(
-        f"`{job.name}` ({job.cadence}): {job.about}\n"
-        f"- reads {', '.join(job.reads) or 'no table'}\n"
-        f"- writes {', '.join(job.writes) or 'no table'}"
+        f"`{job.name}` ({job.cadence}): {job.about}\n- reads {listed(job.reads)}\n- writes {listed(job.writes)}"
         for job in jobs
     )
 

@@ -99,12 +99,12 @@ def run(
     logs.configure(chosen.env.log_format)
     secrets = keys(chosen.env)
     spark = build_session(chosen.env, f"reasonrec {what} {shop}", compute)
-    for one in window.days() if each_day else [window]:
-        planned = make_plan(spark, chosen, what, one, train)
-        typer.echo(f"{what} of {shop} for {one.as_of}, release {planned.run.release_id}: {planned.why}", err=True)
+    for night in window.days() if each_day else [window]:
+        planned = make_plan(spark, chosen, what, night, train)
+        typer.echo(f"{what} of {shop} for {night.as_of}, release {planned.run.release_id}: {planned.why}", err=True)
         if plan:
-            for job in planned.entries:
-                typer.echo(f"{job.name}\n  reads  {', '.join(job.reads)}\n  writes {', '.join(job.writes)}")
+            for job in planned.jobs:
+                typer.echo(f"{job.name}\n  reads  {catalog.listed(job.reads)}\n  writes {catalog.listed(job.writes)}")
         else:
             walk(spark, planned, secrets)
 

@@ -8,34 +8,32 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.catalog import Entry, select
+from jobs.catalog import Job, models_before, models_of, select
 from jobs.night_alarms import of_failure, of_release, raise_alarms, without_secrets
 from libs.conf import Conf
 from libs.errors import OperatorError
 from libs.job import JobContext, Run
 from libs.logs import visible
 from libs.metering.usage import JobMeter
+from libs.registry.choice import serving_day, whole_days
+from libs.registry.models import recorded_models
 from libs.spark import delta
 from libs.spark.errors import root_cause
-from libs.tables import table
+from libs.tables import MODELS, table
 from libs.window import Window, fold_cutoffs, train_cutoff
 
-# The last training job: where its record model is, a training was whole, unless its back-test failed.
-_TRAINED, _MEASURES = "fusion", "evaluation.backtest"
-# Groups that need the training group's models, and the model whose record says that they are there.
-_AFTER_TRAINING = {"candidates": "two_tower", "weights": "two_tower", "results": _TRAINED, "publish": _TRAINED}
-
+_LONG_S = 60  # a job that takes longer says in the log what it cost
+_MEASURES = "evaluation.backtest"
 # Reads no table before it runs: any may be of an older schema version.
-_LONG_S = 60  # a job that takes longer tells in the log what it cost
 _MIGRATE = "maintenance.migrate_tables"
 # What a plan and a walk read and write themselves.
-_OWN = ("training.models", "results.releases", "results.recommendations", "quality.job_runs")
+_OF_WALK = ("training.models", "results.releases", "results.recommendations", "quality.job_runs")
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,12 @@ class Plan:
     """What a command will do.
 
     Attributes:
-        entries: jobs in order.
+        jobs: in order.
         run: what they share.
         why: one line on training: due, not due, or not allowed.
     """
 
-    entries: tuple[Entry, ...]
+    jobs: tuple[Job, ...]
     run: Run
     why: str
 
@@ -71,29 +69,32 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
         run = Run(uuid.uuid4().hex[:12], conf, window, (as_of,), wanted, (), f"{as_of}-01", 1, _code_version())
         return Plan(select(what), run, "tables of an older schema version")
     require_versions(spark, conf, select(what))
-    trained = [day for day in _trained(spark, conf) if day <= as_of]
-    newest = _newest_release(spark, conf)
-    backfill = newest is not None and as_of < newest
-    missing = not backfill and wanted not in trained
-    due, entries = train or missing, select(what)
-    if len(entries) == 1:
-        due = train or entries[0].cadence == "training_day"
-    elif what == "training":  # in a process of its own it may come twice before the weights are fitted
-        due = train or (missing and wanted not in _trained(spark, conf, "two_tower"))
-    elif what in _AFTER_TRAINING:
-        due = due and wanted in _trained(spark, conf, _AFTER_TRAINING[what])
-        if what == "results" and missing and not due and trained and wanted in _trained(spark, conf, "two_tower"):
-            entries = (
-                select("candidates") + entries
-            )  # those that are there are of models that the release will not name
-    entries = tuple(e for e in entries if due or e.cadence != "training_day")
+    recorded = recorded_models(spark, conf)
+    measured = _measured_days(spark, conf, recorded)
+    newest_release, newest_day = _newest_release(spark, conf), serving_day(measured, as_of)
+    backfill = newest_release is not None and as_of < newest_release
+    missing = not backfill and wanted not in measured
+    # For groups in processes of their own: is the training group through, and for which models does a later one wait?
+    fitted = wanted in whole_days(recorded, models_of(select("training")))
+    waits_for = models_before(what)
+    due, jobs = train or missing, select(what)
+    if len(jobs) == 1:
+        due = train or jobs[0].cadence == "training_day"
+    elif what == "training":  # it may come twice before the weights are fitted
+        due = train or (missing and not fitted)
+    elif waits_for:
+        due = due and (wanted in measured if waits_for == MODELS else fitted)
+        if what == "results" and missing and not due and newest_day and fitted:
+            # The lists that are there were made by models that the release will not name.
+            jobs = select("candidates") + jobs
+    jobs = tuple(job for job in jobs if due or job.cadence != "training_day")
     if due:
         used, why = wanted, f"training is due: models of {wanted}"
-    elif trained:
-        used, why = trained[-1], f"models of {trained[-1]}"
+    elif newest_day:
+        used, why = newest_day, f"models of {newest_day}"
     else:
         used, why = wanted, "no model yet"
-        if what == "daily" or what in _AFTER_TRAINING:
+        if what == "daily" or waits_for:
             raise OperatorError(
                 f"no model for {name} as of {as_of}: a backfill never trains unless told; add --train (in day order),"
                 " or start with an earlier window"
@@ -101,7 +102,7 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
     evaluation = conf.shop.evaluation
     folds = tuple(fold_cutoffs(used, evaluation.horizon_days, evaluation.windows)) if due else ()
     cutoffs = tuple(sorted({as_of, used, *folds})) if due else (as_of,)
-    attempt = _attempts(spark, conf, as_of) + (1 if any(e.name == "scoring.recommendations" for e in entries) else 0)
+    attempt = _attempts(spark, conf, as_of) + (1 if any(job.name == "scoring.recommendations" for job in jobs) else 0)
     run = Run(
         run_id=uuid.uuid4().hex[:12],
         conf=conf,
@@ -112,17 +113,17 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
         release_id=f"{as_of}-{max(attempt, 1):02d}",
         attempt=max(attempt, 1),
         code_version=_code_version(),
-        stale=missing and not due and what in _AFTER_TRAINING,
+        stale=missing and not due and bool(waits_for),
     )
-    return Plan(entries, run, why)
+    return Plan(jobs, run, why)
 
 
-def require_versions(spark: SparkSession, conf: Conf, entries: tuple[Entry, ...]) -> None:
-    """Raises OperatorError before the first job runs, not in the middle of a night."""
-    names = {*_OWN, *(name for job in entries for name in (*job.reads, *job.writes))}
-    for found in map(table, sorted(names)):
-        if delta.exists(spark, conf.env.warehouse, found):
-            delta.require_version(spark, delta.uri(conf.env.warehouse, found), found)
+def require_versions(spark: SparkSession, conf: Conf, jobs: tuple[Job, ...]) -> None:
+    """Raises OperatorError for a table of another schema version, before the first job runs."""
+    names = {*_OF_WALK, *(name for job in jobs for name in (*job.reads, *job.writes))}
+    for needed in map(table, sorted(names)):
+        if delta.exists(spark, conf.env.warehouse, needed):
+            delta.require_version(spark, delta.uri(conf.env.warehouse, needed), needed)
 
 
 def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
@@ -132,9 +133,9 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
     model, candidates made before are made again, and the release says `stale`. Any other failure stops the walk.
     """
     log = logging.getLogger("reasonrec")
-    run, done, raised, skipping, entries = plan.run, [], [], False, list(plan.entries)
+    run, done, raised, skipping, jobs = plan.run, [], [], False, list(plan.jobs)
     try:
-        for number, job in enumerate(entries, 1):
+        for number, job in enumerate(jobs, 1):
             if skipping and job.cadence == "training_day":
                 continue
             started, meter = time.monotonic(), JobMeter(spark)
@@ -142,7 +143,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
             record: dict[str, Any] = {"status": "done", "error": None, "started_at": datetime.now(UTC)}
             try:
                 module = importlib.import_module(f"jobs.{job.name}")
-                log.info("[%d/%d] %s", number, len(entries), job.name, extra={"run": run.run_id})
+                log.info("[%d/%d] %s", number, len(jobs), job.name, extra={"run": run.run_id})
                 module.run(ctx)
                 if job.name == "publish.release":
                     ctx.alarms += of_release(run, datetime.now(UTC))
@@ -150,8 +151,9 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 record |= {"status": "failed", "error": without_secrets(one_line(error), secrets)}
                 ctx.alarms.append(of_failure(job.name, error))
                 # A group that only trains has nothing to go on with: its process fails, and its scheduler knows.
-                only_trains = all(later.cadence == "training_day" for later in entries[number:])
-                if isinstance(error, OperatorError) or job.cadence != "training_day" or only_trains:
+                only_trains = all(later.cadence == "training_day" for later in jobs[number:])
+                stops = isinstance(error, OperatorError) and not error.earlier_models_may_do
+                if stops or job.cadence != "training_day" or only_trains:
                     raise
                 fallback = _fallback(spark, run)
                 if fallback is None:
@@ -164,14 +166,14 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                 log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
                 run, skipping = fallback, True
                 # Lists that are there already were made by models that the release will not name.
-                entries[number:number] = [made for made in entries[:number] if made.name.startswith("candidates.")]
+                jobs[number:number] = [made for made in jobs[:number] if made.stage == "candidates"]
             finally:
                 ctx.free()
                 record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
                 done.append(_job_run(run, ctx, record))
                 if record["seconds"] >= _LONG_S:  # quality.job_runs has it for all jobs, but not before the walk ends
-                    told = (record["seconds"], record["cpu_seconds"], record["peak_memory_bytes"] / 2**30)
-                    ctx.log.info("%.0f s, %.0f CPU seconds, %.1f GiB at most", *told)
+                    figures = (record["seconds"], record["cpu_seconds"], record["peak_memory_bytes"] / 2**30)
+                    ctx.log.info("%.0f s, %.0f CPU seconds, %.1f GiB at most", *figures)
                 raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
     except Exception:
         try:
@@ -197,28 +199,23 @@ def one_line(error: BaseException) -> str:
 
 def _fallback(spark: SparkSession, run: Run) -> Run | None:
     """The run with the newest earlier models, or None where they are too old."""
-    limit = run.window.as_of - timedelta(days=run.conf.env.max_model_age_days)
-    earlier = [day for day in _trained(spark, run.conf) if limit <= day < run.train_cutoff]
-    if not earlier:
+    days = _measured_days(spark, run.conf, recorded_models(spark, run.conf))
+    earlier = [day for day in days if day < run.train_cutoff]
+    used = serving_day(earlier, run.window.as_of, run.conf.env.max_model_age_days)
+    if used is None:
         return None
-    return replace(run, train_cutoff=max(earlier), folds=(), cutoffs=(run.window.as_of,), stale=True)
+    return replace(run, train_cutoff=used, folds=(), cutoffs=(run.window.as_of,), stale=True)
 
 
-def _trained(spark: SparkSession, conf: Conf, model: str = _TRAINED) -> list[date]:
-    models = delta.read(spark, conf.env.warehouse, table("training.models"))
-    whole = models.where((F.col("shop") == conf.shop.name) & (F.col("purpose") == "record") & (F.col("model") == model))
-    days = {row["train_cutoff"] for row in whole.select("train_cutoff").distinct().collect()}
-    return sorted(days - _unmeasured(spark, conf) if model == _TRAINED else days)
-
-
-def _unmeasured(spark: SparkSession, conf: Conf) -> set[date]:
-    """Training days whose last back-test failed: nobody knows how good their models are."""
+def _measured_days(spark: SparkSession, conf: Conf, recorded: list[Row]) -> list[date]:
+    """Whole training days, but for those whose last back-test failed: nobody knows how good their models are."""
     runs = delta.read(spark, conf.env.warehouse, table("quality.job_runs"))
-    own = runs.where((F.col("shop") == conf.shop.name) & (F.col("job") == _MEASURES))
-    every, last = conf.env.train_every_days, {}
-    for row in own.orderBy("started_at").select("window_end", "status").collect():
-        last[train_cutoff(row["window_end"], every)] = row["status"]
-    return {day for day, status in last.items() if status == "failed"}
+    backtests = runs.where((F.col("shop") == conf.shop.name) & (F.col("job") == _MEASURES)).orderBy("started_at")
+    last = {
+        train_cutoff(row["window_end"], conf.env.train_every_days): row["status"]
+        for row in backtests.select("window_end", "status").collect()
+    }
+    return [day for day in whole_days(recorded, MODELS) if last.get(day) != "failed"]
 
 
 def _newest_release(spark: SparkSession, conf: Conf) -> date | None:
@@ -230,8 +227,8 @@ def _newest_release(spark: SparkSession, conf: Conf) -> date | None:
 def _attempts(spark: SparkSession, conf: Conf, as_of: date) -> int:
     rows = delta.read(spark, conf.env.warehouse, table("results.recommendations"))
     ids = rows.where(F.col("shop") == conf.shop.name).select("release_id").distinct()
-    found = ids.where(F.col("release_id").startswith(f"{as_of}-")).agg(F.max("release_id").alias("newest")).first()
-    return int(found["newest"].rsplit("-", 1)[1]) if found and found["newest"] else 0
+    of_day = ids.where(F.col("release_id").startswith(f"{as_of}-")).agg(F.max("release_id").alias("newest")).first()
+    return int(of_day["newest"].rsplit("-", 1)[1]) if of_day and of_day["newest"] else 0
 
 
 def _code_version() -> str:
@@ -247,7 +244,7 @@ def _job_run(run: Run, ctx: JobContext, record: dict[str, Any]) -> Row:
     values = {
         "shop": _shop(run),
         "run_id": run.run_id,
-        "job": ctx.entry.name,
+        "job": ctx.job.name,
         "window_start": run.window.start,
         "window_end": run.window.end,
         "versions_read": ctx.versions_read,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol, TypeVar
@@ -25,8 +25,8 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 
-class Entry(Protocol):
-    """What a catalog entry says of a job."""
+class Job(Protocol):
+    """What the catalog says of a job (jobs.catalog.Job)."""
 
     @property
     def name(self) -> str: ...
@@ -34,6 +34,8 @@ class Entry(Protocol):
     def reads(self) -> tuple[str, ...]: ...
     @property
     def writes(self) -> tuple[str, ...]: ...
+    @property
+    def models(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,11 @@ class Run:
 
 @dataclass
 class JobContext:
-    """A job's view of the run; refuses tables that its catalog entry does not list."""
+    """A job's view of the run; refuses tables that the catalog does not list for it."""
 
     spark: SparkSession
     run: Run
-    entry: Entry
+    job: Job
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     versions_read: dict[str, int] = field(default_factory=dict)
     versions_written: dict[str, int] = field(default_factory=dict)
@@ -92,21 +94,21 @@ class JobContext:
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        extra = {"run": self.run.run_id, "job": self.entry.name}
+        extra = {"run": self.run.run_id, "job": self.job.name}
         return logging.LoggerAdapter(logging.getLogger("reasonrec"), extra)
 
     def params(self, kind: type[P]) -> P:
         """The job's parameters: its defaults, then conf/params, then the shop's; OperatorError for an unknown one."""
-        name = self.entry.name
+        name = self.job.name
         return typed_params(kind, self.run.conf.job_params(name), f"params of {name}")
 
     def read(self, name: str) -> DataFrame:
         """The shop's rows of a table; no rows where it was never written."""
-        found = self._allowed(name, self.entry.reads, "reads")
-        version = delta.version(self.spark, self.run.conf.env.warehouse, found)
+        source = self._allowed(name, self.job.reads, "reads")
+        version = delta.version(self.spark, self.run.conf.env.warehouse, source)
         if version is not None:
             self.versions_read[name] = version
-        frame = delta.read(self.spark, self.run.conf.env.warehouse, found, version)
+        frame = delta.read(self.spark, self.run.conf.env.warehouse, source, version)
         return frame.where(F.col("shop") == self.shop.name)
 
     def read_cutoffs(self, name: str, cutoffs: tuple[date, ...] | None = None) -> DataFrame:
@@ -114,20 +116,20 @@ class JobContext:
         return self.read(name).where(F.col("cutoff").isin(list(self.run.cutoffs if cutoffs is None else cutoffs)))
 
     def read_window(self, name: str) -> DataFrame:
-        """A table's rows that became known in the run's window: a delivery's own rows, whatever lies before them."""
+        """A table's rows that became known in the run's window: those of the delivery, whatever lies before them."""
         day = F.col("day")
         return self.read(name).where((day >= self.window.start) & (day < self.window.end))
 
     def write(self, name: str, frame: DataFrame) -> None:
         """Writes the run's scope of a table (libs.tables.table.Scope); a rerun replaces the same rows."""
-        found = self._allowed(name, self.entry.writes, "writes")
+        target = self._allowed(name, self.job.writes, "writes")
         warehouse = self.run.conf.env.warehouse
         window = (self.window.start, self.window.end)
         release = self.run.release_id
-        delta.write(self.spark, warehouse, found, frame, self.shop.name, window, self.run.cutoffs, release)
-        version = delta.version(self.spark, warehouse, found)
+        delta.write(self.spark, warehouse, target, frame, self.shop.name, window, self.run.cutoffs, release)
+        version = delta.version(self.spark, warehouse, target)
         self.versions_written[name] = version if version is not None else -1
-        rows, added = delta.written(self.spark, warehouse, found)
+        rows, added = delta.written(self.spark, warehouse, target)
         self.bytes_written += added or 0
         if rows is not None:
             self.rows_written[name] = rows
@@ -150,28 +152,25 @@ class JobContext:
 
     def changed_from(self, name: str, version: int) -> date | None:
         """The first business day whose rows of the shop may differ from those of a version; None where none does."""
-        self._allowed(name, self.entry.reads, "reads")
+        self._allowed(name, self.job.reads, "reads")
         newest = self.version(name)
         return date.min if newest is None else changed_from(self.spark, self.uri(name), self.shop.name, version, newest)
 
     def version(self, name: str) -> int | None:
         """A table's newest Delta version; None where it was never written."""
-        return delta.version(self.spark, self.run.conf.env.warehouse, table(name))
+        return delta.version(self.spark, self.run.conf.env.warehouse, self._listed(name))
 
     def uri(self, name: str) -> str:
         """Where a table's files are."""
-        return delta.uri(self.run.conf.env.warehouse, table(name))
+        return delta.uri(self.run.conf.env.warehouse, self._listed(name))
+
+    def _listed(self, name: str) -> Table:
+        return self._allowed(name, (*self.job.reads, *self.job.writes), "reads and writes")
 
     def _allowed(self, name: str, listed: tuple[str, ...], verb: str) -> Table:
         if name not in listed:
-            raise PermissionError(f"{self.entry.name}: the catalog does not list {name!r} among its {verb}")
+            raise PermissionError(f"{self.job.name}: the catalog does not list {name!r} among its {verb}")
         return table(name)
-
-
-class Job(Protocol):
-    """A job's module."""
-
-    run: Callable[[JobContext], None]
 
 
 def constants(ctx: JobContext, **values: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import sys
 
 from libs.conf import conf_root, load
 from libs.metering.process_tree import measure
+from libs.privacy.keys import pseudonym, pseudonym_key
 from libs.query.ask import ask
 
 SHOP, START, END = "music_store", "1998-01-01", "2014-06-30"
@@ -20,6 +21,8 @@ WHERE p.shop = ? ORDER BY p.events DESC, p.user_id"""
 REASONS = """
 SELECT rank, title, language, sentence FROM recommendations_with_reasons
 WHERE shop = ? AND user_id = ? AND rank <= 2 ORDER BY rank, language"""
+USER_IDS = "SELECT DISTINCT user_id FROM bronze.reviews WHERE shop = ? ORDER BY user_id"
+BEST = "SELECT product_id FROM current_recommendations WHERE shop = ? AND user_id = ? ORDER BY rank LIMIT 1"
 SHARES = """
 SELECT count(*) AS rows, avg(CAST(grounded AS INT)) AS grounded, avg(CAST(contribution > 0 AS INT)) AS moved
 FROM current_explanations WHERE shop = ?"""
@@ -53,9 +56,19 @@ def show() -> None:
         "reasonrec sql \"SELECT title, sentence FROM recommendations_with_reasons WHERE language = 'en' LIMIT 5\"",
         'reasonrec sql "SELECT type, count(*) AS facts FROM evidence GROUP BY type ORDER BY facts DESC"',
         "reasonrec sql \"SELECT list, target, value, low, high FROM quality.metrics WHERE metric = 'ndcg' AND k = 10\"",
-        f"reasonrec why --shop {SHOP} --user A3EBHHCZO6V2A4 --product PRODUCT_ID",
+        why_command(warehouse),
     ):
         print(f"  .venv/bin/{example}")
+
+
+def why_command(warehouse: str) -> str:
+    """`reasonrec why` of a published row: of the first of the shop's own user ids who has a list."""
+    key = pseudonym_key(load(conf_root(), "dev", SHOP).env)
+    users = (user for (user,) in ask(warehouse, USER_IDS, [SHOP]).fetchall())
+    for user in users:
+        for (product,) in ask(warehouse, BEST, [SHOP, pseudonym(user, key)]).fetchall():
+            return f"reasonrec why --shop {SHOP} --user {user} --product {product}"
+    raise SystemExit("nobody has a list")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from jobs.catalog import entry
+from jobs.catalog import get_job
 from libs.conf import Conf, load
 from libs.conf.shop import ShopConf
 from libs.job import JobContext, Run
@@ -87,7 +87,7 @@ class Warehouse:
         trained = date.fromisoformat(train_cutoff) if train_cutoff else window.end
         conf = Conf(self.conf.root, self.conf.env, self.conf.shop, self.params)  # type: ignore[arg-type]
         run = Run("test", conf, window, days, trained, fold_days, release_id, attempt, "0.test")
-        return JobContext(self.spark, run, entry(job), self.secrets)
+        return JobContext(self.spark, run, get_job(job), self.secrets)
 
     def run(self, job: str, **context: object) -> JobContext:
         """Runs a job; its context tells what it read and wrote."""

@@ -18,9 +18,10 @@ from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
 from libs.job import JobContext
+from libs.registry.models import models_by_cutoff
 from libs.registry.weights import load_arrays
 from libs.retrieval.als import AlsLister, Factors, RatingRule
-from libs.retrieval.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
+from libs.retrieval.candidates import SCHEMA, users_to_serve, vocabularies
 from libs.retrieval.nearest import searches
 
 
@@ -35,7 +36,7 @@ class Params:
 
 
 def run(ctx: JobContext) -> None:
-    params, models = ctx.params(Params), models_to_serve(ctx, "als")
+    params, models = ctx.params(Params), models_by_cutoff(ctx, "als")
     products = vocabularies(
         ctx.read_cutoffs("training.vocabulary", tuple(sorted({row["train_cutoff"] for row in models.values()})))
     )

@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 
 from libs.job import JobContext
 from libs.models.score import load_two_tower
+from libs.registry.models import models_by_cutoff
 from libs.registry.weights import fetched_folder
-from libs.retrieval.candidates import SCHEMA, models_to_serve, users_to_serve, vocabularies
+from libs.retrieval.candidates import SCHEMA, users_to_serve, vocabularies
 from libs.retrieval.nearest import searches
 from libs.retrieval.two_tower import TwoTowerLister
 
@@ -29,7 +30,7 @@ class Params:
 
 
 def run(ctx: JobContext) -> None:
-    params, models = ctx.params(Params), models_to_serve(ctx, "two_tower")
+    params, models = ctx.params(Params), models_by_cutoff(ctx, "two_tower")
     fitted = tuple(sorted({row["train_cutoff"] for row in models.values()}))
     products = vocabularies(ctx.read_cutoffs("training.vocabulary", fitted))
     loaded = {}

@@ -114,23 +114,30 @@ def sql_server(
 @app.command()
 def why(
     user: Annotated[str, typer.Option(help="The shop's own user id; it is hashed before the look-up.")],
-    product: Annotated[str, typer.Option(help="Product id.")],
     shop: ShopOption,
+    product: Annotated[str | None, typer.Option(help="A product of that user's list; by default its first.")] = None,
     env: EnvOption = "dev",
     conf: ConfOption = None,
 ) -> None:
     """Explain why a product is in a user's list: sentences, facts, how far each moved the score, source rows.
 
-    Example: reasonrec why --shop music_store --user USER --product PRODUCT
+    Example: reasonrec why --shop music_store --user A3EBHHCZO6V2A4
     """
     from jobs.cli.output import render_why
     from libs.privacy.keys import pseudonym, pseudonym_key
+    from libs.query.why import is_known
     from libs.query.why import why as look_up
 
     chosen = load(conf, env, shop)
-    found = look_up(chosen.env.warehouse, shop, pseudonym(user, pseudonym_key(chosen.env)), product)
-    if found.recommendation is None:
-        raise OperatorError(f"{product} is not in tonight's list of user {user}: see current_recommendations")
+    user_id = pseudonym(user, pseudonym_key(chosen.env))
+    found = look_up(chosen.env.warehouse, shop, user_id, product)
+    if found is None and not is_known(chosen.env.warehouse, shop, user_id):
+        raise OperatorError(f"{shop} has never seen user {user}; is the id spelled as the shop does?")
+    if found is None:
+        missing = f"{product} is not in tonight's list of user {user}"
+        if product is None:
+            missing = f"user {user} has no list tonight"
+        raise OperatorError(f"{missing}: see current_recommendations")
     typer.echo(render_why(found), nl=False)
 
 

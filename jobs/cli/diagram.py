@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.catalog import CATALOG, GROUPS
+from jobs.catalog import CATALOG, GROUPS, edges
 from libs.tables import TABLES, VIEWS, Table
 
 
@@ -11,18 +11,12 @@ def mermaid() -> str:
     lines = ["flowchart TD"]
     stages: dict[str, list[str]] = {}
     for job in CATALOG:
-        stages.setdefault(job.name.split(".")[0], []).append(job.name)
+        stages.setdefault(job.stage, []).append(job.name)
     for stage, jobs in stages.items():
         lines.append(f"  subgraph {stage}")
         lines += [f"    {_id(job)}[{job.split('.')[1]}]" for job in jobs]
         lines.append("  end")
-    seen = set()
-    for i, early in enumerate(CATALOG):
-        for late in CATALOG[i + 1 :]:
-            shared = [t for t in early.writes if t in late.reads and _writer_before(t, i) == early.name]
-            if shared and (early.name, late.name) not in seen:
-                seen.add((early.name, late.name))
-                lines.append(f"  {_id(early.name)} --> {_id(late.name)}")
+    lines += [f"  {_id(early)} --> {_id(late)}" for early, late in edges()]
     return "\n".join(lines) + "\n"
 
 
@@ -73,11 +67,6 @@ def tables_markdown() -> str:
         ]
         lines += [f"| {c.name} | `{c.type}` | {c.comment.replace('|', '/')} |" for c in found.columns] + [""]
     return "\n".join(lines)
-
-
-def _writer_before(name: str, i: int) -> str:
-    """The last job at or before place i of the page that writes the table."""
-    return next(job.name for job in reversed(CATALOG[: i + 1]) if name in job.writes)
 
 
 def _kept(found: Table) -> str:

@@ -29,7 +29,7 @@ def load(root: Path | None, env: str, shop: str | None = None, settings: list[st
         job, dot, key = name.rpartition(".")
         if not (equals and dot):
             raise OperatorError(f"--set {setting}: write it as JOB.KEY=VALUE, e.g. candidates.als.rank=32")
-        catalog.entry(job)
+        catalog.get_job(job)
         try:
             overrides.setdefault(job, {})[key] = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError, RecursionError):

@@ -85,7 +85,6 @@ def check_output(output: Path | None, warehouse: str) -> None:
 def render_why(found: Why) -> str:
     """A recommendation, its sentences, and each fact with its contribution, support and source."""
     row = found.recommendation
-    assert row is not None
     lines = [f"#{row['rank']} {row['title']}  (release {row['release_id']}, score {row['score']:.4f})"]
     parts = sorted(_pairs(row["contributions"]), key=lambda pair: -pair[1])
     lines += [

@@ -20,20 +20,23 @@ from libs.quality import audits
 from libs.quality.audits import GINI, Audited, Backtest
 from libs.quality.audits import Limits as Params
 from libs.quality.gates import hold, run_expectations
-from libs.tables import table
+from libs.tables import released_tables, table
 
-_GATED = ("results.recommendations", "results.explanations", "results.evidence")
 _EVENTS = [f"silver.{kind}" for kind in ("transactions", "reviews", "interactions")]
 
 
 def run(ctx: JobContext) -> None:
-    tables = {name: of_release(ctx, name).cache() for name in (*_GATED, "results.recommendation_evidence")}
+    tables = {found.name: of_release(ctx, found.name).cache() for found in released_tables()}
     lists, limits, last = tables["results.recommendations"], ctx.params(Params), last_release(ctx)
     found = [*broken_rows(ctx, tables), *quality(ctx, last, limits), *deliveries(ctx, limits),
              *users(ctx, lists, last, limits), evenness(ctx, lists, last, limits)]  # fmt: skip
     store(ctx, found)
     try:
-        hold(ctx, "results", [r for name in _GATED for r in run_expectations(tables[name], name, ctx.run.conf.root)])
+        hold(
+            ctx,
+            "results",
+            [r for name, rows in tables.items() for r in run_expectations(rows, name, ctx.run.conf.root)],
+        )
     finally:  # the audit's own words come first where both failed
         refuse(ctx, found)
 
@@ -67,10 +70,10 @@ def quality(ctx: JobContext, last: Row | None, limits: Params) -> list[Audited]:
 
 
 def trained(ctx: JobContext, versions: dict[str, str]) -> date | None:
-    """The training day of a release's models, by its last one."""
-    models = ctx.read("training.models").where(F.col("model") == "fusion")
-    row = models.where(F.col("version") == F.lit(versions.get("fusion"))).first()
-    return row["train_cutoff"] if row else None
+    """The training day of a release's models; None where they are there no more."""
+    models = ctx.read("training.models").where(F.col("version").isin(list(versions.values())))
+    row = models.agg(F.max("train_cutoff").alias("day")).first()
+    return row["day"] if row else None
 
 
 def backtest(ctx: JobContext, trained: date, metric: str = "ndcg") -> Backtest | None:

@@ -21,7 +21,8 @@ from libs.evaluation.lists import FINAL, Weights, candidate_arrays, sample, targ
 from libs.evaluation.report import TARGETS, Fold, best_source, fold, make_catalogue, metric_rows
 from libs.job import JobContext
 from libs.ranking.fusion import FusionWeights
-from libs.tables import SOURCES, TABLES
+from libs.registry.models import models_of_folds
+from libs.tables import FUSION, SOURCES, TABLES
 
 DEPTH = 20
 
@@ -48,27 +49,22 @@ def looked_at(ctx: JobContext) -> tuple[pd.DataFrame, pd.DataFrame]:
     ctx.log.info("users of the windows: %d known, %d new ones left out", counts.get(True, 0), counts.get(False, 0))
     chosen = sample(users, ctx.shop.evaluation.max_users)
     pool = ctx.read_cutoffs("candidates.candidate_pool", folds)
-    lists = top_lists(candidate_arrays(pool, chosen, SOURCES), SOURCES, weights(ctx), DEPTH)
+    lists = top_lists(candidate_arrays(pool, chosen, tuple(SOURCES)), tuple(SOURCES), weights(ctx), DEPTH)
     return chosen.select("cutoff", "user_id", "n_all", "n_first").toPandas(), lists.toPandas()
 
 
 def weights(ctx: JobContext) -> Weights:
     """The back-test's weights by cut-off and target."""
-    models = ctx.read("training.models").where(F.col("train_cutoff").isin(list(ctx.run.folds)))
-    rows = models.where((F.col("model") == "fusion") & (F.col("purpose") == "backtest")).orderBy("version").collect()
-    found = {
-        row["train_cutoff"]: {
-            target: FusionWeights(*(tuple(one[part]) for part in ("sources", "weights", "powers")))
-            for target, one in json.loads(row["fitted"]).items()
-        }
-        for row in rows
+    by_fold = {
+        fold: {target: FusionWeights.of(fit) for target, fit in json.loads(row["fitted"]).items()}
+        for fold, row in models_of_folds(ctx, FUSION).items()
     }
-    missing = set(ctx.run.folds[1:]) - set(found)
+    missing = set(ctx.run.folds[1:]) - set(by_fold)
     if missing:
         raise OperatorError(
             f"no weights of {ctx.shop.name} for the window from {min(missing)}: run training.fusion first"
         )
-    return found
+    return by_fold
 
 
 def products(profiles: DataFrame, history: DataFrame) -> DataFrame:

@@ -7,15 +7,16 @@ for, who took something in [as_of, as_of + horizon). The target `first` leaves p
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.evaluation.lists import FINAL, candidate_arrays, sample, targets, top_lists, users_with_targets
 from libs.evaluation.report import TARGETS, fold, metric_rows
 from libs.job import JobContext
-from libs.tables import TABLES
+from libs.tables import HOME, TABLES
 
 DEPTH = 20
 
@@ -75,7 +76,7 @@ def as_pool(recommendations: DataFrame, users: DataFrame) -> DataFrame:
     place = F.struct(F.lit(FINAL).alias("source"), (F.lit(1.0) / F.col("rank")).alias("normalized_score"))
     owners = users.select("cutoff", "user_id", "owned")
     return (
-        recommendations.where((F.col("surface") == "home") & (F.col("context") == "default"))
+        recommendations.where(reduce(Column.__and__, [F.col(name) == value for name, value in HOME.items()]))
         .withColumnRenamed("as_of", "cutoff")
         .join(F.broadcast(owners), ["cutoff", "user_id"], "inner")
         .select("cutoff", "user_id", "product_id", F.array_contains("owned", F.col("product_id")).alias("owned"),

@@ -13,7 +13,7 @@ from libs.evidence.facts import Inputs
 from libs.evidence.gather import TABLES, gathered
 from libs.evidence.ids import with_id
 from libs.job import JobContext, constants
-from libs.tables import table
+from libs.tables import LIST_ROW, table
 
 
 def run(ctx: JobContext) -> None:
@@ -21,7 +21,7 @@ def run(ctx: JobContext) -> None:
     facts = with_id(gathered(inputs(ctx, lists)), ctx.shop.name).persist()
     ctx.write("results.evidence", as_evidence(facts, ctx))
     ctx.write("results.recommendation_evidence", as_links(facts, ctx))
-    missing = lists.join(facts, ["user_id", "product_id"], "left_anti").count()
+    missing = lists.join(facts, list(LIST_ROW), "left_anti").count()
     if missing:
         ctx.log.warning("%d recommended rows have no fact that may be cited", missing)
 
@@ -32,7 +32,7 @@ def inputs(ctx: JobContext, lists: DataFrame) -> Inputs:
     for name in ("features.user_history", "features.product_profile"):  # most facts need them
         tables[name] = tables[name].persist()
     rows = (
-        lists.select("user_id", "product_id", "score", "contributions", "attributions")
+        lists.select(*LIST_ROW, "score", "contributions", "attributions")
         .join(tables["features.user_history"].select("user_id", "owned"), "user_id", "inner")
         .withColumn("owned", F.array_contains("owned", F.col("product_id")))
         .persist()
@@ -69,5 +69,5 @@ def as_evidence(facts: DataFrame, ctx: JobContext) -> DataFrame:
 
 def as_links(facts: DataFrame, ctx: JobContext) -> DataFrame:
     role = F.when(F.col("contribution") > 0, F.lit("reason")).otherwise(F.lit("information"))
-    links = facts.select("user_id", "product_id", "evidence_id", role.alias("role"), "contribution")
-    return links.withColumns(constants(ctx, release_id=ctx.run.release_id, surface="home", context="default"))
+    links = facts.select(*LIST_ROW, "evidence_id", role.alias("role"), "contribution")
+    return links.withColumns(constants(ctx, release_id=ctx.run.release_id))

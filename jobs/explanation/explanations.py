@@ -22,9 +22,7 @@ def run(ctx: JobContext) -> None:
         of_release(ctx, "results.recommendation_evidence"),
     )
     told = written(rows, ctx.run.conf.root, ctx.shop.languages, ctx.params(Params), ctx.shop.privacy.min_people)
-    same = constants(
-        ctx, surface="home", context="default", schema_version=table("results.explanations").schema_version
-    )
+    same = constants(ctx, schema_version=table("results.explanations").schema_version)
     ctx.write("results.explanations", told.withColumns(same))
 
 

@@ -16,9 +16,10 @@ from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
 from libs.job import JobContext
+from libs.registry.choice import whole_days
 from libs.registry.weights import sweep_checkpoints, sweep_models
 from libs.spark import maintenance
-from libs.tables import TABLES, Table, table
+from libs.tables import MODELS, TABLES, Table, table
 
 # Days past its horizon in which a release is sure to be scored.
 _SLACK_DAYS = 35
@@ -92,12 +93,15 @@ def still_needed(ctx: JobContext) -> Needed | None:
     shown = {newest["release_id"], pin["release_id"] if pin else None}
     releases = published.where(F.col("release_id").isin([one for one in shown if one])).collect()
     named = {version for row in releases for version in row["model_versions"].values()}
-    records = (
-        ctx.read("training.models").where(F.col("purpose") == "record").select("version", "train_cutoff").collect()
-    )
-    last = max((row["train_cutoff"] for row in records), default=None)
+    fits = ctx.read("training.models").where(F.col("purpose") == "record")
+    records = fits.select("model", "version", "purpose", "train_cutoff").collect()
+    newest_training = max(whole_days(records, MODELS), default=None)
     limit = day - timedelta(days=kept_days(table("training.models"), ctx) or 0)
-    models = [r for r in records if r["train_cutoff"] == last or r["train_cutoff"] >= limit or r["version"] in named]
+    models = [
+        r
+        for r in records
+        if r["train_cutoff"] == newest_training or r["train_cutoff"] >= limit or r["version"] in named
+    ]
     return Needed(
         day,
         tuple(sorted(row["release_id"] for row in releases)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -19,6 +20,7 @@ from jobs.maintenance import erasure
 from jobs.maintenance.erasure import Traces
 from libs.conf import typed_params
 from libs.errors import GateError
+from libs.evidence.citations import citations
 from libs.evidence.sentences import Limits, with_facts, written
 from libs.ingest.suppression import suppressed_keys
 from libs.job import JobContext
@@ -26,7 +28,7 @@ from libs.privacy.keys import key_id, pseudonym, required
 from libs.registry.mirror import remove_runs, tracking_uri
 from libs.registry.weights import checkpoints_uri, remove_folder, sweep_models
 from libs.spark import maintenance
-from libs.tables import CONTRACT, table
+from libs.tables import CONTRACT, LIST_ROW, citing_tables, list_tables, table
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,9 @@ def withdraw_facts(ctx: JobContext, traces: Traces) -> None:
     if gone.isEmpty():
         return
     touched = erasure.citing(sentences, gone, traces).persist()
-    fact, row = ["release_id", "evidence_id"], ["release_id", "user_id", "product_id"]
-    lists = ctx.read("results.recommendations").join(F.broadcast(touched), row, "left_semi")
+    fact, row = ["release_id", "evidence_id"], ["release_id", *LIST_ROW]
+    listed = [ctx.read(found.name).select(*row, "as_of", "score") for found in list_tables()]
+    lists = reduce(DataFrame.union, listed).join(F.broadcast(touched), row, "left_semi")
     kept = [rows.join(F.broadcast(gone), fact, "left_anti") for rows in (evidence, links)]
     limits = typed_params(Limits, ctx.run.conf.job_params("explanation.explanations"), "explanation.explanations")
     told = written(with_facts(lists, profiles, *kept), ctx.run.conf.root, ctx.shop.languages, limits, min_people)
@@ -116,8 +119,11 @@ def withdraw_facts(ctx: JobContext, traces: Traces) -> None:
     if not touched.isEmpty():
         said = [name for name in told.columns if name not in (*row, "language")]
         update(ctx, "results.explanations", fresh, said, "new.grounded")
-    for name in ("results.recommendation_evidence", "results.evidence"):
-        drop(ctx, name, gone, fact)
+    for found in citing_tables():  # sentences cite none of them by now, but for those that belong to no list
+        cited = citations(ctx.read(found.name), found).join(F.broadcast(gone), fact, "left_semi")
+        keys = [key for key in found.keys if key != "shop"]
+        drop(ctx, found.name, cited.select(*keys).distinct(), keys)
+    drop(ctx, "results.evidence", gone, fact)
     ctx.log.info("%d facts dropped, %d sentences written again", gone.count(), fresh.count())
 
 

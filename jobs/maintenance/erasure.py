@@ -22,7 +22,7 @@ from libs.explain.evidence_types import EVIDENCE_TYPES
 from libs.ingest.mapping import mapped
 from libs.ingest.sources import BROKEN, DELIVERED, read_deliveries
 from libs.spark.delta import TIMELESS
-from libs.tables import CONTRACT, Kind, Table
+from libs.tables import CONTRACT, LIST_ROW, Kind, Table
 
 # Columns that hold a pseudonym after bronze.
 PSEUDONYMS = ("user_id", "friend_id")
@@ -158,11 +158,11 @@ def facts_to_withdraw(evidence: DataFrame, traces: Traces, min_people: int) -> D
 
 
 def citing(sentences: DataFrame, gone: DataFrame, traces: Traces) -> DataFrame:
-    """release_id, user_id, product_id of other users' rows whose sentence cites a fact that is gone."""
+    """release_id and LIST_ROW of other users' rows whose sentence cites a fact that is gone."""
     cited = sentences.withColumn("evidence_id", F.explode("evidence_ids"))
     cited = cited.join(F.broadcast(gone), ["release_id", "evidence_id"], "left_semi")
     others = cited.join(F.broadcast(traces.user_id), "user_id", "left_anti")
-    return others.select("release_id", "user_id", "product_id").distinct()
+    return others.select("release_id", *LIST_ROW).distinct()
 
 
 def without_reviews(profiles: DataFrame, traces: Traces) -> DataFrame:

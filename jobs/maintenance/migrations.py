@@ -43,6 +43,11 @@ def renamed(old: str, new: str) -> Migration:
     return lambda rows: rows.withColumnRenamed(old, new)
 
 
+def dropped(column: str) -> Migration:
+    """A step that drops a column."""
+    return lambda rows: rows.drop(column)
+
+
 _ATTRIBUTIONS = "array<struct<product_id:string,attribution_share:double>>"
 
 
@@ -97,9 +102,11 @@ MIGRATIONS: dict[tuple[str, int], Migration] = {
     **{(f"candidates.{source}", 1): list_with_attributions for source in SOURCES},
     ("candidates.candidate_pool", 1): pool_with_attributions,
     ("features.product_days", 1): renamed("takers", "buyers"),
-    ("features.product_days", 2): lambda rows: rows.drop("guests"),
-    ("features.product_text", 1): lambda rows: rows.withColumn("title_key", F.lower("title")),
-    ("features.product_profile", 1): profile_with_variants,
+    ("features.product_text", 1): dropped("tokens"),
+    ("features.product_profile", 1): dropped("tokens"),
+    ("features.product_days", 2): dropped("guests"),
+    ("features.product_text", 2): lambda rows: rows.withColumn("title_key", F.lower("title")),
+    ("features.product_profile", 2): profile_with_variants,
     ("features.user_ledger", 1): renamed("older", "earlier_totals"),
     ("features.user_ledger", 2): ledger_with_dislikes,
     ("features.user_history", 1): history_with_signs,

@@ -14,10 +14,13 @@ from pyspark.sql import functions as F
 from jobs.maintenance import rotation
 from jobs.maintenance.erasure import PSEUDONYMS
 from libs.errors import OperatorError
+from libs.evidence.citations import with_new_ids
 from libs.job import JobContext
 from libs.privacy.keys import key_id, required
 from libs.spark import delta, maintenance
-from libs.tables import CONTRACT, Table, table
+from libs.tables import CONTRACT, Table, citing_tables, table
+
+_FACTS = "results.evidence"  # whose ids hold a hash of the pseudonym
 
 
 def run(ctx: JobContext) -> None:
@@ -47,7 +50,7 @@ def pseudonymous(ctx: JobContext) -> list[Table]:
     """The tables that hold pseudonyms; results.evidence is a case of its own."""
     tables = maintenance.existing(ctx.spark, ctx.run.conf.env.warehouse)
     found = [t for t in tables if t.layer != "bronze" and set(PSEUDONYMS) & set(t.column_names)]
-    return [t for t in found if t.name != "results.evidence"]
+    return [t for t in found if t.name != _FACTS]
 
 
 def refuse_unknown(ctx: JobContext, tables: list[Table], mapping: DataFrame) -> None:
@@ -62,20 +65,17 @@ def refuse_unknown(ctx: JobContext, tables: list[Table], mapping: DataFrame) -> 
 
 def cite_new_ids(ctx: JobContext, mapping: DataFrame) -> None:
     """Facts about a user get new ids: what cites them first, the facts themselves last."""
-    links, sentences, facts = map(table, _CITING)
+    facts = table(_FACTS)
     if ctx.version(facts.name) is None:
         return
     evidence = rotation.evidence_with_pseudonyms(rows_of(ctx, facts), mapping, ctx.shop.name).persist()
     changed = F.col("old_id") != F.col("evidence_id")
     ids = evidence.where(changed).select(F.col("old_id").alias("old"), F.col("evidence_id").alias("new")).distinct()
     ids = ids.persist()
-    rewrite(ctx, links, rotation.translated(rows_of(ctx, links), "evidence_id", ids))
-    rewrite(ctx, sentences, rotation.citing_new_ids(rows_of(ctx, sentences), list(sentences.keys), ids))
+    for found in citing_tables():
+        rewrite(ctx, found, with_new_ids(rows_of(ctx, found), found, ids))
     rewrite(ctx, facts, evidence.drop("old_id"))
     ctx.log.info("evidence: %d facts about users under new ids", ids.count())
-
-
-_CITING = ("results.recommendation_evidence", "results.explanations", "results.evidence")
 
 
 def rows_of(ctx: JobContext, found: Table) -> DataFrame:

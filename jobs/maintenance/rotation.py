@@ -54,16 +54,3 @@ def evidence_with_pseudonyms(evidence: DataFrame, mapping: DataFrame, shop: str)
     return with_id(told.withColumns({"about_user": F.col("user_id"), "about_product": F.col("product_id")}), shop).drop(
         "about_user", "about_product"
     )
-
-
-def citing_new_ids(sentences: DataFrame, keys: list[str], ids: DataFrame) -> DataFrame:
-    """results.explanations whose evidence_ids are the new ones, in the same order.
-
-    Args:
-        ids: old, new: the evidence ids.
-    """
-    cited = sentences.select(*keys, F.posexplode("evidence_ids").alias("place", "evidence_id"))
-    found = F.array_sort(F.collect_list(F.struct("place", "evidence_id")))
-    new = translated(cited, "evidence_id", ids).groupBy(*keys).agg(found.alias("__cited"))
-    kept = F.coalesce(F.col("__cited")["evidence_id"], F.col("evidence_ids"))
-    return sentences.join(new, keys, "left").withColumn("evidence_ids", kept).drop("__cited")

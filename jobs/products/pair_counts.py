@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import Broadcast
 
-from libs.retrieval.candidates import Floats, Ints, best_items, by_cutoff, taken
+from libs.arrays import Floats, Ints
+from libs.retrieval.candidates import best_items, by_cutoff, taken
 from libs.retrieval.pairs import (
     UNIT,
     Counts,

@@ -18,12 +18,12 @@ from libs.features.as_of import as_of
 from libs.features.states import catalogue_tells, newest, price_history, prices_known, told_order
 from libs.job import JobContext, constants
 from libs.text.clean import clean_text, clean_title, title_key
-from libs.text.tokens import text_hash, tokens
+from libs.text.words import text_hash
 
 _KEY = ("product_id", "title", "description", "brand", "category", "attributes")
 _WORDS = (
     "title string, title_key string, description string, brand string, category string, categories array<string>,"
-    " attributes map<string,string>, language string, tokens array<string>, text string, text_hash string"
+    " attributes map<string,string>, language string, text string, text_hash string"
 )
 
 
@@ -106,7 +106,6 @@ def words(
         "categories": paths,
         "attributes": {clean_text(e["key"]): clean_text(e["value"]) for e in attributes} if attributes else None,
         "language": language if name or story else None,
-        "tokens": tokens(f"{name} {story}", language),
         "text": text,
         "text_hash": text_hash(text),
     }

@@ -16,6 +16,7 @@ from libs.errors import OperatorError
 from libs.job import JobContext
 from libs.privacy.pseudonyms import with_pseudonym
 from libs.query.spark_sql import view
+from libs.tables import LIST_ROW, Table, list_tables
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ def run(ctx: JobContext) -> None:
     if current is None:
         raise OperatorError(f"{ctx.shop.name} has no published release to export: run daily first")
     of_release = F.col("release_id") == current["release_id"]
-    lists = ctx.read("results.recommendations").where(of_release)
-    sentences = ctx.read("results.explanations").where(of_release)
-    rows = as_export(lists, sentences, shop_ids(ctx))
-    folder = f"{params.folder or ctx.run.conf.env.warehouse + '/exports'}/{ctx.shop.name}/{current['release_id']}"
-    rows.coalesce(1).write.mode("overwrite").format(params.format).save(folder)
-    ctx.log.info("exported %s to %s", current["release_id"], folder)
+    sentences, ids = ctx.read("results.explanations").where(of_release), shop_ids(ctx)
+    root = f"{params.folder or ctx.run.conf.env.warehouse + '/exports'}/{ctx.shop.name}"
+    for found in list_tables():
+        rows = as_export(found, ctx.read(found.name).where(of_release), sentences, ids)
+        folder = f"{folder_of(found, root)}/{current['release_id']}"
+        rows.coalesce(1).write.mode("overwrite").format(params.format).save(folder)
+        ctx.log.info("exported %s of %s to %s", found.name, current["release_id"], folder)
 
 
 def check_folder(folder: str, warehouse: str) -> None:
@@ -67,12 +69,20 @@ def shop_ids(ctx: JobContext) -> DataFrame:
     return with_pseudonym(known, "shop_user_id", "user_id", ctx.secrets["pseudonym_key"])
 
 
-def as_export(lists: DataFrame, sentences: DataFrame, ids: DataFrame) -> DataFrame:
-    """shop_user_id, rank, product_id, score, sentences (map by language), release_id; ordered for the site's loader."""
-    keys = ["surface", "context", "user_id", "product_id"]
-    told = sentences.groupBy(*keys).agg(
-        F.map_from_entries(F.array_sort(F.collect_list(F.struct("language", "sentence")))).alias("sentences")
-    )
-    joined = lists.join(told, keys, "left").join(ids, "user_id", "inner")
-    names = ["shop_user_id", "surface", "context", "rank", "product_id", "score", "sentences", "as_of", "release_id"]
-    return joined.select(*names).orderBy("shop_user_id", "surface", "context", "rank")
+def folder_of(table: Table, root: str) -> str:
+    """The nightly lists lie in the shop's own folder; those of another table beside them, by the table's name."""
+    return root if table.name == "results.recommendations" else f"{root}/{table.name.split('.')[1]}"
+
+
+def as_export(table: Table, lists: DataFrame, sentences: DataFrame, ids: DataFrame) -> DataFrame:
+    """Lists by the shop's own ids, in the order a loader wants them.
+
+    Returns:
+        shop_user_id, the table's other keys, rank, product_id, score, sentences (map by language), as_of, release_id.
+    """
+    by_language = F.map_from_entries(F.array_sort(F.collect_list(F.struct("language", "sentence"))))
+    spoken = sentences.groupBy(*LIST_ROW).agg(by_language.alias("sentences"))
+    joined = lists.join(spoken, list(LIST_ROW), "left").join(ids, "user_id", "inner")
+    keys = [key for key in table.keys if key not in ("shop", "release_id", "user_id", "product_id")]
+    names = ["shop_user_id", *keys, "rank", "product_id", "score", "sentences", "as_of", "release_id"]
+    return joined.select(*names).orderBy("shop_user_id", *keys, "rank")

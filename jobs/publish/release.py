@@ -9,12 +9,11 @@ from pyspark.sql import functions as F
 
 from libs.errors import GateError, OperatorError
 from libs.job import JobContext
-from libs.tables import TABLES, VIEWS
+from libs.registry.models import models_in_use
+from libs.tables import TABLES, VIEWS, released_tables
 
-# What a reader of the release sees: the tables its views read.
-_SHOWN = sorted(
-    {t for view in VIEWS.values() for t in view.reads if t in TABLES} - {"results.releases", "results.pins"}
-)
+# Which release is shown; not part of one.
+_CHOICE = {"results.releases", "results.pins"}
 
 
 def run(ctx: JobContext) -> None:
@@ -47,18 +46,22 @@ def refuse_failed(ctx: JobContext) -> None:
         raise GateError(f"not published: audit of {ctx.run.release_id}: {stopped['check']} ({stopped['message']})")
 
 
+def shown() -> list[str]:
+    """What a reader of the release sees: its own tables, and the snapshots that views read beside them."""
+    read = {name for view in VIEWS.values() for name in view.reads if name in TABLES} - _CHOICE
+    return sorted(read | {table.name for table in released_tables()})
+
+
 def release(ctx: JobContext, counts: Row, languages: list[str]) -> tuple[object, ...]:
     """The row, in the table's order."""
-    models = ctx.read("training.models").where(F.col("purpose") == "record")
-    used = models.where(F.col("train_cutoff") == ctx.run.train_cutoff).select("model", "version").collect()
     values = {
         "shop": ctx.shop.name,
         "release_id": ctx.run.release_id,
         "as_of": ctx.as_of,
         "attempt": ctx.run.attempt,
         "status": "published",
-        "model_versions": {row["model"]: row["version"] for row in used},
-        "table_versions": {name: version for name in _SHOWN if (version := ctx.version(name)) is not None},
+        "model_versions": {model: row["version"] for model, row in models_in_use(ctx).items()},
+        "table_versions": {name: version for name in shown() if (version := ctx.version(name)) is not None},
         "languages": languages,
         "users": counts["users"],
         "recommendations": counts["rows"],

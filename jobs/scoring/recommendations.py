@@ -13,10 +13,11 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.conf import ShopConf
-from libs.errors import OperatorError
 from libs.job import JobContext, constants
-from libs.ranking.fused import Fused, with_attributions, with_score
-from libs.tables import table
+from libs.ranking.fused import fall, with_attributions, with_score
+from libs.ranking.fusion import FusionWeights
+from libs.registry.models import models_in_use
+from libs.tables import FUSION, HOME, table
 
 
 @dataclass(frozen=True)
@@ -33,33 +34,16 @@ class Params:
 
 def run(ctx: JobContext) -> None:
     params = ctx.params(Params)
-    models = models_of_record(ctx)
+    models = models_in_use(ctx, FUSION)
     pool = ctx.read_cutoffs("candidates.candidate_pool", (ctx.as_of,))
     allowed = filter_rules(pool, sold_out(ctx.read("silver.stock"), ctx), ctx)
     target = "all" if ctx.shop.repurchasable else "first"
-    fused = Fused.of(json.loads(models["fusion"]["fitted"])[target])
+    weights = FusionWeights.of(json.loads(models[FUSION]["fitted"])[target])
     profile = ctx.read_cutoffs("features.product_profile", (ctx.as_of,))
-    scored = filter_explainable(with_score(allowed, fused), fused, profile, ctx.shop)
-    best = with_attributions(top(one_of_title(scored, profile), params.list_size), fused, params.attributions)
+    scored = filter_explainable(with_score(allowed, weights), weights, profile, ctx.shop)
+    best = with_attributions(top(one_of_title(scored, profile), params.list_size), weights, params.attributions)
     versions = ", ".join(sorted(row["version"] for row in models.values()))
     ctx.write("results.recommendations", as_rows(best, ctx, versions))
-
-
-def models_of_record(ctx: JobContext) -> dict[str, dict[str, str]]:
-    """The record models of the run's training day by name.
-
-    Raises:
-        OperatorError: there is no fused model for the day, or it is older than conf allows.
-    """
-    day, limit = ctx.run.train_cutoff, ctx.run.conf.env.max_model_age_days
-    rows = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day))
-    # Of two fits of a model on one day the greater version, as libs.registry.choice chooses.
-    models = {row["model"]: row.asDict() for row in sorted(rows.collect(), key=lambda row: row["version"])}
-    if "fusion" not in models:
-        raise OperatorError(f"no model of {ctx.shop.name} may be used as of {ctx.as_of}: run with --train")
-    if (ctx.as_of - day).days > limit:
-        raise OperatorError(f"the models of {day} are older than max_model_age_days={limit}: run with --train")
-    return models
 
 
 def sold_out(stock: DataFrame, ctx: JobContext) -> DataFrame:
@@ -76,7 +60,7 @@ def filter_rules(pool: DataFrame, out: DataFrame, ctx: JobContext) -> DataFrame:
     return allowed.join(F.broadcast(out), "product_id", "left_anti")
 
 
-def filter_explainable(scored: DataFrame, fused: Fused, profile: DataFrame, shop: ShopConf) -> DataFrame:
+def filter_explainable(scored: DataFrame, weights: FusionWeights, profile: DataFrame, shop: ShopConf) -> DataFrame:
     """Leaves out rows of which no fact may be cited: no history item moved the score, and too few know the product.
 
     Of any other row explanation.evidence has at least one fact: the history item, or what others did of late, or how
@@ -85,7 +69,7 @@ def filter_explainable(scored: DataFrame, fused: Fused, profile: DataFrame, shop
     people = shop.privacy.min_people
     liked = (F.col("ratings") >= people) & (F.col("rating_mean") >= shop.likes_from)
     known = profile.where((F.col("buyers_recent") >= people) | liked).select("product_id", F.lit(True).alias("known"))
-    carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fused.fall(s, c) > 0))
+    carried = F.exists("sources", lambda s: F.exists(s["attributions"], lambda c: fall(weights, s, c) > 0))
     return scored.join(F.broadcast(known), "product_id", "left").where(F.col("known") | carried).drop("known")
 
 
@@ -107,8 +91,7 @@ def as_rows(best: DataFrame, ctx: JobContext, versions: str) -> DataFrame:
     columns = constants(
         ctx,
         release_id=ctx.run.release_id,
-        surface="home",
-        context="default",
+        **HOME,
         as_of=ctx.as_of,
         model_version=versions,
         schema_version=table("results.recommendations").schema_version,

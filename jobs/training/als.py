@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
 from libs.job import JobContext
-from libs.registry.rows import model_row, version_of
+from libs.registry.models import model_row, version_of
 from libs.registry.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 from libs.retrieval.als import RATINGS, TENTHS, RatingReader, RatingRule
 from libs.retrieval.candidates import vocabularies

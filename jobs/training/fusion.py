@@ -20,18 +20,10 @@ from libs.evaluation.lists import candidate_arrays, sample, targets, users_with_
 from libs.job import JobContext
 from libs.ranking import fusion
 from libs.ranking.fusion import FusionWeights
-from libs.registry.rows import model_row, version_of
-from libs.tables import SOURCES, TABLES
+from libs.registry.models import model_row, version_of
+from libs.tables import FUSION, SOURCES, TABLES
 
-_PRIOR = {
-    "popular": 0.05,
-    "popular_in_category": 0.1,
-    "repeat": 0.25,
-    "bought_together": 0.1,
-    "transitions": 0.2,
-    "als": 0.15,
-    "two_tower": 0.15,
-}
+_NAMES = tuple(SOURCES)
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Params:
         prior: weights of a shop too young for a fold with a hit; scaled to sum to 1.
     """
 
-    prior: dict[str, float] = field(default_factory=lambda: dict(_PRIOR))
+    prior: dict[str, float] = field(default_factory=lambda: {name: source.prior for name, source in SOURCES.items()})
 
 
 def run(ctx: JobContext) -> None:
@@ -53,8 +45,8 @@ def run(ctx: JobContext) -> None:
     fits = {day: fit(rows, tuple(fold for fold in folds if fold < day), params, most) for day in days}
     models = []
     for cutoff, fitted in fits.items():
-        version = version_of(ctx, "fusion", cutoff, asdict(params))
-        models.append(model_row(ctx, "fusion", version, cutoff, asdict(params), fitted))
+        version = version_of(ctx, FUSION, cutoff, asdict(params))
+        models.append(model_row(ctx, FUSION, version, cutoff, asdict(params), fitted))
     ctx.log.info("weights as of %s: %s", ctx.run.train_cutoff, fits[ctx.run.train_cutoff])
     ctx.write("training.models", ctx.spark.createDataFrame(models, TABLES["training.models"].ddl))
 
@@ -68,7 +60,7 @@ def examples(ctx: JobContext) -> pd.DataFrame:
     taken = targets(ctx.read("silver.events"), folds, ctx.shop.evaluation.horizon_days, ctx.shop)
     known = users_with_targets(taken, ctx.read_cutoffs("features.user_history", folds))
     users = sample(known, ctx.shop.evaluation.max_users)
-    arrays = candidate_arrays(ctx.read_cutoffs("candidates.candidate_pool", folds), users, SOURCES)
+    arrays = candidate_arrays(ctx.read_cutoffs("candidates.candidate_pool", folds), users, _NAMES)
     useful = arrays.where(F.array_contains("hit", True)).select("cutoff", "user_id", "owned", "hit", "normalized_score")
     counts = users.select("cutoff", "user_id", "place", "n_all", "n_first")
     return counts.join(useful.withColumnRenamed("owned", "owns"), ["cutoff", "user_id"], "left").toPandas()
@@ -84,7 +76,7 @@ def fit(
         if data is None or not data["label"].any():
             found[target] = asdict(prior(params.prior)) | {"users": 0, "ndcg": None}
             continue
-        weights = fusion.fit(SOURCES, **data)
+        weights = fusion.fit(_NAMES, **data)
         ndcg = fusion.ndcg_per_user(weights, **data)
         found[target] = asdict(weights) | {"users": int(ndcg.size), "ndcg": round(float(ndcg.mean()), 6)}
     return found
@@ -107,7 +99,7 @@ def arrays_of(
     order = np.concatenate([np.arange(n) for n in lengths] or [np.zeros(0, dtype=np.int64)])
     return {
         "group": np.repeat(group, lengths)[shown],
-        "features": flat["normalized_score"].reshape(-1, len(SOURCES))[shown],
+        "features": flat["normalized_score"].reshape(-1, len(_NAMES))[shown],
         "label": flat["hit"].astype(bool)[shown],
         "n_targets": own[f"n_{target}"].to_numpy(dtype=np.int64),
         "tie_break": order[shown],
@@ -115,5 +107,5 @@ def arrays_of(
 
 
 def prior(shares: Mapping[str, float]) -> FusionWeights:
-    total = sum(shares.get(source, 0.0) for source in SOURCES)
-    return FusionWeights(SOURCES, tuple(shares.get(source, 0.0) / total for source in SOURCES), (1.0,) * len(SOURCES))
+    total = sum(shares.get(name, 0.0) for name in _NAMES)
+    return FusionWeights(_NAMES, tuple(shares.get(name, 0.0) / total for name in _NAMES), (1.0,) * len(_NAMES))

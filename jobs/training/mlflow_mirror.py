@@ -13,8 +13,11 @@ from typing import Any
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from libs.evaluation.lists import FINAL
 from libs.job import JobContext
 from libs.registry.mirror import tracking_uri
+from libs.registry.models import models_in_use
+from libs.tables import SOURCES
 
 
 def run(ctx: JobContext) -> None:
@@ -23,11 +26,10 @@ def run(ctx: JobContext) -> None:
         ctx.log.info("mlflow_uri is not set and the warehouse is not local: nothing is mirrored")
         return
     day = ctx.run.train_cutoff
-    models = ctx.read("training.models").where((F.col("purpose") == "record") & (F.col("train_cutoff") == day))
     figures = ctx.read("quality.metrics").where(
         (F.col("kind") == "backtest") & (F.col("test_end") == day) & (F.col("metric") == "ndcg") & (F.col("k") == 10)
     )
-    rows, values = models.orderBy("model", "version").collect(), figures.collect()
+    rows, values = models_in_use(ctx).values(), figures.collect()
     try:
         mirrored = [row["version"] for row in rows if mirror(uri, ctx.shop.name, row, values)]
     except Exception as error:
@@ -55,8 +57,9 @@ def mirror(uri: str, shop: str, model: Row, figures: list[Row]) -> bool:
     started = client.create_run(experiment, run_name=name, tags=tags)
     for key, value in flat(json.loads(model["parameters"])).items():
         client.log_param(started.info.run_id, key, value)
+    lists = {FINAL, *(source.name for source in SOURCES.values() if source.model == model["model"])}
     for row in figures:
-        if row["value"] is not None and row["list"] in (model["model"], "final"):
+        if row["value"] is not None and row["list"] in lists:
             client.log_metric(started.info.run_id, f"{row['list']}.{row['target']}.ndcg_at_10", row["value"])
     client.set_terminated(started.info.run_id)
     return True

@@ -1,7 +1,7 @@
 """How alarms are sent: a webhook, an e-mail.
 
-Sending has bounded tries and time-outs and
-never fails the run: what cannot be told is logged, and the alarm stands in quality.alarms all the same.
+Sending has bounded tries and time-outs and never fails the run: what cannot be sent is logged, and the alarm stands in
+quality.alarms all the same.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import logging
 import os
 import smtplib
 import ssl
-import time
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 
 import requests
 from requests.adapters import HTTPAdapter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 from urllib3.util import Retry
 
 from libs.alarms.alarm import Alarm
@@ -83,16 +83,18 @@ def _mail(email: EmailConf, alarms: Sequence[Alarm], conf: AlarmsConf, about: Ma
     letter["Subject"] = f"reasonrec {about['shop']} {about['as_of']}: {', '.join(sorted({a.kind for a in alarms}))}"
     letter["From"], letter["To"] = email.sender, ", ".join(email.to)
     letter.set_content(as_text(alarms, about))
-    for left in reversed(range(conf.attempts)):
-        try:
-            with smtplib.SMTP(email.host, email.port, timeout=conf.timeout_s) as server:
-                if email.starttls:
-                    server.starttls(context=ssl.create_default_context())
-                if email.user is not None:
-                    server.login(email.user, os.environ[SMTP_PASSWORD])
-                server.send_message(letter)
-            return
-        except (OSError, smtplib.SMTPException):
-            if not left:
-                raise
-            time.sleep(0.2 * 2 ** (conf.attempts - left - 1))
+
+    def deliver() -> None:
+        with smtplib.SMTP(email.host, email.port, timeout=conf.timeout_s) as server:
+            if email.starttls:
+                server.starttls(context=ssl.create_default_context())
+            if email.user is not None:
+                server.login(email.user, os.environ[SMTP_PASSWORD])
+            server.send_message(letter)
+
+    Retrying(
+        retry=retry_if_exception_type((OSError, smtplib.SMTPException)),
+        stop=stop_after_attempt(conf.attempts),
+        wait=wait_exponential(0.2),  # 0.2 s, then twice as long each time
+        reraise=True,
+    )(deliver)

@@ -93,7 +93,13 @@ def load_shop(root: Path, shop: str) -> ShopConf:
     path = root / "shops" / f"{shop}.yaml"
     if not SHOP_NAME.fullmatch(shop) or not path.is_file():
         raise OperatorError(f"unknown shop {shop!r}: {root / 'shops'} has {', '.join(shops(root)) or 'none'}")
-    return _checked(ShopConf, {**_read(path), "name": shop}, path)
+    conf = _checked(ShopConf, {**_read(path), "name": shop}, path)
+    for language in conf.languages:
+        for part in ("templates", "aspects"):
+            file = root / "languages" / language / f"{part}.yaml"
+            if not file.is_file():
+                raise OperatorError(f"{path}: languages: {language} needs {file}")
+    return conf
 
 
 def typed_params(kind: type[P], values: dict[str, Any], where: str) -> P:

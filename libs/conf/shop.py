@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from libs.languages.pack import languages
 from libs.tables import CONTRACT
 
 
@@ -97,7 +98,7 @@ class ShopConf(_Strict):
     name: str
     timezone: str = "UTC"
     languages: tuple[str, ...] = ("en",)
-    text_language: Literal["en", "zh"] = "en"
+    text_language: str = "en"
     currency: str = "USD"
     action: Literal["purchase", "review", "play", "view"] = "purchase"
     repurchasable: bool = True
@@ -123,6 +124,14 @@ class ShopConf(_Strict):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"unknown time zone {zone!r}; write it as in Europe/London") from None
         return zone
+
+    @field_validator("languages", "text_language")
+    @classmethod
+    def _has_pack(cls, named: Any) -> Any:
+        for language in (named,) if isinstance(named, str) else named:
+            if language not in languages():
+                raise ValueError(f"no language {language!r}; there are {', '.join(languages())}")
+        return named
 
     @field_validator("publish_by", mode="before")
     @classmethod

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
-from itertools import combinations
+from collections.abc import Hashable, Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from libs.arrays import Floats
 
 
 def coverage(exposed_items: Iterable[Hashable], n_catalogue: int) -> float:
@@ -64,7 +64,7 @@ def novelty(popularity_share: ArrayLike) -> float:
     return float(-np.log2(share).mean() + 0.0)
 
 
-def intra_list_diversity(vectors: ArrayLike) -> NDArray[np.float64]:
+def intra_list_diversity(vectors: ArrayLike) -> Floats:
     """Mean pairwise cosine distance within a list: 2 / (n (n - 1)) sum_{i<j} (1 - cos(v_i, v_j)).
 
     Args:
@@ -86,18 +86,3 @@ def intra_list_diversity(vectors: ArrayLike) -> NDArray[np.float64]:
     unit = np.divide(lists, length, out=np.zeros_like(lists), where=length > 0)
     cosines = (unit.sum(axis=-2) ** 2).sum(axis=-1) - (unit**2).sum(axis=(-2, -1))
     return np.asarray(np.clip(1 - cosines / (n * (n - 1)), 0, 2))
-
-
-def category_diversity(categories: Sequence[AbstractSet[Hashable]]) -> float:
-    """Mean pairwise Jaccard distance of the category sets of a list, for products without vectors.
-
-    1 - |A & B| / |A | B| averaged over pairs; two products without any category are at distance 0. NaN for fewer
-    than two products.
-
-    >>> category_diversity([{"rock", "vinyl"}, {"rock"}, {"jazz"}])  # distances 1/2, 1, 1
-    0.8333333333333334
-    """
-    pairs = list(combinations(categories, 2))
-    if not pairs:
-        return float("nan")
-    return sum(1 - len(a & b) / len(a | b) if a | b else 0.0 for a, b in pairs) / len(pairs)

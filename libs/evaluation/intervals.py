@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from libs.arrays import Floats, Ints
 
 Verdict = Literal["better", "at least", "worse", "not shown"]
 
@@ -115,9 +117,7 @@ def verdict(interval: Interval) -> Verdict:
     return "at least" if is_at_least(interval) else "worse"
 
 
-def _resampled_means(
-    sums: NDArray[np.float64], sizes: NDArray[np.int64] | None, n_boot: int, seed: int
-) -> NDArray[np.float64]:
+def _resampled_means(sums: Floats, sizes: Ints | None, n_boot: int, seed: int) -> Floats:
     """[n_boot] means over rows of users drawn with replacement; chunks change memory, not the draw."""
     rng, n = np.random.default_rng(seed), sums.size
     means = np.empty(n_boot)

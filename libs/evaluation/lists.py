@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from libs.arrays import Floats, Ints
 from libs.conf.shop import ShopConf
 from libs.features.history import familiar_products
 from libs.ranking.fusion import FusionWeights, score
@@ -28,7 +28,6 @@ _USER = ["cutoff", "user_id"]
 _LISTS = "cutoff date, user_id string, target string, list string, products array<string>, hits array<int>"
 
 Weights = Mapping[date, Mapping[str, FusionWeights]]
-Ints = NDArray[np.int64]
 
 
 def targets(events: DataFrame, cutoffs: Collection[date], horizon_days: int, shop: ShopConf) -> DataFrame:
@@ -163,7 +162,7 @@ def top_lists(candidates: DataFrame, sources: Sequence[str], weights: Weights, d
     return candidates.mapInArrow(lists, _LISTS)
 
 
-def best(group: Ints, scores: NDArray[np.float64], depth: int) -> tuple[Ints, Ints]:
+def best(group: Ints, scores: Floats, depth: int) -> tuple[Ints, Ints]:
     """Rows of each group's `depth` greatest scores above 0, best first, and their places from 1.
 
     Equal scores keep the order of the rows. `group` is [n] ascending.
@@ -205,9 +204,7 @@ def _lists(batch: pa.RecordBatch, sources: Sequence[str], weights: Weights, dept
             yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _fused(
-    normalized_score: NDArray[np.float64], user: Ints, cutoffs: Sequence[date], weights: Weights, target: str
-) -> NDArray[np.float64]:
+def _fused(normalized_score: Floats, user: Ints, cutoffs: Sequence[date], weights: Weights, target: str) -> Floats:
     fused = np.zeros(user.size)
     for cutoff in set(cutoffs) & set(weights):
         rows = np.array([day == cutoff for day in cutoffs])[user]

@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from libs.arrays import Bools, Floats, Ints
 
 KS = (5, 10, 20)
 NAMES = ("hit_rate", "ndcg", "map", "recall", "mrr")
 
 
-def hit_ranks(ranked: Sequence[Hashable], targets: Collection[Hashable]) -> NDArray[np.int64]:
+def hit_ranks(ranked: Sequence[Hashable], targets: Collection[Hashable]) -> Ints:
     """Ranks (1-based, ascending) at which `targets` stand in `ranked`; a product listed twice counts at its first.
 
     >>> hit_ranks(["a", "b", "c", "b"], {"b", "z"}).tolist()
@@ -86,20 +88,18 @@ def mrr(ranks: ArrayLike, n_targets: int, k: int) -> float:
     return float(1 / found[0]) if found.size else 0.0
 
 
-def ideal_dcg(n_targets: ArrayLike, k: int) -> NDArray[np.float64]:
+def ideal_dcg(n_targets: ArrayLike, k: int) -> Floats:
     """DCG of a list of k with min(n_targets, k) hits on top; shape of `n_targets`.
 
     >>> ideal_dcg([1, 2, 9], k=2).round(5).tolist()
     [1.0, 1.63093, 1.63093]
     """
     best = np.cumsum(1 / np.log2(np.arange(2, k + 2)))
-    result: NDArray[np.float64] = best[np.minimum(np.asarray(n_targets), k) - 1]
+    result: Floats = best[np.minimum(np.asarray(n_targets), k) - 1]
     return result
 
 
-def user_metrics(
-    ranks: Sequence[ArrayLike], n_targets: ArrayLike, ks: Sequence[int] = KS
-) -> dict[str, NDArray[np.float64]]:
+def user_metrics(ranks: Sequence[ArrayLike], n_targets: ArrayLike, ks: Sequence[int] = KS) -> dict[str, Floats]:
     """All metrics of a batch of users.
 
     Args:
@@ -128,10 +128,10 @@ def user_metrics(
     _check_ranks(flat, user)
     nth = np.arange(1, flat.size + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # the hit's place among hits
 
-    def total(values: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def total(values: Floats, where: Bools) -> Floats:
         return np.bincount(user[where], weights=values[where], minlength=counts.size).astype(np.float64)
 
-    result: dict[str, NDArray[np.float64]] = {}
+    result: dict[str, Floats] = {}
     for k in ks:
         _check_k(k)
         within, reach = flat <= k, np.minimum(targets, k)
@@ -144,7 +144,7 @@ def user_metrics(
     return result
 
 
-def _found(ranks: ArrayLike, n_targets: int, k: int) -> NDArray[np.int64]:
+def _found(ranks: ArrayLike, n_targets: int, k: int) -> Ints:
     found = np.asarray(ranks, dtype=np.int64).ravel()
     _check_k(k)
     if n_targets < 1 or found.size > n_targets:
@@ -158,6 +158,6 @@ def _check_k(k: int) -> None:
         raise ValueError(f"k is {k}; it must be at least 1")
 
 
-def _check_ranks(flat: NDArray[np.int64], user: NDArray[np.int64]) -> None:
+def _check_ranks(flat: Ints, user: Ints) -> None:
     if flat.size and (flat.min() < 1 or ((np.diff(flat) <= 0) & (np.diff(user) == 0)).any()):
         raise ValueError("ranks start at 1 and ascend without repeats")

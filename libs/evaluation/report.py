@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from libs.arrays import Float32s, Floats, Ints
 from libs.evaluation.beyond_accuracy import coverage, gini, intra_list_diversity
 from libs.evaluation.intervals import Interval, verdict
 from libs.evaluation.ranking import KS, user_metrics
@@ -27,8 +28,6 @@ TARGETS = ("all", "first")
 _CHUNK = 256  # lists whose vectors are held at once: 256 * 10 * 384 float64 = 8 MB
 _CELLS = 2_000_000  # draws held at once
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Values = dict[tuple[str, int], Floats]
 
 
@@ -48,7 +47,7 @@ class Catalogue:
     products: pd.Index[Any]
     sizes: Mapping[date, int]
     bits: Mapping[date, Floats]
-    vectors: NDArray[np.float32] | None
+    vectors: Float32s | None
     categories: Ints
     distances: Floats
 

@@ -1,9 +1,9 @@
 """Facts that may be cited for a recommended row: the functions that gather them, several types each.
 
-The declaration of a type (libs.explain.evidence_types) names its function. A fact has the columns user_id, product_id
-(of the recommended row), owned (the user has it), type, slots (map), about (product, user or pair), about_user,
-about_product (whom it is about), support, contribution, source_table, source_keys (map), review_ids (array; null where
-it cites no reviews). Facts with a positive contribution are reasons; the rest is information.
+The declaration of a type (libs.explain.evidence_types) names its function. A fact has the columns surface, context,
+user_id, product_id (of the recommended row), owned (the user has it), type, slots (map), about (product, user or pair),
+about_user, about_product (whom it is about), support, contribution, source_table, source_keys (map), review_ids (null
+where it cites no reviews). Facts with a positive contribution are reasons; the rest is information.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from libs.conf import ShopConf
 from libs.explain.evidence_types import EVIDENCE_TYPES
 from libs.features.history import taken_lines
+from libs.tables import LIST_ROW
 
 Columns = Mapping[str, Column]
 
@@ -75,8 +76,7 @@ def _facts(
     nobody = F.lit(None).cast("string")
     of_user = spec.subject == "user"
     facts = rows.select(
-        "user_id",
-        "product_id",
+        *LIST_ROW,
         "owned",
         F.lit(type).alias("type"),
         F.map_filter(_map(slots), lambda _, value: value.isNotNull()).alias("slots"),
@@ -109,9 +109,9 @@ def anchored(inputs: Inputs) -> list[Facts]:
     rows, products = inputs.rows, _products(inputs.profile)
     listed = F.broadcast(rows.select("product_id").distinct())
     pairs = inputs.tables["features.item_pairs"].join(listed, "product_id", "left_semi")
-    carried = rows.select("user_id", "product_id", "owned", F.explode("attributions").alias("item"))
+    carried = rows.select(*LIST_ROW, "owned", F.explode("attributions").alias("item"))
     anchors = (
-        carried.groupBy("user_id", "product_id", "owned", F.col("item.product_id").alias("anchor_id"))
+        carried.groupBy(*LIST_ROW, "owned", F.col("item.product_id").alias("anchor_id"))
         .agg(F.sum("item.contribution").alias("contribution"))
         .join(F.broadcast(_renamed(products)), "anchor_id", "inner")
         .join(F.broadcast(products), "product_id", "inner")
@@ -241,9 +241,7 @@ def tastes(inputs: Inputs) -> list[Facts]:
     )
     frequent = counts.where((F.col("count") > 1) & (2 * F.col("count") >= F.col("total")) | (F.col("count") > 2))
     matched = rows.join(frequent, ["user_id", "dimension", "value"])
-    place = Window.partitionBy("user_id", "product_id", "dimension").orderBy(
-        F.desc("count"), F.desc(F.length("value")), "value"
-    )
+    place = Window.partitionBy(*LIST_ROW, "dimension").orderBy(F.desc("count"), F.desc(F.length("value")), "value")
     best = matched.withColumn("place", F.row_number().over(place)).where(F.col("place") == 1)
     value = F.when(F.col("dimension") == "category", F.substring_index("value", " > ", -1)).otherwise(F.col("value"))
     slots = {"value": value, "count": F.col("count"), "total": F.col("total")}

@@ -13,17 +13,19 @@ import yaml
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from libs.errors import OperatorError
 from libs.explain.contributions import faithfulness
 from libs.explain.evidence_types import Fact
 from libs.explain.grounding import check
 from libs.explain.templates import read_templates
 from libs.explain.terms import Terms, in_language
 from libs.explain.writer import NothingToSay, Recommendation, TemplateWriter
-from libs.text.aspects import load_lexicon
+from libs.languages.aspects import load_aspects
+from libs.tables import LIST_ROW
 
 _FACT = "evidence_id:string,type:string,slots:map<string,string>,support:bigint,contribution:double,role:string"
-WRITTEN = """release_id string, user_id string, product_id string, language string, sentence string,
-evidence_ids array<string>, generator string, grounded boolean, grounding string, contribution double,
+WRITTEN = """release_id string, surface string, context string, user_id string, product_id string, language string,
+sentence string, evidence_ids array<string>, generator string, grounded boolean, grounding string, contribution double,
 faithfulness double"""
 
 
@@ -52,7 +54,7 @@ def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limit
         min_people: fewest other people that a cited fact may speak of.
 
     Raises:
-        KeyError: a language has no templates.
+        OperatorError: a language has no templates or no aspects.
     """
     named = list(languages)
     job = Job(texts(root, named), {name: terms(root, name) for name in named}, limits, min_people)
@@ -60,13 +62,13 @@ def written(rows: DataFrame, root: Path, languages: Iterable[str], limits: Limit
 
 
 def with_facts(lists: DataFrame, titles: DataFrame, evidence: DataFrame, links: DataFrame) -> DataFrame:
-    """release_id, user_id, product_id, title, score, facts: one row a recommended product.
+    """release_id, surface, context, user_id, product_id, title, score, facts: one row a recommended product.
 
     Args:
-        lists: results.recommendations. titles: features.product_profile of their days.
+        lists: the rows of a list. titles: features.product_profile of their days.
         evidence, links: results.evidence and results.recommendation_evidence of their releases.
     """
-    of_row = ["release_id", "user_id", "product_id"]
+    of_row = ["release_id", *LIST_ROW]
     fact = F.struct("evidence_id", "type", "slots", "support", "contribution", "role")
     stored = evidence.select("release_id", "evidence_id", "type", "slots", "support")
     cited = links.select(*of_row, "evidence_id", "contribution", "role").join(stored, ["release_id", "evidence_id"])
@@ -81,17 +83,21 @@ def texts(root: Path, languages: Iterable[str]) -> dict[str, str]:
     """Templates of the languages.
 
     Raises:
-        KeyError: a language has none.
+        OperatorError: a language has none.
     """
-    found = read_templates(root / "templates")
+    found = read_templates(root / "languages")
+    for language in languages:
+        if language not in found:
+            raise OperatorError(f"{root / 'languages' / language / 'templates.yaml'}: there is no such file")
     return {language: found[language] for language in languages}
 
 
 def terms(root: Path, language: str) -> Terms:
     """The language's words for aspects and segments; English reads segments' names as they are."""
-    words = root / "terms" / f"{language}.yaml"
-    own = yaml.safe_load(words.read_text(encoding="utf-8")) if words.exists() else None
-    return Terms(load_lexicon(language, root / "aspects" / f"{language}.yaml").labels, own)
+    folder = root / "languages" / language
+    file = folder / "terms.yaml"
+    words = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
+    return Terms(language, load_aspects(folder / "aspects.yaml").labels, words)
 
 
 def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -99,12 +105,12 @@ def write(job: Job, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     writer = TemplateWriter(job.texts, min_people=job.min_people, max_facts=job.limits.facts)
     for batch in batches:
         rows = []
-        for release, user, product, title, score, listed in batch.itertuples(index=False):
+        for *place, user, product, title, score, listed in batch.itertuples(index=False):
             facts = [_fact(row) for row in listed]
             for language, words in job.terms.items():
                 translated = [fact for fact in (in_language(fact, words) for fact in facts) if fact]
                 rec = Recommendation(user, product, title, translated)
-                rows.append((release, user, product, language, *sentence(writer, rec, language, score)))
+                rows.append((*place, user, product, language, *sentence(writer, rec, language, score)))
         yield pd.DataFrame(rows, columns=[column.split()[0] for column in WRITTEN.split(",")])
 
 

@@ -2,7 +2,7 @@
 
 Independent of every writer: the sentence is read anew. Each quoted name, number, action and claim is compared with
 the cited facts clause by clause, so that a true number beside the wrong claim fails too. The vocabulary is closed
-(`lexicon_en`, `lexicon_zh`): a word that is not known there states something for which there is no evidence.
+(`libs.languages`): a word that is not known there states something for which there is no evidence.
 
 How it reads. Phrases are looked up, longest first. Each number gets a role from what stands beside it ("12 people",
 "the last 30 days", "from $14.63"). Clauses end at punctuation and conjunctions; each must agree, in all that it
@@ -17,13 +17,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, malformed, unsayable
-from libs.explain.lexicon import ANCHORED, Item, Lexicon
-from libs.explain.lexicon_en import ENGLISH
-from libs.explain.lexicon_zh import CHINESE
 from libs.explain.names import LINK, clean_name
 from libs.explain.reading import DURATIONS, Clause, Number, read
-
-LEXICONS: dict[str, Lexicon] = {"en": ENGLISH, "zh": CHINESE}
+from libs.explain.vocabulary import GROUPS, vocabulary
+from libs.languages.lexicon import ANCHORED, Item
 
 _UNSAFE = re.compile(rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>{LINK.pattern})", re.IGNORECASE)
 # Which slot answers a number of which role.
@@ -60,7 +57,7 @@ class _Evidence:
             spec = EVIDENCE_TYPES[type]
             if fact.role == "reason":
                 self.reasons |= bit
-            if type not in ANCHORED:
+            if type not in GROUPS[ANCHORED]:
                 self.unanchored |= bit
             keys = (type, f"{type}:{slots[spec.variant]}") if spec.variant else (type,)
             for key in keys:
@@ -162,9 +159,9 @@ def check(sentence: str, language: str, title: str, facts: Sequence[Fact], min_p
         min_people: fewest other people that a fact may speak of.
 
     Raises:
-        KeyError: the language has no lexicon.
+        OperatorError: the language has no pack.
     """
-    lexicon = LEXICONS[language]
+    lexicon = vocabulary(language)
     if not facts:
         return Verdict(False, ("no fact cited",))
     reasons = [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from libs.explain.lexicon import UNITS, Item, Lexicon
+from libs.explain.vocabulary import UNITS
+from libs.languages.lexicon import Item, Lexicon
 
 DURATIONS = {"day": 1.0, "week": 7.0, "month": 30.44}  # in days
-_ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)")
-_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
 _MONEY = {"usual": "usual", "than": "usual", "before": "before"}
 
 
@@ -27,7 +25,8 @@ class Number:
     def take_duration(self, unit: str, role: str | None) -> None:
         """Becomes a length of time; its role comes from the unit ("days ago") or the cue ("every")."""
         self.unit = unit
-        self.role = role or (self.cue if self.cue in ("every", "window", "since") else None)
+        cue = "every" if self.cue == "all" else self.cue  # German: "alle zwei Wochen"
+        self.role = role or (cue if cue in ("every", "window", "since") else None)
 
     def take_money(self, code: str | None) -> None:
         """Becomes an amount: the price now, unless a cue says otherwise."""
@@ -58,14 +57,6 @@ class Reading(NamedTuple):
     problems: list[str]
 
 
-def _chinese_number(text: str) -> float | None:
-    tens, ten, ones = text.rpartition("十")
-    if not ten:
-        return _DIGITS.get(text)
-    high, low = (_DIGITS.get(tens) if tens else 1), (_DIGITS.get(ones) if ones else 0)
-    return None if high is None or low is None else high * 10 + low
-
-
 def items(sentence: str, lexicon: Lexicon) -> list[Item]:
     """What the sentence states, phrase by phrase, the longest first; words that state nothing are left out."""
     tokens: list[str] = lexicon.token.findall(sentence)
@@ -86,20 +77,21 @@ def items(sentence: str, lexicon: Lexicon) -> list[Item]:
                     best, i = node[""], j
         if best is None:
             token = tokens[start]
-            if token[0] in "“《" and len(token) > 1:
+            if token[0] in lexicon.opening and len(token) > 1:
                 best = Item("name", token, token[1:-1])
-            elif token[0] in "0123456789":
-                ordinal = _ORDINAL.fullmatch(token)
-                value = float(ordinal[1] if ordinal else token.replace(",", ""))
-                best = Item("number", token, (value, "rank" if ordinal else None, None))
             elif len(token) == 3 and token.isupper() and token.isascii():
-                best = Item("currency", token, token)
+                money = ("money", None, token)
+                best = (
+                    Item("unit", token, money, UNITS["money"])
+                    if lexicon.code_follows
+                    else Item("currency", token, token)
+                )
             else:
                 while i < n and lexicon.numerals.fullmatch("".join(tokens[start : i + 1])):
                     i += 1
                 text = "".join(tokens[start:i])
-                numeral = _chinese_number(text) if lexicon.numerals.fullmatch(text) else None
-                best = Item("unknown", text) if numeral is None else Item("number", text, (numeral, None, None))
+                numeral = lexicon.numeral(text)
+                best = Item("unknown", text) if numeral is None else Item("number", text, (*numeral, None))
         if best.kind != "word":
             found.append(best)
     return found
@@ -134,15 +126,17 @@ class _Reader:
         kind, clause = item.kind, self.clause
         placed, self.placed = self.placed, kind == "place"
         if kind == "cut" or kind == "end":
-            clause.opens = item.text in (":", "：")
+            clause.opens = item.value == "opens"
             self.close(kind == "end")
-            self.clause.relative = item.text == "which"
+            self.clause.relative = item.value == "relative"
         elif kind == "name":
             clause.names.append((item.value, placed))
         elif kind == "number":
             self.number(item)
-        elif kind == "unit" or (item.text == "review" and clause.numbers and clause.numbers[-1].role is None):
+        elif kind == "unit":
             self.unit(item)
+        elif item.noun and clause.numbers and clause.numbers[-1].role is None:
+            self.unit(Item("unit", item.text, (item.noun, None, None), UNITS[item.noun]))
         elif kind == "ratio":
             if clause.numbers:
                 clause.numbers[-1].role, self.right = item.value
@@ -174,8 +168,6 @@ class _Reader:
 
     def unit(self, item: Item) -> None:
         """A counted noun: gives its number a role, and claims something by itself."""
-        if item.kind == "act":
-            item = Item("unit", item.text, ("reviews", None, None), UNITS["reviews"])
         name, role, code = item.value
         numbers = self.clause.numbers
         last = numbers[-1] if numbers else None

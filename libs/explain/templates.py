@@ -1,4 +1,4 @@
-"""conf/templates/<language>.yaml, validated and compiled once.
+"""conf/languages/<language>/templates.yaml, validated and compiled once.
 
 A wording becomes a list of literals and functions of the fact's slots: text from a shop is only ever put in,
 never interpreted.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,22 +17,24 @@ import yaml
 
 from libs.errors import OperatorError
 from libs.explain.declaration import EvidenceType
+from libs.explain.durations import duration_unit
 from libs.explain.evidence_types import ACTIONS, EVIDENCE_TYPES, NEUTRAL_ACTION
-from libs.explain.grammar import a_or_an, duration_unit, ordinal
 from libs.explain.names import clean_name
+from libs.languages.pack import pack
 
 Slots = Mapping[str, str]
 Render = Callable[[Slots], str]
 
-_PLACE = re.compile(r"\{([a-z_]+)(?::([a-z_]+)|\|([^{}|]*)\|([^{}|]*))?\}")
+_PLACE = re.compile(r"\{([a-z_]+)(?::([a-z_]+)|\|([^{}]*))?\}")
 _ROLES = ("reason", "information")
 _VERBS = ("do", "did", "done")
 _SHARES = {type: spec.share for type, spec in EVIDENCE_TYPES.items() if spec.share}
+_MARKS = ("join", "join_plain", "crowded", "stop", "gap")
 _KEYS = {
-    **dict.fromkeys(("language", "thousands", "also", "join", "join_plain", "crowded", "stop", "gap"), str),
-    **dict.fromkeys(("quotes", "number_words"), list),
-    **dict.fromkeys(("actions", "nouns", "shares", "durations", "money", "frames", "wordings"), dict),
+    **dict.fromkeys(("also", *_MARKS), str),
+    **dict.fromkeys(("actions", "nouns", "shares", "durations", "frames", "wordings"), dict),
 }
+_UNITS = ("day", "week", "month")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,6 @@ class Wording:
 class Templates:
     """One language. `wordings` is keyed by (type, variant or "", role, action, whether it goes without "also")."""
 
-    language: str
     join: str
     join_plain: str
     crowded: str
@@ -68,15 +68,17 @@ class Templates:
 
 
 def read_templates(directory: Path) -> dict[str, str]:
-    """The text of every `<language>.yaml` in the directory, by language."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(directory.glob("*.yaml"))}
+    """The text of every `<language>/templates.yaml` in the directory, by language."""
+    paths = sorted(directory.glob("*/templates.yaml"))
+    return {path.parent.name: path.read_text(encoding="utf-8") for path in paths}
 
 
 class _Compiler:
     """Turns one parsed file into `Templates`; every complaint names the file and the key."""
 
-    def __init__(self, data: Any, source: str, quotes: str | None) -> None:
+    def __init__(self, data: Any, source: str, language: str) -> None:
         self.source = source
+        self.pack = pack(language)
         if not isinstance(data, dict):
             raise OperatorError(f"{source}: not a mapping")
         self._keys("", data, set(_KEYS), set(_KEYS))
@@ -85,19 +87,17 @@ class _Compiler:
                 self.fail(key, f"must be a {kind.__name__}")
         self.data = data
         self.formatters: dict[tuple[str, str | None], Callable[[str], str]] = {}
-        self.quotes = tuple(quotes or data["quotes"])
-        if len(self.quotes) != 2:
-            self.fail("quotes", "must be two marks")
         self._keys("actions", data["actions"], set(ACTIONS), set(ACTIONS))
         for action in ACTIONS:
             self._keys(f"actions.{action}", data["actions"][action], set(_VERBS), set(_VERBS))
-        for group, needed, known in (
-            ("nouns", {"other"}, {"one", "two", "other"}),
-            ("shares", {"part", "all", "single"}, {"part", "all", "single"}),
-            ("durations", {"day", "week", "month"}, {"day", "week", "month"}),
-        ):
-            for name, forms in data[group].items():
-                self._keys(f"{group}.{name}", forms, needed, known)
+        for name, forms in data["nouns"].items():
+            self._plurals(f"nouns.{name}", forms)
+        for name, forms in data["shares"].items():
+            self._keys(f"shares.{name}", forms, {"part", "all", "single"}, {"one", "part", "all", "single"})
+        for name, units in data["durations"].items():
+            self._keys(f"durations.{name}", units, set(_UNITS), set(_UNITS))
+            for unit in _UNITS:
+                self._plurals(f"durations.{name}.{unit}", units[unit])
         self._keys("frames", data["frames"], set(_ROLES), set(_ROLES))
         self._keys("wordings", data["wordings"], set(EVIDENCE_TYPES), set(EVIDENCE_TYPES))
 
@@ -115,41 +115,40 @@ class _Compiler:
             if key not in found:
                 self.fail(f"{prefix}{key}", "missing")
 
+    def _plurals(self, where: str, forms: Any) -> None:
+        """A text for every plural category that a count can have, and for single numbers: =1, =2."""
+        single = {name for name in forms if re.fullmatch("=[1-9]", str(name))} if isinstance(forms, dict) else set()
+        needed = {self.pack.plural(n) for n in range(1, 201) if f"={n}" not in single}
+        self._keys(where, forms, {"other", *needed}, {*self.pack.plurals, *single})
+
     def number(self, raw: str) -> str:
-        words = self.data["number_words"]
-        n = int(raw)
-        return words[n] if n < len(words) else f"{n:,}".replace(",", self.data["thousands"])
+        return self.pack.number(int(raw))
 
     def counted(self, forms: Mapping[str, str], n: int) -> str:
-        form = forms.get({1: "one", 2: "two"}.get(n, "other")) or forms["other"]
-        return form.replace("{n}", self.number(str(n)))
-
-    def digits(self, raw: str) -> str:
-        whole, _, decimals = raw.partition(".")
-        text = f"{int(whole):,}".replace(",", self.data["thousands"])
-        return f"{text}.{rest}" if (rest := decimals.rstrip("0")) else text
+        form = forms.get(f"={n}") or forms.get(self.pack.plural(n)) or forms["other"]
+        return form.replace("{n}", self.pack.number(n))
 
     def name(self, raw: str) -> str:
-        return f"{self.quotes[0]}{clean_name(raw)}{self.quotes[1]}"
-
-    def money(self, raw: str, code: str) -> str:
-        amount = Decimal(raw)
-        text = f"{amount:,.0f}" if amount == amount.to_integral() else f"{amount:,.2f}"
-        forms = self.data["money"]
-        form: str = forms.get(code) or forms["other"]
-        return form.replace("{n}", text.replace(",", self.data["thousands"])).replace("{code}", code)
+        opening, closing = self.pack.quotes
+        return f"{opening}{clean_name(raw)}{closing}"
 
     def share(self, form: str, part: str, whole: str) -> str:
         forms: dict[str, str] = self.data["shares"][form]
-        kind = "part" if part != whole else "single" if whole == "1" else "all"
+        if part == whole:
+            kind = "single" if whole == "1" else "all"
+        else:
+            kind = "one" if part == "1" and "one" in forms else "part"
         return forms[kind].replace("{part}", self.number(part)).replace("{whole}", self.number(whole))
 
     def formatter(self, kind: str, form: str | None) -> Callable[[str], str] | None:
         """The function that shows a slot of this kind in this form; None if there is no such form."""
         if kind == "name":
-            return {None: self.name, "a": lambda raw: f"{a_or_an(clean_name(raw))} {self.name(raw)}"}.get(form)
+            before = self.pack.name_forms.get(form or "")
+            if before is None:
+                return None if form else self.name
+            return lambda raw: before(clean_name(raw)) + self.name(raw)
         if form == "digits" and kind in ("count", "decimal"):
-            return self.digits
+            return self.pack.digits
         if kind != "count":
             return None
         if form in self.data["nouns"]:
@@ -163,11 +162,11 @@ class _Compiler:
                 return self.counted(units[unit], n)
 
             return duration
-        return {"number": self.number, "ordinal": lambda raw: ordinal(int(raw))}.get(form or "")
+        return {"number": self.number, "ordinal": lambda raw: self.pack.ordinal(int(raw))}.get(form or "")
 
     def render(self, where: str, type: str, match: re.Match[str]) -> tuple[Render, str]:
         """The function for one placeholder, and the slot that it needs."""
-        slot, form, one, other = match.groups()
+        slot, form, agreeing = match.groups()
         spec = EVIDENCE_TYPES[type]
         if slot == "share" and form in self.data["shares"] and type in _SHARES:
             part, whole = _SHARES[type]
@@ -175,10 +174,14 @@ class _Compiler:
         if slot not in spec.slots:
             self.fail(where, f"unknown slot {match.group()}; known: {', '.join(sorted(spec.slots))}")
         kind = spec.slots[slot].kind
-        if one is not None and kind == "count":
-            return (lambda slots: one if slots[slot] == "1" else other), slot
+        if agreeing is not None and kind == "count":
+            plurals = self.pack.plurals
+            texts = dict(zip(plurals, agreeing.split("|"), strict=False))
+            if len(texts) != 1 + agreeing.count("|") or len(texts) != len(plurals):
+                self.fail(where, f"{match.group()}: needs one text each for {', '.join(plurals)}")
+            return (lambda slots: texts[self.pack.plural(int(slots[slot]))]), slot
         if form == "money" and kind == "money":
-            return (lambda slots: self.money(slots[slot], slots["currency"])), slot
+            return (lambda slots: self.pack.money(slots[slot], slots["currency"])), slot
         if (kind, form) not in self.formatters:
             show = self.formatter(kind, form)
             if show is None:
@@ -251,18 +254,19 @@ class _Compiler:
         wordings = {}
         for type, spec in EVIDENCE_TYPES.items():
             wordings.update(self.wordings(type, spec))
-        marks = {key: d[key] for key in ("language", "join", "join_plain", "crowded", "stop", "gap")}
-        return Templates(quotes=(self.quotes[0], self.quotes[1]), frames=frames, wordings=wordings, **marks)
+        marks = {key: d[key] for key in _MARKS}
+        return Templates(quotes=self.pack.quotes, frames=frames, wordings=wordings, **marks)
 
 
-def compile_templates(text: str, source: str, quotes: str | None = None) -> Templates:
-    """Templates from the text of a YAML file; `quotes` replaces its quotation marks (two characters, e.g. 《》).
+def compile_templates(text: str, source: str, language: str) -> Templates:
+    """Templates from the text of a language's YAML file.
 
     Raises:
-        OperatorError: unknown or missing key, unknown slot or form, with the file (`source`) and key named.
+        OperatorError: unknown or missing key, unknown slot or form, with the file (`source`) and key named; or the
+            language has no pack.
     """
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise OperatorError(f"{source}: not YAML: {error}") from None
-    return _Compiler(data, source, quotes).build()
+    return _Compiler(data, source, language).build()

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from libs.explain.evidence_types import Fact
+from libs.languages.pack import pack
 
 
 class Terms(NamedTuple):
     """One language's words.
 
     Attributes:
+        language: code of its pack.
         aspects: aspect -> its noun phrase.
         words: a segment's word -> this language's; None where the names are read as they are.
     """
 
+    language: str
     aspects: Mapping[str, str]
     words: Mapping[str, str] | None
 
@@ -26,18 +29,18 @@ def in_language(fact: Fact, terms: Terms) -> Fact | None:
         label = terms.aspects.get(fact.slots["aspect"])
         return fact._replace(slots={**fact.slots, "aspect": label}) if label else None
     if fact.type == "segment" and terms.words is not None:
-        name = segment_name(fact.slots["segment"], terms.words)
+        name = segment_name(fact.slots["segment"], terms.words, terms.language)
         return fact._replace(slots={**fact.slots, "segment": name}) if name else None
     return fact
 
 
-def segment_name(name: str, words: Mapping[str, str]) -> str | None:
+def segment_name(name: str, words: Mapping[str, str], language: str) -> str | None:
     """A segment's name, `mark, mark noun`, word by word; None where a word is missing.
 
-    >>> segment_name("lapsed, critical buyers", {"lapsed": "久未光顾", "critical": "评价严格", "buyers": "买家"})
+    >>> segment_name("lapsed, critical buyers", {"lapsed": "久未光顾", "critical": "评价严格", "buyers": "买家"}, "zh")
     '久未光顾、评价严格的买家'
     """
     marks, _, noun = name.rpartition(" ")
-    found = [words.get(mark) for mark in marks.split(", ")]
-    told = words.get(noun)
-    return f"{'、'.join(filter(None, found))}的{told}" if told and all(found) else None
+    translated = [words[mark] for mark in marks.split(", ") if mark in words]
+    complete = noun in words and len(translated) == 1 + marks.count(", ")
+    return pack(language).phrase(translated, words[noun]) if complete else None

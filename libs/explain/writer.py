@@ -56,18 +56,16 @@ class TemplateWriter:
 
     name = "template"
 
-    def __init__(
-        self, texts: Mapping[str, str], *, min_people: int, max_facts: int = 3, quotes: Mapping[str, str] | None = None
-    ) -> None:
-        """From YAML texts by language (see `read_templates`); `quotes` e.g. {"zh": "《》"} for a shop of works.
+    def __init__(self, texts: Mapping[str, str], *, min_people: int, max_facts: int = 3) -> None:
+        """From YAML texts by language (see `read_templates`).
 
         Raises:
-            OperatorError: a text is wrong.
+            OperatorError: a text is wrong, or its language has no pack.
         """
         self.min_people = min_people
         self.max_facts = max_facts
         self.templates = {
-            language: compile_templates(text, f"conf/templates/{language}.yaml", (quotes or {}).get(language))
+            language: compile_templates(text, f"conf/languages/{language}/templates.yaml", language)
             for language, text in texts.items()
         }
 

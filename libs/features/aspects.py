@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.features.as_of import as_of
-from libs.text.aspects import Lexicon, mentions
+from libs.languages.aspects import AspectLexicon, mentions
 
 
-def with_mentions(reviews: DataFrame, lexicons: Mapping[str, Lexicon], language: str) -> DataFrame:
+def with_mentions(reviews: DataFrame, lexicons: Mapping[str, AspectLexicon], language: str) -> DataFrame:
     """Adds `aspects`: array<string>, sorted, that a review's title and body mention.
 
     A review in a language that has no lexicon mentions none; one whose language is not known is read in `language`.

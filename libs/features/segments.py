@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2, vq
 
-Matrix = NDArray[np.float64]
+from libs.arrays import Floats, Ints
 
 # Number of a user -> how a segment is called whose members have much more, or much less of it than others.
 MARKS: dict[str, tuple[str, str]] = {
@@ -44,12 +43,12 @@ class Segments:
         names: of the segments, all different.
     """
 
-    mean: Matrix
-    scale: Matrix
-    centres: Matrix
+    mean: Floats
+    scale: Floats
+    centres: Floats
     names: tuple[str, ...]
 
-    def nearest(self, numbers: Matrix) -> NDArray[np.int64]:
+    def nearest(self, numbers: Floats) -> Ints:
         """Index of the nearest centre for each row of `numbers`, [users, features] with NaN where not known."""
         points = standardised(numbers, self.mean, self.scale)
         # In blocks, so that users x segments x features never stand in memory whole.
@@ -58,7 +57,7 @@ class Segments:
         return np.concatenate([block.argmin(axis=1) for block in distances])
 
 
-def standardised(numbers: Matrix, mean: Matrix, scale: Matrix) -> Matrix:
+def standardised(numbers: Floats, mean: Floats, scale: Floats) -> Floats:
     """Standard deviations from the mean, [users, features]; 0 where a number is not known or the same for all.
 
     Bounded at 4, so that a handful of extreme users do not take a cluster for themselves.
@@ -68,7 +67,7 @@ def standardised(numbers: Matrix, mean: Matrix, scale: Matrix) -> Matrix:
     return np.asarray(np.clip(points, -4.0, 4.0), np.float64)
 
 
-def fit(numbers: Matrix, features: Sequence[str], sizes: Sequence[int], noun: str) -> Segments:
+def fit(numbers: Floats, features: Sequence[str], sizes: Sequence[int], noun: str) -> Segments:
     """k-means on a sample, k chosen by the variance-ratio criterion.
 
     The sample is of bounded size, and a fit of it takes less time than one task of Spark, whose KMeans besides ends at
@@ -96,7 +95,7 @@ def fit(numbers: Matrix, features: Sequence[str], sizes: Sequence[int], noun: st
     return Segments(mean, scale, centres, tuple(names(centres, features, noun)))
 
 
-def _chosen(points: Matrix, sizes: Sequence[int]) -> Matrix:
+def _chosen(points: Floats, sizes: Sequence[int]) -> Floats:
     n = len(points)
     distinct = len(np.unique(points, axis=0))
     tried = [k for k in sizes if 1 < k < n and k <= distinct]
@@ -108,11 +107,11 @@ def _chosen(points: Matrix, sizes: Sequence[int]) -> Matrix:
 
 
 class _Fitted(NamedTuple):
-    centres: Matrix
+    centres: Floats
     within: float  # summed squared distance to the nearest centre
 
 
-def _started(points: Matrix, k: int, seed: int) -> _Fitted:
+def _started(points: Floats, k: int, seed: int) -> _Fitted:
     centres, _ = kmeans2(points, k, iter=ITERATIONS, minit="++", rng=np.random.default_rng(seed))
     _, distances = vq(points, centres)
     return _Fitted(centres, float((distances**2).sum()))
@@ -123,7 +122,7 @@ def variance_ratio(total: float, within: float, n: int, k: int) -> float:
     return np.inf if within <= 1e-9 * total else ((total - within) / (k - 1)) / (within / (n - k))
 
 
-def names(centres: Matrix, features: Sequence[str], noun: str) -> list[str]:
+def names(centres: Floats, features: Sequence[str], noun: str) -> list[str]:
     """A name for each centre from what marks it: its one or two greatest deviations, more where names clash."""
     found: list[str] = []
     marks = MARKS_OF_BUYERS if noun == NOUNS["purchase"] else MARKS

@@ -6,30 +6,28 @@ Shapes: u users, l history slots, n products (row 0 is padding), d factors, m (u
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from libs.arrays import AnyFloats, AnyInts, Float32s, Floats, Ints
 from libs.models.files import Arrays, read_arrays
 
 MODEL = "model"  # name of a model folder's description
 SERVING = "serving"  # the part of it that this module reads
 PADDING_BIAS = -1e9  # score of the padding row
 
-Floats = NDArray[np.float64] | NDArray[np.float32]
-Ints = NDArray[np.int64] | NDArray[np.int32]
 _BLOCK = 1 << 25  # floats of one temporary array: 128 MB at most
 
 
-def log_share(counts: Floats) -> NDArray[np.float32]:
+def log_share(counts: AnyFloats) -> Float32s:
     """log of each product's share of `counts` [n + 1], a half added to every product so that none is at -inf.
 
     Row 0, padding, is left at 0.
     """
     own = np.asarray(counts, np.float64)[1:] + 0.5
-    out: NDArray[np.float32] = np.concatenate([[0.0], np.log(own / own.sum())]).astype(np.float32)
+    out: Float32s = np.concatenate([[0.0], np.log(own / own.sum())]).astype(np.float32)
     return out
 
 
-def log_trend(recent: Floats, trained: Floats, strength: float | None = None) -> NDArray[np.float32]:
+def log_trend(recent: AnyFloats, trained: AnyFloats, strength: float | None = None) -> Float32s:
     """log of recent demand over demand in the training rows, shrunk to 0 where little is known; float32 [n + 1].
 
     A model fitted on months gives each product the demand of those months. Its score plus log q_recent - log q_trained
@@ -46,7 +44,7 @@ def log_trend(recent: Floats, trained: Floats, strength: float | None = None) ->
     base = np.exp(log_share(trained)[1:].astype(np.float64))
     counts = np.asarray(recent, np.float64)[1:]
     ratio = (counts / base + strength) / (counts.sum() + strength)
-    out: NDArray[np.float32] = np.concatenate([[0.0], np.log(ratio)]).astype(np.float32)
+    out: Float32s = np.concatenate([[0.0], np.log(ratio)]).astype(np.float32)
     return out
 
 
@@ -59,7 +57,7 @@ def load_two_tower(folder: Path) -> Arrays:
     return read_arrays(folder, MODEL, SERVING)
 
 
-def two_tower_users(arrays: Arrays, history: Ints, history_age: Floats, profile: Floats) -> NDArray[np.float32]:
+def two_tower_users(arrays: Arrays, history: AnyInts, history_age: AnyFloats, profile: AnyFloats) -> Float32s:
     """User vectors, float32 [u, d + 1]; times `arrays["item_vectors"].T` they give the scores (logits).
 
     Equals `TwoTower.user_vectors` to 1e-5. A user without history is scored from the profile and popularity; a
@@ -89,20 +87,20 @@ def two_tower_users(arrays: Arrays, history: Ints, history_age: Floats, profile:
     users = users + hidden @ arrays["out_map"] + arrays["out_bias"]
     if arrays["normalise"]:
         users = users / np.sqrt((users * users).sum(axis=1, keepdims=True) + 1e-12)
-    out: NDArray[np.float32] = np.concatenate([users, np.ones((len(users), 1))], axis=1).astype(np.float32)
+    out: Float32s = np.concatenate([users, np.ones((len(users), 1))], axis=1).astype(np.float32)
     return out
 
 
 def _als_matrices(
-    factors: NDArray[np.float64],
-    gram: NDArray[np.float64],
-    indptr: Ints,
-    indices: Ints,
-    counts: Floats,
+    factors: Floats,
+    gram: Floats,
+    indptr: AnyInts,
+    indices: AnyInts,
+    counts: AnyFloats,
     alpha: float,
     reg: float,
-    users: Ints,
-) -> NDArray[np.float64]:
+    users: AnyInts,
+) -> Floats:
     """A_u = Y'Y + Y'(C_u - I)Y + reg n_u I of the given users, [len(users), d, d]; Y'Y is `gram`."""
     out = np.empty((len(users), *gram.shape))
     for row, user in enumerate(users):
@@ -119,14 +117,14 @@ def _check_als(reg: float) -> None:
 
 
 def als_user_factors(
-    item_factors: Floats,
-    indptr: Ints,
-    indices: Ints,
-    counts: Floats,
+    item_factors: AnyFloats,
+    indptr: AnyInts,
+    indices: AnyInts,
+    counts: AnyFloats,
     alpha: float,
     reg: float,
-    gram: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
+    gram: Floats | None = None,
+) -> Floats:
     """The exact user step of implicit ALS, float64 [u, d]: x = (Y'CY + reg n_u I)^-1 Y'C p.
 
     Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, eq. 4, with
@@ -161,30 +159,30 @@ def als_user_factors(
     return out
 
 
-def _weights(counts: Floats, alpha: float) -> NDArray[np.float64]:
+def _weights(counts: AnyFloats, alpha: float) -> Floats:
     """c p of each rating: 1 + alpha r above 0, else 0."""
     return np.where(counts > 0, 1 + alpha * np.abs(counts), 0.0).astype(np.float64)
 
 
 def _weighted_sum(
-    factors: NDArray[np.float64], indptr: Ints, indices: Ints, counts: Floats, alpha: float, user: int
-) -> NDArray[np.float64]:
+    factors: Floats, indptr: AnyInts, indices: AnyInts, counts: AnyFloats, alpha: float, user: int
+) -> Floats:
     span = slice(indptr[user], indptr[user + 1])
-    total: NDArray[np.float64] = _weights(counts[span], alpha) @ factors[indices[span]]
+    total: Floats = _weights(counts[span], alpha) @ factors[indices[span]]
     return total
 
 
 def als_shares(
-    item_factors: Floats,
-    indptr: Ints,
-    indices: Ints,
-    counts: Floats,
+    item_factors: AnyFloats,
+    indptr: AnyInts,
+    indices: AnyInts,
+    counts: AnyFloats,
     alpha: float,
     reg: float,
-    pair_users: Ints,
-    pair_items: Ints,
-    gram: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    pair_users: AnyInts,
+    pair_items: AnyInts,
+    gram: Floats | None = None,
+) -> tuple[Ints, Floats]:
     """How an ALS score splits over the user's history.
 
     The score y_i' A_u^-1 Y'Cp is a sum over the history: product j carries y_i' A_u^-1 y_j c_j p_j (Hu et al. 2008,

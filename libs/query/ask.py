@@ -17,7 +17,7 @@ from pyarrow import fs
 
 from libs.errors import OperatorError
 from libs.store import filesystem, is_store, storage_options
-from libs.tables import TABLES, VIEWS, UnknownTableError, table
+from libs.tables import TABLES, VIEWS, UnknownTableError
 from libs.tables.table import Table
 
 
@@ -101,15 +101,12 @@ def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
 
 
 def _told(error: duckdb.Error, sql: str) -> str:
-    """One line; for an unknown table of a layer, with near names."""
-    if isinstance(error, duckdb.CatalogException):
-        for name in re.findall(r"\w+\.\w+", sql):
-            if name.split(".")[0] in {found.layer for found in TABLES.values()} and name not in TABLES:
-                try:
-                    table(name)
-                except UnknownTableError as unknown:
-                    return str(unknown)
-    return _one_line(error)
+    """One line; for an unknown table with near names of our own, where DuckDB would name its system tables."""
+    unknown = re.match(r'Catalog Error: Table with name "?([^"\s]+)"? does not exist', str(error))
+    if unknown is None:
+        return _one_line(error)
+    written = [name for name in re.findall(r"\w+\.\w+", sql.replace('"', "")) if name.split(".")[1] == unknown[1]]
+    return str(UnknownTableError(next(iter(written), unknown[1])))
 
 
 class _Snapshots(AbstractFileSystem):  # type: ignore[misc]
@@ -178,7 +175,7 @@ def duckdb_type(spark: str) -> str:
     """DuckDB's name of a Spark SQL type.
 
     >>> duckdb_type("array<struct<product_id:string,attribution_share:double>>")
-    'STRUCT("product_id" VARCHAR, "share" DOUBLE)[]'
+    'STRUCT("product_id" VARCHAR, "attribution_share" DOUBLE)[]'
     >>> duckdb_type("map<string,decimal(18,4)>")
     'MAP(VARCHAR, DECIMAL(18,4))'
     """

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from libs.errors import OperatorError
 from libs.spark import delta
 from libs.spark.session import with_settings
-from libs.tables import TABLES, VIEWS
+from libs.tables import TABLES, VIEWS, UnknownTableError
 
 _FILES = "spark.sql.runSQLOnFiles"  # FROM csv.`path`
 
@@ -39,6 +39,9 @@ def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
         with with_settings(spark, {_FILES: "false"}):
             return spark.sql(sql)
     except AnalysisException as error:
+        if error.getCondition() == "TABLE_OR_VIEW_NOT_FOUND":
+            name = (error.getMessageParameters() or {}).get("relationName", "")
+            raise OperatorError(str(UnknownTableError(name.replace("`", "")))) from None
         raise OperatorError(str(error).strip().splitlines()[0]) from None
 
 

@@ -1,44 +1,33 @@
-"""The fused score as Spark columns, and what sources and history items moved: libs.ranking.fusion says the formula."""
+"""The formula of libs.ranking.fusion for Spark columns: scores, and what sources and history items moved."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-
-@dataclass(frozen=True)
-class Fused:
-    """How scores of sources become one: (weight, power) by source."""
-
-    powers: dict[str, tuple[float, float]]
-
-    @classmethod
-    def of(cls, fitted: dict[str, list[Any]]) -> Fused:
-        return cls(dict(zip(fitted["sources"], zip(fitted["weights"], fitted["powers"], strict=True), strict=True)))
-
-    def part(self, source: Column, kept: Column) -> Column:
-        """What a source (an entry of `sources`) gives to the score, if so much of its normalized score is kept."""
-        parts = [
-            F.when(source["source"] == name, weight * F.pow(source["normalized_score"] * kept, F.lit(power)))
-            for name, (weight, power) in self.powers.items()
-        ]
-        return F.coalesce(*parts, F.lit(0.0))
-
-    def fall(self, source: Column, attribution: Column) -> Column:
-        """How far the score falls without one history item of a source."""
-        # A share may be above 1, where other items pull down: a source gives no less than nothing.
-        return self.part(source, F.lit(1.0)) - self.part(
-            source, F.greatest(F.lit(0.0), 1.0 - attribution["attribution_share"])
-        )
+from libs.ranking.fusion import FusionWeights
 
 
-def with_score(pool: DataFrame, fused: Fused) -> DataFrame:
+def part(weights: FusionWeights, source: Column, kept: Column) -> Column:
+    """What a source (an entry of `sources`) gives to the score, if so much of its normalized score is kept."""
+    parts = [
+        F.when(source["source"] == name, weight * F.pow(source["normalized_score"] * kept, F.lit(power)))
+        for name, weight, power in zip(weights.sources, weights.weights, weights.powers, strict=True)
+    ]
+    return F.coalesce(*parts, F.lit(0.0))
+
+
+def fall(weights: FusionWeights, source: Column, attribution: Column) -> Column:
+    """How far the score falls without one history item of a source."""
+    # A share may be above 1, where other items pull down: a source gives no less than nothing.
+    kept = F.greatest(F.lit(0.0), 1.0 - attribution["attribution_share"])
+    return part(weights, source, F.lit(1.0)) - part(weights, source, kept)
+
+
+def with_score(pool: DataFrame, weights: FusionWeights) -> DataFrame:
     """Adds score, and contributions by source."""
     parts = F.transform(
-        "sources", lambda s: F.struct(s["source"].alias("source"), fused.part(s, F.lit(1.0)).alias("part"))
+        "sources", lambda s: F.struct(s["source"].alias("source"), part(weights, s, F.lit(1.0)).alias("part"))
     )
     return (
         pool.withColumn("parts", F.filter(parts, lambda p: p["part"] > 0))
@@ -47,7 +36,7 @@ def with_score(pool: DataFrame, fused: Fused) -> DataFrame:
     )
 
 
-def with_attributions(best: DataFrame, fused: Fused, most: int) -> DataFrame:
+def with_attributions(best: DataFrame, weights: FusionWeights, most: int) -> DataFrame:
     """Adds attributions: the `most` history items without which the score falls farthest, and how far.
 
     After the lists are cut: a list is a hundredth of what might have stood in it.
@@ -58,7 +47,7 @@ def with_attributions(best: DataFrame, fused: Fused, most: int) -> DataFrame:
             lambda s: F.transform(
                 s["attributions"],
                 lambda c: F.struct(
-                    fused.fall(s, c).alias("contribution"),
+                    fall(weights, s, c).alias("contribution"),
                     s["source"].alias("source"),
                     c["product_id"].alias("product_id"),
                 ),

@@ -2,7 +2,8 @@
 
 rel_s in (0, 1] is the candidate's normalized score in source s, 0 where the source does not name it; w >= 0 sums to 1;
 p_s in POWERS bends each source's scale, since one falls off like 1/rank and another is nearly flat. The sum is
-monotone in every source, so that taking a source away can only lower it: what `contribution` measures.
+monotone in every source, so that taking a source away can only lower it. `score` is the formula for arrays,
+libs.ranking.fused the same for Spark columns; a test holds them equal.
 
 How the weights are found. Coordinate ascent on mean NDCG@10 (Metzler & Croft, "Linear feature-based models for
 information retrieval", Information Retrieval 10(3), 2007) from a prior mixture and from the best single source; the
@@ -21,10 +22,14 @@ by NDCG to the power 1, 1.5 and 2 could not be told apart.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from libs.arrays import Float32s, Floats
 
 POWERS = (0.25, 0.5, 1.0, 2.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.9)
@@ -32,8 +37,6 @@ K = 10
 _PASSES = 3
 _PRIOR_POWER = 1.5
 _TIE = 1e-9  # scores closer than this are tied: sums in another order differ by less, real scores by more
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class FusionWeights:
             raise ValueError("sources, weights and powers must have one length, at least 1")
         if min(self.weights) < 0 or abs(sum(self.weights) - 1) > 1e-6 or min(self.powers) <= 0:
             raise ValueError("weights must be at least 0 and sum to 1, powers be above 0")
+
+    @classmethod
+    def of(cls, fitted: Mapping[str, Sequence[Any]]) -> FusionWeights:
+        """From one target's entry of `fitted` in training.models."""
+        return cls(*(tuple(fitted[part]) for part in ("sources", "weights", "powers")))
 
 
 def score(features: ArrayLike, weights: FusionWeights) -> Floats:
@@ -240,6 +248,6 @@ def _checked(features: ArrayLike, weights: FusionWeights) -> Floats:
     return values
 
 
-def _check_unit(values: NDArray[np.float32] | Floats) -> None:
+def _check_unit(values: Float32s | Floats) -> None:
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("normalized scores must be in [0, 1]")

@@ -1,48 +1,75 @@
-"""Which model a job as of a day may use. Pure logic over rows of `training.models`; standard library only."""
+"""Which models serve a day. Pure logic over rows of `training.models`; standard library only.
+
+The rule: all models of one night come from one training. A training day is whole when every model of the catalog has
+a record of it, and a day is served by the newest whole training day at or before it. The walk applies the rule once
+and hands the day to the jobs as `Run.train_cutoff`.
+"""
+
+from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
+
+from libs.errors import OperatorError
+
+Purpose = Literal["record", "backtest"]
 
 
-class ModelNotFound(Exception):
-    """No model may score this day; one line that says which, and the fix."""
+class ModelRow(Protocol):
+    """A row of training.models: at least model, version, purpose, train_cutoff."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
 
 
-def choose_model(
-    rows: Iterable[Mapping[str, Any]], as_of: date, max_age_days: int | None = None, *, shop: str, model: str
-) -> Mapping[str, Any]:
-    """The newest model of record that saw nothing at or after `as_of`.
+R = TypeVar("R", bound=ModelRow)
 
-    Args:
-        rows: of `training.models`, with at least shop, model, version, train_cutoff (a date: the model was fitted on
-            what was known before it).
-        as_of: the day to be scored.
-        max_age_days: refuse a model whose cutoff is more days than this before `as_of`; None takes any.
-        shop: rows of other shops are left out.
-        model: the model's name; rows of others are left out.
 
-    Returns:
-        The row with the greatest train_cutoff at or before `as_of`; of several, the greatest version.
+def whole_days(rows: Iterable[ModelRow], models: Collection[str]) -> list[date]:
+    """The days on which each of `models` has a record, oldest first."""
+    recorded: dict[date, set[str]] = {}
+    for row in rows:
+        if row["purpose"] == "record":
+            recorded.setdefault(row["train_cutoff"], set()).add(row["model"])
+    return sorted(day for day, names in recorded.items() if names.issuperset(models))
+
+
+def serving_day(days: Iterable[date], as_of: date, max_age_days: int | None = None) -> date | None:
+    """The newest of the days that saw nothing at or after `as_of`; None where it is older than `max_age_days`.
+
+    >>> serving_day([date(2014, 6, 2), date(2014, 6, 9), date(2014, 6, 16)], date(2014, 6, 15))
+    datetime.date(2014, 6, 9)
+    """
+    newest = max((day for day in days if day <= as_of), default=None)
+    too_old = newest is not None and max_age_days is not None and (as_of - newest).days > max_age_days
+    return None if too_old else newest
+
+
+def models_of(rows: Iterable[R], day: date, purpose: Purpose = "record") -> dict[str, R]:
+    """The models of a training day by name; of several fits of one, that of the greatest version."""
+    fits = (row for row in rows if (row["train_cutoff"], row["purpose"]) == (day, purpose))
+    return {row["model"]: row for row in sorted(fits, key=lambda row: (row["model"], row["version"]))}
+
+
+def serving_models(
+    rows: Iterable[R], day: date, as_of: date, max_age_days: int, *, shop: str, needed: Collection[str] = ()
+) -> dict[str, R]:
+    """The models of record of training day `day` by name, for lists as of `as_of`.
 
     Raises:
-        ModelNotFound: there is none, or the newest is too old.
+        OperatorError: one of `needed` has no record, or they are of a later day than `as_of`, or too old.
     """
-    fix = f"train first: reasonrec run training.{model} --shop {shop} --end {as_of} --train"
-    usable = [
-        row for row in rows if row["shop"] == shop and row["model"] == model and row["train_cutoff"] <= as_of
-    ]  # fmt: skip
-    if not usable:
-        raise ModelNotFound(f"shop {shop}: no {model} model with a train_cutoff at or before {as_of}; {fix}")
-    best = max(usable, key=lambda row: (row["train_cutoff"], row["version"]))
-    age = (as_of - best["train_cutoff"]).days
-    if max_age_days is not None and age > max_age_days:
-        raise ModelNotFound(
-            f"shop {shop}: the newest {model} model for {as_of} is {age} days old, the limit is {max_age_days}; {fix}"
-        )
-    return best
+    models = models_of(rows, day)
+    fix = f"no model of {shop} may be used as of {as_of}: run with --train"
+    if missing := sorted(set(needed) - models.keys()):
+        raise OperatorError(f"{fix} (training.models has no {', '.join(missing)} of {day})")
+    if day > as_of:
+        raise OperatorError(f"{fix} (those of {day} have seen what came after)")
+    if models and (as_of - day).days > max_age_days:
+        raise OperatorError(f"{fix} (those of {day} are older than max_model_age_days={max_age_days})")
+    return models
 
 
 def weights_checksum(folder: Path) -> str:

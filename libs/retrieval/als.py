@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark import Broadcast
 
+from libs.arrays import Floats, Ints
 from libs.models.score import als_shares, als_user_factors
-from libs.retrieval.candidates import Floats, Ints, Taken, UserList, as_batch, by_cutoff, greatest_shares, taken
+from libs.retrieval.candidates import Taken, UserList, as_batch, by_cutoff, greatest_shares, taken
 from libs.retrieval.nearest import Search, Searches
 from libs.retrieval.pairs import AGE_POINTS, age_points
 
@@ -70,13 +70,13 @@ class Factors:
     """A fitted model: `products` and their factors [n, d], row by row; alpha of one tenth; MLlib's regParam."""
 
     products: pa.Array
-    items: NDArray[np.float64]
+    items: Floats
     alpha: float
     reg: float
     rule: RatingRule
 
     @cached_property
-    def gram(self) -> NDArray[np.float64]:
+    def gram(self) -> Floats:
         """items' items, [d, d]: worked out once a worker, not for each user."""
         return self.items.T @ self.items
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from libs.retrieval.topk import MISSING, Floats, top_k
+from libs.arrays import AnyFloats, Ints
+from libs.retrieval.topk import MISSING, top_k
 
 FORM = "ivf1"  # of the file and of what is built; another form is another file
 _SPARE = 32  # found beyond k: an order by float32 products may differ from ours by a few places
@@ -25,7 +25,7 @@ _SEED, _ROUNDS, _SAMPLE = 7, 10, 64  # of k-means: rounds, and products a cell t
 _NO_BLAS = 1 << 30  # users; a BLAS product of fewer or more rows adds in another order
 
 
-def build_index(items: Floats, path: Path) -> None:
+def build_index(items: AnyFloats, path: Path) -> None:
     """Writes the index of items [n, d] as a file: 4 n (d + 2) bytes, and about as much memory again to build.
 
     The same items give the same bytes on the same kind of processor.
@@ -59,7 +59,7 @@ def read_index(path: Path) -> Any:
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
 
 
-def nearest(index: Any, users: Floats, items: Floats, k: int, probes: int) -> tuple[NDArray[np.int64], Floats]:
+def nearest(index: Any, users: AnyFloats, items: AnyFloats, k: int, probes: int) -> tuple[Ints, AnyFloats]:
     """`top_k` of users x items, but for products that lie in none of the cells searched.
 
     Args:

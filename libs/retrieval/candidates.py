@@ -1,4 +1,4 @@
-"""What all candidate sources share: whom they serve, by which models, and the shape of their lists."""
+"""What all candidate sources share: whom they serve, and the shape of their lists."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.errors import OperatorError
+from libs.arrays import Floats, Ints
 from libs.evaluation.lists import sample, targets
 from libs.features.as_of import as_of, decay, with_age
 from libs.features.history import unliked
 from libs.job import JobContext
-from libs.registry.choice import ModelNotFound, choose_model
 
 ATTRIBUTIONS = 3  # history items kept beside a candidate
 SCHEMA = (
@@ -38,16 +37,12 @@ _ARROW = pa.schema(
     ]
 )
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 
 def users_to_serve(ctx: JobContext) -> DataFrame:
     """Rows of features.user_history that need lists (the job reads that table and silver.events).
 
-    As of tonight all users with a history; as of a fold of the back-test only the sample that is looked at of those who
-    take something inside its window; as of a training day alone nobody. Who is looked at is all that the window tells:
-    what stands in a list does not depend on it.
+    Tonight serves every user with a history, a training day alone nobody. Only the evaluation sample needs lists at a
+    fold; the sample decides which users get lists, never what is in them.
     """
     history = ctx.read_cutoffs("features.user_history", (ctx.as_of, *ctx.run.folds))
     if not ctx.run.folds:
@@ -57,36 +52,6 @@ def users_to_serve(ctx: JobContext) -> DataFrame:
     known = taken.join(before.select(*user), user, "left_semi").withColumn("known", F.lit(True))
     inside = before.join(sample(known, rules.max_users), user, "left_semi")
     return history.where(F.col("cutoff") == ctx.as_of).unionByName(inside)
-
-
-def models_to_serve(ctx: JobContext, model: str) -> dict[date, Row]:
-    """The row of training.models by which each cut-off that needs lists is served.
-
-    A fold has its own model, or none where the shop is younger; tonight the newest model of record that saw nothing
-    of tonight or later, and is no newer than the run's: where a part of a training failed, none of it is used.
-
-    Raises:
-        OperatorError: a cut-off has no model, or too old a one.
-    """
-    rows = ctx.read("training.models").where(F.col("model") == model).collect()
-    age = ctx.run.conf.env.max_model_age_days
-    found = {}
-    for cutoff in (*ctx.run.folds, ctx.as_of):
-        fold = cutoff in ctx.run.folds
-        if fold and not any(row["train_cutoff"] == cutoff for row in rows):
-            continue  # a fold before the shop's first event has no model, and no user to serve
-        usable = [
-            row.asDict()
-            for row in rows
-            if row["purpose"] == ("backtest" if fold else "record")
-            and (row["train_cutoff"] == cutoff if fold else row["train_cutoff"] <= ctx.run.train_cutoff)
-        ]
-        try:
-            chosen = choose_model(usable, cutoff, age, shop=ctx.shop.name, model=model)
-        except ModelNotFound as error:
-            raise OperatorError(str(error)) from None
-        found[cutoff] = Row(**chosen)
-    return found
 
 
 def vocabularies(ids: DataFrame) -> dict[date, pa.Array]:

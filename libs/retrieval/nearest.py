@@ -1,4 +1,4 @@
-"""How the products of greatest score are found: among all, or past some number of products by an approximate index.
+"""One interface to the products of greatest score: among all, or past some number of products by an approximate index.
 
 An index is built once for each model, by a task, and lies beside the models: `models/<shop>/<model>_index/<version>`,
 so that it goes when its model goes. Spark brings the file to each executor once; its Python workers map it.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,32 +21,61 @@ from pyspark import SparkFiles
 from pyspark.sql import Row
 
 from libs import store
+from libs.arrays import AnyFloats, Ints
 from libs.job import JobContext
 from libs.registry.weights import exists, model_uri, save_file
 from libs.retrieval.ann import FORM, build_index, nearest, read_index
-from libs.retrieval.topk import Floats, top_k
+from libs.retrieval.topk import top_k
 
 _BLOCK = 2048  # products whose scores are held at once: few enough to stay in the processor's cache
 
 
+class Search(Protocol):
+    """Finds the items of greatest inner product with each user; users [u, d], items [n, d]."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no item can be missed."""
+
+    def top_k(self, users: AnyFloats, items: AnyFloats, k: int) -> tuple[Ints, AnyFloats]:
+        """(indices [u, k], scores [u, k]) by descending score; -1 and -inf where fewer than k items are found."""
+
+    def greatest(self, users: AnyFloats, items: AnyFloats) -> AnyFloats:
+        """The greatest inner product of each user with an item, [u]."""
+
+
 @dataclass(frozen=True)
-class Search:
-    """`file` is the name of an index that Spark has brought to the executors; without one the search is exact."""
+class ExactSearch:
+    """Scores every item (libs.retrieval.topk)."""
 
-    file: str | None = None
-    probes: int = 1
+    is_exact = True
 
-    def top_k(self, users: Floats, items: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
-        """As `libs.retrieval.topk.top_k`: (indices [u, k], scores [u, k])."""
-        if self.file is None:
-            return top_k(users, items, k)
+    def top_k(self, users: AnyFloats, items: AnyFloats, k: int) -> tuple[Ints, AnyFloats]:
+        return top_k(users, items, k)
+
+    def greatest(self, users: AnyFloats, items: AnyFloats) -> AnyFloats:
+        best = [(users @ items[start : start + _BLOCK].T).max(axis=1) for start in range(0, len(items), _BLOCK)]
+        return np.asarray(np.max(best, axis=0))
+
+
+@dataclass(frozen=True)
+class IndexSearch:
+    """Scores the items of the nearest cells of an index (libs.retrieval.ann).
+
+    Attributes:
+        file: name of the index, which Spark has brought to the executors.
+        probes: cells searched for each user.
+    """
+
+    file: str
+    probes: int
+
+    is_exact = False
+
+    def top_k(self, users: AnyFloats, items: AnyFloats, k: int) -> tuple[Ints, AnyFloats]:
         return nearest(_opened(SparkFiles.get(self.file)), users, items, k, self.probes)
 
-    def greatest(self, users: Floats, items: Floats) -> Floats:
-        """The greatest inner product of each user with an item, [u]."""
-        if self.file is None:
-            best = [(users @ items[start : start + _BLOCK].T).max(axis=1) for start in range(0, len(items), _BLOCK)]
-            return np.asarray(np.max(best, axis=0))
+    def greatest(self, users: AnyFloats, items: AnyFloats) -> AnyFloats:
         return self.top_k(users, items, 1)[1][:, 0]
 
 
@@ -65,7 +94,7 @@ class Searches:
     by_cutoff: Mapping[date, Search] = field(default_factory=dict)
 
     def of(self, cutoff: date) -> Search:
-        return self.by_cutoff.get(cutoff, Search())
+        return self.by_cutoff.get(cutoff, ExactSearch())
 
 
 def searches(
@@ -95,7 +124,7 @@ def searches(
         spark.parallelize(missing, len(missing)).foreach(lambda index: _build(index, vectors(index.cutoff), known))
     for index in indexes:
         spark.addFile(index.uri)
-    return Searches({index.cutoff: Search(Path(index.uri).name, probes) for index in indexes})
+    return Searches({index.cutoff: IndexSearch(Path(index.uri).name, probes) for index in indexes})
 
 
 def index_uri(ctx: JobContext, model: Row) -> str:

@@ -14,11 +14,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
+from libs.arrays import Floats, Ints
 from libs.job import JobContext
 from libs.retrieval.candidates import (
     SCHEMA,
-    Floats,
-    Ints,
     UserList,
     as_batch,
     best_items,

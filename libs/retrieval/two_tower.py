@@ -8,12 +8,12 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark import Broadcast
 
+from libs.arrays import Float32s, Floats, Ints
 from libs.models.files import Arrays
 from libs.models.score import two_tower_users
-from libs.retrieval.candidates import Floats, Ints, Taken, UserList, as_batch, by_cutoff, greatest_shares, taken
+from libs.retrieval.candidates import Taken, UserList, as_batch, by_cutoff, greatest_shares, taken
 from libs.retrieval.nearest import Search, Searches
 
 HISTORY = 20  # slots a model reads
@@ -43,7 +43,7 @@ class TwoTowerLister:
                     yield as_batch(block, found, products)
 
 
-def last_slots(events: Taken) -> tuple[Ints, NDArray[np.float32]]:
+def last_slots(events: Taken) -> tuple[Ints, Float32s]:
     """(ids [u, HISTORY], days before the cut-off [u, HISTORY]) of each user's last events, 0 pads at the front."""
     users = len(events.indptr) - 1
     history, age = np.zeros((users, HISTORY), np.int64), np.zeros((users, HISTORY), np.float32)
@@ -59,8 +59,8 @@ def last_slots(events: Taken) -> tuple[Ints, NDArray[np.float32]]:
 def lists(
     arrays: Arrays,
     history: Ints,
-    age: NDArray[np.float32],
-    profile: NDArray[np.float32],
+    age: Float32s,
+    profile: Float32s,
     size: int,
     search: Search,
 ) -> list[UserList]:

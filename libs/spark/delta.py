@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from collections.abc import Callable, Iterable
 from datetime import date
 from functools import reduce
@@ -15,6 +14,7 @@ from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
 
 from libs.conf import SHOP_NAME
 from libs.errors import ConflictError, OperatorError
@@ -40,6 +40,12 @@ _CONFLICTS = (
     captured.ConcurrentTransactionException,
 )
 _TRIES = 6
+_retrying = Retrying(
+    retry=retry_if_exception_type(_CONFLICTS),
+    stop=stop_after_attempt(_TRIES),
+    # At random, to part two writers; it doubles, to outlast a long commit.
+    wait=lambda state: random.uniform(0.1, 0.5) * 2**state.attempt_number,  # noqa: S311
+)
 _T = TypeVar("_T")
 _RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2,6}")
 
@@ -168,20 +174,19 @@ def committed(path: str, table: Table, commit: Callable[[bool], _T]) -> _T:
     Raises:
         ConflictError: other writers came first each time.
     """
-    for left in reversed(range(_TRIES)):
-        try:
-            with commit_lock(path) as alone:
-                return commit(alone)
-        except BusyError as error:
-            raise ConflictError(str(error)) from None
-        except _CONFLICTS:
-            if not left:
-                raise ConflictError(
-                    f"{table.name}: other runs wrote to it {_TRIES} times in a row; run again when they are done"
-                ) from None
-            # At random, to part two writers; it doubles, to outlast a long commit.
-            time.sleep(random.uniform(0.1, 0.5) * 2 ** (_TRIES - left))  # noqa: S311
-    raise AssertionError("not reached")
+
+    def attempt() -> _T:
+        with commit_lock(path) as alone:
+            return commit(alone)
+
+    try:
+        return _retrying(attempt)
+    except BusyError as error:
+        raise ConflictError(str(error)) from None
+    except RetryError:
+        raise ConflictError(
+            f"{table.name}: other runs wrote to it {_TRIES} times in a row; run again when they are done"
+        ) from None
 
 
 def _commit(

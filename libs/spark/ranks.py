@@ -31,6 +31,9 @@ from libs.errors import RankError
 
 # Of a fit that must not go on, or of the guard that ended it.
 _LAST_WORDS = re.compile(r"\[(\d+)\]<stderr>:(?:[\w.]+\.Training(?:Data)?Error: (.+)|(no step in .+))")
+# Any other error of a rank; the ranks beside one that is gone raise Horovod's own.
+_RAISED = re.compile(r"\[(\d+)\]<stderr>:((?!horovod\.)[\w.]+(?:Error|Exception)(?:: .+)?)$", re.MULTILINE)
+_ENDED_FIRST = re.compile(r"exited with non-zero status.*Process name: (\d+)", re.DOTALL)  # Horovod's message
 _LATE_S = 2.0  # by which a rank's words may come after the news of its end
 
 
@@ -54,6 +57,25 @@ class RankWords:
             time.sleep(0.1)
         return f"rank {found[1]}: {(found[2] or found[3]).strip()}" if found else None
 
+    def raised(self) -> str | None:
+        """`rank N: the last line of its traceback`, of the first rank with an error of its own."""
+        found = _RAISED.search("".join(self._heard))
+        return f"rank {found[1]}: {found[2].strip()}" if found else None
+
+
+def why_ended(words: RankWords, error: RuntimeError) -> RuntimeError | RankError | None:
+    """What a failed call is raised as; None where nothing is known of it.
+
+    Horovod names the process that ended first, and not why.
+    """
+    if said := words.last():
+        return RankError(said)
+    if raised := words.raised():
+        return RuntimeError(raised)
+    if ended := _ENDED_FIRST.search(str(error)):
+        return RankError(f"a rank was killed, or its machine is gone (rank {ended[1]} ended first)")
+    return None
+
 
 def is_local(spark: SparkSession) -> bool:
     """Whether this process is the whole of Spark."""
@@ -64,8 +86,8 @@ def run_on_ranks(spark: SparkSession, conf: HorovodConf, call: Callable[..., Any
     """What `call(*args)` returns on each rank, in their order. The ranks meet on `conf.network_interface`.
 
     Raises:
-        RankError: a rank said why it ended.
-        RuntimeError: a rank ended without a word.
+        RankError: a rank said why it ended, or was killed.
+        RuntimeError: a rank ended by an error that nobody foresaw.
     """
     import horovod.spark
 
@@ -93,10 +115,10 @@ def run_on_ranks(spark: SparkSession, conf: HorovodConf, call: Callable[..., Any
                 verbose=0,
             )
         return results
-    except RuntimeError as error:  # names the process that ended first, and not why
-        if (why := words.last()) is None:
+    except RuntimeError as error:
+        if (reason := why_ended(words, error)) is None:
             raise
-        raise RankError(why) from error
+        raise reason from error
     finally:
         for number, handler in handlers.items():  # Horovod's would swallow every later Ctrl-C
             signal.signal(number, handler)

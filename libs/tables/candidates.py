@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from libs.tables.sources import SOURCES, Source
 from libs.tables.table import CUTOFF, Table, define
 
 # How a model's or a list's score rests on the user's own history: share = the fraction of the source's normalized score
 # that is lost when the item is taken out of the history.
 _ATTRIBUTIONS = "array<struct<product_id:string,attribution_share:double>>"
 
-SOURCES = ("popular", "popular_in_category", "repeat", "bought_together", "transitions", "als", "two_tower")
 
-
-def _candidates(source: str, about: str) -> Table:
+def _candidates(source: Source) -> Table:
     return define(
-        f"candidates.{source}",
-        about,
+        f"candidates.{source.name}",
+        source.about,
         f"""{CUTOFF}
         user_id | string! | pseudonym
         product_id | string! | the candidate
@@ -32,13 +31,7 @@ def _candidates(source: str, about: str) -> Table:
 
 
 CANDIDATES = (
-    _candidates("popular", "Products most users took lately: time-decayed counts, the same for all."),
-    _candidates("popular_in_category", "Products most users took lately in the categories of the user's taste."),
-    _candidates("repeat", "The user's own products, by how often and by what rhythm they came back."),
-    _candidates("bought_together", "Products taken in one step with products of the user's history."),
-    _candidates("transitions", "Products taken after products of the user's history, by directed steps."),
-    _candidates("als", "Products near the user's factors: implicit matrix factorisation."),
-    _candidates("two_tower", "Products near the user's vector: the two-tower network."),
+    *map(_candidates, SOURCES.values()),
     define(
         "candidates.candidate_pool",
         "A candidate with the source and rank that brought it; none that the user dislikes or gave back.",

@@ -52,6 +52,8 @@ def _kind(about: str, spec: str, **options: object) -> Kind:
 _TIME = "event_time | timestamp! | when it happened\nknown_at | timestamp | when the shop knew it; without it, event_time or the delivery's day"
 _STATE_TIME = "known_at | timestamp | when the state was known; without it the delivery's day, or timeless"
 
+FOR_LATER = "for later: no job reads it yet"
+
 CONTRACT: dict[str, Kind] = {
     "transactions": _kind(
         "a line of an order; a negative quantity is a return",
@@ -145,7 +147,7 @@ CONTRACT: dict[str, Kind] = {
         snapshot=True,
     ),
     "prices": _kind(
-        "a price of a product from a day on",
+        f"a price of a product from a day on; {FOR_LATER}",
         f"""product_id | string! | the product
         {_TIME}
         price | decimal(18,4)! | price of one piece in the shop's currency""",
@@ -153,7 +155,7 @@ CONTRACT: dict[str, Kind] = {
         checks={"price is negative": "price >= 0"},
     ),
     "queries": _kind(
-        "what a user searched for",
+        f"what a user searched for; {FOR_LATER}",
         f"""user_id | string | who; empty for guests
         query | string! | the words
         {_TIME}
@@ -163,7 +165,7 @@ CONTRACT: dict[str, Kind] = {
         text=("query",),
     ),
     "tickets": _kind(
-        "a question to customer service",
+        f"a question to customer service; {FOR_LATER}",
         f"""ticket_id | string! | the ticket
         user_id | string | who asked
         product_id | string | about what
@@ -175,7 +177,7 @@ CONTRACT: dict[str, Kind] = {
         text=("body",),
     ),
     "exposures": _kind(
-        "a product that was shown to a user",
+        f"a product that was shown to a user; {FOR_LATER}",
         f"""user_id | string! | to whom
         product_id | string! | the product
         {_TIME}
@@ -186,7 +188,7 @@ CONTRACT: dict[str, Kind] = {
         users=("user_id",),
     ),
     "feedback": _kind(
-        "what a user said of a recommendation or its reason",
+        f"what a user said of a recommendation or its reason; {FOR_LATER}",
         f"""user_id | string! | who
         product_id | string! | the product
         {_TIME}
@@ -195,7 +197,7 @@ CONTRACT: dict[str, Kind] = {
         users=("user_id",),
     ),
     "documents": _kind(
-        "a text customer service may quote",
+        f"a text customer service may quote; {FOR_LATER}",
         f"""document_id | string! | the document
         {_STATE_TIME}
         title | string | its title
@@ -206,7 +208,7 @@ CONTRACT: dict[str, Kind] = {
         snapshot=True,
     ),
     "risk_labels": _kind(
-        "an order that proved to be fraud or not",
+        f"an order that proved to be fraud or not; {FOR_LATER}",
         f"""order_id | string! | the order
         {_TIME}
         label | int! | 1 is fraud""",

@@ -64,12 +64,11 @@ FEATURES = (
         price | decimal(18,4) | last known price
         attributes | map<string,string> | what else the catalogue says
         language | string | language of title and description
-        tokens | array<string>! | words of title and description
         text | string! | what is embedded: title, brand, category, the description's beginning
         text_hash | string! | hash of `text`""",
         "shop cutoff product_id",
         "cutoffs",
-        schema_version=2,
+        schema_version=3,
     ),
     define(
         "features.text_vectors",
@@ -93,7 +92,6 @@ FEATURES = (
         brand | string | its brand
         category | string | its category path
         categories | array<string>! | every level's path, the top one first
-        tokens | array<string>! | words of title and description
         attributes | map<string,string> | what else the catalogue says
         price | decimal(18,4) | last known price
         lowest_price_30d | decimal(18,4) | lowest price that held in the 30 days before the cut-off, before the present one came; null where the price has not changed in them
@@ -112,7 +110,7 @@ FEATURES = (
         "shop cutoff product_id",
         "cutoffs",
         equality="close",
-        schema_version=2,
+        schema_version=3,
     ),
     define(
         "features.item_pairs",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from libs.tables.table import SHOP, define
 
+# The surface and context of the nightly lists.
+HOME = {"surface": "home", "context": "default"}
+# What names a row of a list within its release.
+LIST_ROW = ("surface", "context", "user_id", "product_id")
+
 _RELEASE = f"""{SHOP}
 release_id | string! | the attempt that wrote the row
-surface | string! | where it is shown: home
-context | string! | what the list is for on that surface: default"""
+surface | string! | where it is shown: {HOME["surface"]}
+context | string! | what the list is for on that surface: {HOME["context"]}"""
 
 RESULTS = (
     define(
@@ -67,6 +72,8 @@ RESULTS = (
         partitioned_by=("shop", "release_id"),
         equality="close",
         volatile=("release_id",),
+        cites_evidence=True,
+        noun="fact",
     ),
     define(
         "results.explanations",
@@ -88,6 +95,8 @@ RESULTS = (
         partitioned_by=("shop", "release_id"),
         equality="close",
         volatile=("release_id",),
+        cites_evidence=True,
+        noun="sentence",
     ),
     define(
         "results.releases",

@@ -38,6 +38,8 @@ class Table:
         together: keys that stand for one answer: of a `merge`, rows with the same ones that it does not bring are gone.
         volatile: columns that differ between two equal runs (run ids, wall-clock times); checksums leave them out.
         retention_days: how long rows are kept at least (maintenance.compact_tables); None is for ever.
+        cites_evidence: a row names facts of results.evidence, in `evidence_id` or `evidence_ids`.
+        noun: what a message calls one row.
         schema_version: raised when columns change, with a step in jobs.maintenance.migrations for an older warehouse.
     """
 
@@ -51,7 +53,14 @@ class Table:
     together: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
     retention_days: int | None = None
+    cites_evidence: bool = False
+    noun: str = "row"
     schema_version: int = 1
+
+    @property
+    def in_release(self) -> bool:
+        """Whether a release shows its rows: they are audited, published, exported, erased and re-keyed with it."""
+        return self.scope == "release"
 
     @property
     def layer(self) -> str:

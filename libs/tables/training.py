@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libs.tables.sources import MODELS
 from libs.tables.table import CUTOFF, SHOP, define
 
 TRAINING = (
@@ -34,7 +35,7 @@ TRAINING = (
         "training.models",
         "A model of record: what it was fitted on, with what, and where its weights are.",
         f"""{SHOP}
-        model | string! | als, two_tower, fusion
+        model | string! | {", ".join(MODELS)}
         version | string! | model, training day and a hash of parameters, data and code
         purpose | string! | record, or backtest
         train_cutoff | date! | fitted on what was known before this business day

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from libs.tables.results import RESULTS
+from libs.tables.table import Table
+
 
 @dataclass(frozen=True)
 class View:
@@ -13,6 +16,21 @@ class View:
     about: str
     reads: tuple[str, ...]
     sql: str
+
+
+_NAMES = {"results.evidence": "evidence"}
+
+
+def current_rows(table: Table) -> View:
+    """A table's rows of the release that readers see."""
+    columns = ", ".join(f"t.{name}" for name in table.column_names if name != "schema_version")
+    select = ("SELECT", columns, "FROM", table.name, "AS t JOIN current_release AS c")
+    return View(
+        _NAMES.get(table.name, f"current_{table.name.split('.')[1]}"),
+        f"Of the current release: {table.about}",
+        (table.name, "current_release"),
+        " ".join([*select, "ON c.shop = t.shop AND c.release_id = t.release_id"]),
+    )
 
 
 _VIEWS = (
@@ -32,42 +50,7 @@ _VIEWS = (
             ) AS pins WHERE newest = 1) AS pin ON pin.shop = releases.shop
           WHERE releases.status = 'published') AS r WHERE r.place = 1""",
     ),
-    View(
-        "current_recommendations",
-        "Tonight's lists.",
-        ("results.recommendations", "current_release"),
-        """
-        SELECT t.shop, t.release_id, t.surface, t.context, t.user_id, t.rank, t.product_id, t.score, t.contributions,
-               t.as_of, t.model_version, t.propensity
-        FROM results.recommendations AS t JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
-    ),
-    View(
-        "current_explanations",
-        "Tonight's sentences.",
-        ("results.explanations", "current_release"),
-        """
-        SELECT t.shop, t.release_id, t.surface, t.context, t.user_id, t.product_id, t.language, t.sentence,
-               t.evidence_ids, t.generator, t.grounded, t.contribution, t.faithfulness
-        FROM results.explanations AS t JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
-    ),
-    View(
-        "evidence",
-        "The facts tonight's sentences may cite.",
-        ("results.evidence", "current_release"),
-        """
-        SELECT t.shop, t.release_id, t.evidence_id, t.subject, t.user_id, t.product_id, t.type, t.slots, t.support,
-               t.source_table, t.source_version, t.source_keys, t.review_ids
-        FROM results.evidence AS t JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
-    ),
-    View(
-        "current_recommendation_evidence",
-        "Which facts hold for which of tonight's rows, and how far each moved the score.",
-        ("results.recommendation_evidence", "current_release"),
-        """
-        SELECT t.shop, t.release_id, t.surface, t.context, t.user_id, t.product_id, t.evidence_id, t.role, t.contribution
-        FROM results.recommendation_evidence AS t
-        JOIN current_release AS c ON c.shop = t.shop AND c.release_id = t.release_id""",
-    ),
+    *map(current_rows, [table for table in RESULTS if table.in_release]),
     View(
         "current_user_profiles",
         "The users as tonight's lists saw them.",

@@ -1,1 +1,1 @@
-"""Text in English and Chinese: cleaning, tokens, aspects, and sentence vectors. No Spark."""
+"""Text of any language: cleaning, words, and sentence vectors. No Spark."""

@@ -21,8 +21,8 @@ from horovod.spark.task import get_available_devices
 
 from libs.models.files import Arrays
 from libs.training.checkpoint import Checkpoint, fingerprint, load_latest, save_checkpoint
-from libs.training.reader import ShardBatches, TrainingDataError, inspect_files, steps_per_epoch
-from libs.training.spec import TrainParams, TrainSpec
+from libs.training.reader import ShardBatches, inspect_files, steps_per_epoch
+from libs.training.spec import TrainingDataError, TrainParams, TrainSpec
 from libs.training.staging import stage
 
 logger = logging.getLogger(__name__)
@@ -104,12 +104,12 @@ class _Fit:
         params = spec.params
         self.spec, self.params, self.moved = spec, params, moved
         self.staged = Path(spec.output) / f"rows-{hvd.rank()}"
-        facts = inspect_files(stage(spec.files, hvd.rank(), hvd.size(), self.staged, moved))
+        facts = inspect_files(stage(spec.files, hvd.rank(), hvd.size(), self.staged, moved), spec.task.columns)
         if spec.expected_rows not in (None, facts.rows):
             raise TrainingDataError(f"the files hold {facts.rows} rows, the table has {spec.expected_rows}")
         self.rows = facts.rows
         self.batches = ShardBatches(
-            facts, hvd.rank(), hvd.size(), params.batch_size, params.seed, buffer_rows=params.buffer_rows
+            facts, spec.task, hvd.rank(), hvd.size(), params.batch_size, params.seed, buffer_rows=params.buffer_rows
         )
         self.steps = steps_per_epoch(facts.rows, hvd.size(), params.batch_size)
         keras.utils.set_random_seed(params.seed)
@@ -185,7 +185,7 @@ class _Fit:
             if not (math.isfinite(value) and math.isfinite(float(norm))):
                 raise TrainingError(
                     f"loss {value}, gradient norm {float(norm)} at step {number} (epoch {epoch + 1}, rank {rank}): "
-                    "look for NaN in profile or weight, or lower learning_rate"
+                    "look for NaN in the training rows, or lower learning_rate"
                 )
             total += value
             clock = time.perf_counter()

@@ -4,11 +4,10 @@ The order of batches depends on (files, rank, ranks, seed, epoch) alone, so that
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlparse
 
 import numpy as np
@@ -16,17 +15,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from petastorm import make_batch_reader
 
+from libs.training.spec import Batch, Task, TrainingDataError
+
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("history", "history_age", "profile", "target", "weight")
 # petastorm unpickles what a dataset carries under this key, so a file with it could run any code.
 _PICKLED_KEY = b"dataset-toolkit.unischema.v1"
-
-Batch = dict[str, NDArray[Any]]
-
-
-class TrainingDataError(Exception):
-    """Training files that cannot be read as they should; the message says which and what to do."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ def local_path(uri: str) -> str:
     return unquote(parts.path)
 
 
-def inspect_files(files: tuple[str, ...]) -> DatasetFacts:
+def inspect_files(files: tuple[str, ...], columns: Sequence[str]) -> DatasetFacts:
     """Rows and row groups of the files by their footers; files without rows are left out.
 
     Raises:
@@ -69,7 +63,7 @@ def inspect_files(files: tuple[str, ...]) -> DatasetFacts:
                 raise TrainingDataError(
                     f"{path}: carries pickled petastorm metadata ({_PICKLED_KEY.decode()}); refused"
                 )
-            missing = [name for name in COLUMNS if name not in footer.schema_arrow.names]
+            missing = [name for name in columns if name not in footer.schema_arrow.names]
             if missing:
                 raise TrainingDataError(f"{path}: lacks the columns {', '.join(missing)}")
             if footer.metadata.num_rows:
@@ -108,9 +102,16 @@ class ShardBatches:
     """
 
     def __init__(
-        self, facts: DatasetFacts, rank: int, ranks: int, batch_size: int, seed: int, buffer_rows: int = 500_000
+        self,
+        facts: DatasetFacts,
+        task: Task,
+        rank: int,
+        ranks: int,
+        batch_size: int,
+        seed: int,
+        buffer_rows: int = 500_000,
     ) -> None:
-        self._facts, self._rank, self._batch_size = facts, rank, batch_size
+        self._facts, self._task, self._rank, self._batch_size = facts, task, rank, batch_size
         self._shards = shards(facts.row_groups, ranks)
         self._seed, self._buffer_rows = seed, max(buffer_rows, batch_size)
         self._kept: Batch | None = None
@@ -123,25 +124,26 @@ class ShardBatches:
         return (self.rows_in_pass or 0) if self._rank < self._shards else 0
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The `steps` batches of an epoch, each with all of `COLUMNS`.
+        """The `steps` batches of an epoch, each with all of the task's columns.
 
         Raises:
+            TrainingDataError: rows that the task cannot be fitted on.
             TrainingDataError: two passes over this shard read different numbers of rows.
         """
         given, rest = 0, None
         for index, window in enumerate(self._windows()):
-            order = np.random.default_rng([self._seed, number, self._rank, index]).permutation(len(window["target"]))
+            order = np.random.default_rng([self._seed, number, self._rank, index]).permutation(_rows(window))
             last = _take(window, order)
             rest = last if rest is None else _join(rest, last)
             start = 0
-            while len(rest["target"]) - start >= self._batch_size and given < self.steps:
+            while _rows(rest) - start >= self._batch_size and given < self.steps:
                 yield _take(rest, slice(start, start + self._batch_size))
                 start, given = start + self._batch_size, given + 1
             rest = _take(rest, slice(start, None))
         if rest is not None and given < self.steps:
-            missing = (self.steps - given) * self._batch_size - len(rest["target"])
-            rest = _join(rest, _take(last, np.arange(missing) % len(last["target"])))
-            for start in range(0, len(rest["target"]), self._batch_size):
+            missing = (self.steps - given) * self._batch_size - _rows(rest)
+            rest = _join(rest, _take(last, np.arange(missing) % _rows(last)))
+            for start in range(0, _rows(rest), self._batch_size):
                 yield _take(rest, slice(start, start + self._batch_size))
 
     def _windows(self) -> Iterator[Batch]:
@@ -163,7 +165,7 @@ class ShardBatches:
         size = rows = 0
         reader = make_batch_reader(
             [f"file://{path}" for path in self._facts.paths],
-            schema_fields=[f"^{name}$" for name in COLUMNS],
+            schema_fields=[f"^{name}$" for name in self._task.columns],
             reader_pool_type="dummy",
             num_epochs=1,
             shuffle_row_groups=False,
@@ -172,8 +174,12 @@ class ShardBatches:
         )
         try:
             for group in reader:
-                held.append(_checked({name: getattr(group, name) for name in COLUMNS}))
-                size, rows = size + len(group.target), rows + len(group.target)
+                batch = {name: getattr(group, name) for name in self._task.columns}
+                if len({len(column) for column in batch.values()}) > 1:
+                    raise TrainingDataError(f"columns of unequal rows: { {name: len(batch[name]) for name in batch} }")
+                self._task.check(batch)
+                held.append(batch)
+                size, rows = size + _rows(batch), rows + _rows(batch)
                 if size >= self._buffer_rows:
                     yield _join(*held)
                     held, size = [], 0
@@ -189,17 +195,8 @@ class ShardBatches:
         self.rows_in_pass = rows
 
 
-def _checked(group: Batch) -> Batch:
-    for name in ("history", "history_age", "profile"):
-        if group[name].ndim != 2:
-            raise TrainingDataError(f"column {name}: expected arrays of one fixed length, got {group[name].dtype}")
-    if group["history"].shape != group["history_age"].shape:
-        raise TrainingDataError("columns history and history_age differ in length")
-    if len({len(column) for column in group.values()}) > 1:
-        raise TrainingDataError(f"columns of unequal rows: { {name: len(group[name]) for name in group} }")
-    if not (group["target"] > 0).all():
-        raise TrainingDataError("column target: a row has no product (0, negative or null)")
-    return group
+def _rows(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
 
 
 def _take(batch: Batch, rows: NDArray[np.int64] | slice) -> Batch:

@@ -4,13 +4,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from numpy.typing import NDArray
+
 from libs.models.files import Arrays
+
+Batch = dict[str, NDArray[Any]]  # columns of equal length
+
+
+class TrainingDataError(Exception):
+    """Training files that cannot be read as they should; the message says which and what to do."""
 
 
 class Task(Protocol):
-    """What is trained."""
+    """What is trained.
+
+    Attributes:
+        columns: of the training rows, all that a batch holds.
+    """
 
     params: Any  # a dataclass
+    columns: tuple[str, ...]
+
+    def check(self, batch: Batch) -> None:
+        """Raise TrainingDataError for rows that the model cannot be fitted on."""
 
     def build(self, seed: int, dtype: str) -> Any:
         """The model with fresh weights."""

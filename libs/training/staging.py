@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from libs.store import filesystem, is_store
-from libs.training.reader import TrainingDataError, shards
+from libs.training.reader import shards
+from libs.training.spec import TrainingDataError
 
 _BLOCK = 8 << 20  # bytes fetched at once
 _MAGIC = 4  # bytes before the first row group

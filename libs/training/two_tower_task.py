@@ -12,6 +12,7 @@ import numpy as np
 from libs.models.files import Arrays
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
 from libs.registry.weights import load_arrays
+from libs.training.spec import Batch, TrainingDataError
 
 if TYPE_CHECKING:
     from libs.models.two_tower import TwoTower
@@ -38,6 +39,17 @@ class TwoTowerTask:
     params: TwoTowerParams
     catalogue: Catalogue | StoredCatalogue
     n_profile: int
+    columns = ("history", "history_age", "profile", "target", "weight")
+
+    def check(self, batch: Batch) -> None:
+        """Raises TrainingDataError for arrays of several lengths, or a row that has no product to learn."""
+        for name in ("history", "history_age", "profile"):
+            if batch[name].ndim != 2:
+                raise TrainingDataError(f"column {name}: expected arrays of one fixed length, got {batch[name].dtype}")
+        if batch["history"].shape != batch["history_age"].shape:
+            raise TrainingDataError("columns history and history_age differ in length")
+        if not (batch["target"] > 0).all():
+            raise TrainingDataError("column target: a row has no product (0, negative or null)")
 
     def build(self, seed: int, dtype: str) -> "TwoTower":
         """The model with fresh weights; `dtype` is a Keras dtype policy, such as "float32" or "mixed_bfloat16"."""

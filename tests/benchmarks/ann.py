@@ -29,7 +29,7 @@ from libs.conf import load
 from libs.metering.process_tree import TreeMeter
 from libs.models.score import als_user_factors, log_share
 from libs.retrieval.als import TENTHS
-from libs.retrieval.nearest import Index, Search, _build
+from libs.retrieval.nearest import ExactSearch, Index, IndexSearch, Search, _build
 from libs.retrieval.topk import top_k
 from libs.spark.session import build_session
 
@@ -138,7 +138,7 @@ def measure(
     spark.sparkContext.parallelize([index], 1).foreach(lambda one: _build(one, vectors.value[1]))
     cost["build"], peak["build"] = meter.stop()
     spark.sparkContext.addFile(index.uri)
-    for way, search in (("exact", Search()), ("index", Search(f"{form}.index", probes))):
+    for way, search in (("exact", ExactSearch()), ("index", IndexSearch(f"{form}.index", probes))):
         meter = TreeMeter()
         lists = spark.range(0, len(users), 1, 8).mapInArrow(
             Lists(vectors, search), "id long, items array<long>, scores array<double>"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jobs.catalog import entry
+from jobs.catalog import get_job
 from jobs.walk import make_plan, walk
 from libs.conf import Conf, load
 from libs.query.checksum import checksums, compare
@@ -82,7 +82,7 @@ class Backfill:
 
 
 def differing(left: Backfill, right: Backfill, jobs: Iterable[str]) -> list[str]:
-    tables = [name for job in jobs for name in entry(job).writes]
+    tables = [name for job in jobs for name in get_job(job).writes]
     return compare(*[checksums(one.spark, one.conf.env.warehouse, SHOP, tables) for one in (left, right)])[0]
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import yaml
 
 from libs.query.ask import ask
+from libs.tables import SOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
-LEARNED = ("als", "two_tower", "transitions", "bought_together")
+LEARNED = [source.name for source in SOURCES.values() if source.learned]
 # (shop, first day, day of the lists, windows measured)
 RUNS = (
     ("music_store", "1998-01-01", "2014-06-30", 12),

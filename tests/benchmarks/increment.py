@@ -18,7 +18,7 @@ import yaml
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs.catalog import entry
+from jobs.catalog import get_job
 from jobs.walk import make_plan, walk
 from libs.conf import Conf, load
 from libs.query.ask import ask
@@ -61,7 +61,7 @@ def main() -> None:
             "snapshots": run(spark, grown, Window(DAY, END, ZONE), "snapshots", SNAPSHOTS),
             "from all events": run(spark, whole, Window(DAY, END, ZONE), "from all events", (LEDGER,)),
         }
-        tables = [name for job in ACCUMULATE for name in entry(job).writes]
+        tables = [name for job in ACCUMULATE for name in get_job(job).writes]
         found = [
             [*checksums(spark, conf.env.warehouse, "online_retail", tables), ledgers_of_the_day(spark, conf)]
             for conf in (grown, whole)
@@ -89,7 +89,7 @@ def main() -> None:
 
 def ledgers_of_the_day(spark: SparkSession, conf: Conf) -> Checksum:
     """Of the last day alone: the grown shop has those of a day before, which the rebuilt one never had."""
-    [name] = entry(LEDGER).writes
+    [name] = get_job(LEDGER).writes
     rows = delta.read(spark, conf.env.warehouse, table(name)).where(F.col("cutoff") == F.lit(END))
     return checksum(rows, table(name))
 

@@ -30,6 +30,7 @@ import yaml
 
 from libs.metering.process_tree import measure, pss
 from libs.query.ask import ask
+from libs.tables import SOURCES
 from samples.cluster_demo import Night, Submit, build_wheel, make_environment, standalone, write_conf
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ POWER, CPU_MINUTES, PSS_GIB, HEAP = 1.1, 180, 8, 1.2
 NOISE_S = 2.0  # CPU seconds of a job by which two equal nights on a shared machine differ: no job misses by these
 PER_PARTITION = 300_000  # events to a partition of a shuffle
 ONE_COMPILER = "-XX:TieredStopAtLevel=1 "  # quick to start, and slow where a night is long
-TOP_K = ("candidates.als", "candidates.two_tower")
+TOP_K = tuple(f"candidates.{source.name}" for source in SOURCES.values() if source.model)
 COSTS = """
 SELECT job, epoch_ms(started_at) AS started_ms, seconds, cpu_seconds, peak_memory_bytes, bytes_read, bytes_shuffled
 FROM quality.job_runs WHERE status = 'done' ORDER BY started_at"""

@@ -27,17 +27,10 @@ SKEWS = (
 )
 BOT = SKEWS[1][0]
 BEST = """
-SELECT 'popular' AS list, user_id, product_id FROM candidates.popular WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
-UNION ALL
-SELECT 'bought_together', user_id, product_id FROM candidates.bought_together
-WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
-UNION ALL
-SELECT 'transitions', user_id, product_id FROM candidates.transitions
-WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
-UNION ALL
-SELECT 'als', user_id, product_id FROM candidates.als WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
-UNION ALL
-SELECT 'two_tower', user_id, product_id FROM candidates.two_tower WHERE rank <= 10 AND cutoff = DATE '2011-12-10'
+SELECT listed.source AS list, user_id, product_id
+FROM (SELECT user_id, product_id, unnest(sources) AS listed FROM candidates.candidate_pool
+      WHERE cutoff = DATE '2011-12-10')
+WHERE listed.rank <= 10
 UNION ALL
 SELECT 'final', user_id, product_id FROM results.recommendations WHERE rank <= 10"""
 

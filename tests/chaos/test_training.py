@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.training import two_tower
+from jobs.training import rank_fits
 from libs.errors import ModelFileError, OperatorError, RankError
 from libs.spark import ranks as on_ranks
 from libs.spark.ranks import variables
@@ -44,7 +44,7 @@ def harm(due: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
         # The ranks import tests.chaos.ranks, and are found again by a mark.
         own = {"PYTHONPATH": str(ROOT), MARK: str(os.getpid()), "TMPDIR": str(tmp_path)}
         monkeypatch.setattr(on_ranks, "variables", lambda interface: variables(interface) | own)
-        monkeypatch.setattr(two_tower, "fit_and_store", harmed(kind))
+        monkeypatch.setattr(rank_fits, "fit_and_store", harmed(kind))
 
     return done
 
@@ -69,7 +69,7 @@ def ranks() -> list[int]:
 @pytest.mark.parametrize(
     ("kind", "error", "said"),
     [
-        ("killed", RuntimeError, "exited with non-zero status"),
+        ("killed", RankError, "a rank was killed, or its machine is gone"),
         ("hung", RankError, f"rank 1: no step in {STALL_S}"),
         ("nan", RankError, "rank [01]: .*loss"),
     ],

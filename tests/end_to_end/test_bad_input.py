@@ -69,7 +69,8 @@ def remap(shop: Path, **changes: object) -> None:
         (("sql", "DROP TABLE results.releases"), "only SELECT"),
         (("sql", "SELECT * FROM read_csv('/etc/passwd')"), "disabled"),
         (("release", "pin", "2014-01-06-09", "--shop", "corner", "--reason", "x"), "no published release"),
-        (("why", "--shop", "corner", "--user", "u", "--product", "p"), "not in tonight's list"),
+        (("why", "--shop", "corner", "--user", "u", "--product", "p"), "corner has never seen user u"),
+        (("sql", "SELECT * FROM recommendations"), "did you mean results.recommendations"),
     ],
 )
 def test_bad_arguments_are_named_with_the_fix(shop, capsys, arguments, told):

@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 
 from jobs.catalog import group_of, select
 from libs.errors import OperatorError
-from libs.privacy.keys import pseudonym
 from libs.query.ask import ask
 from libs.query.checksum import checksum, checksums, compare
 from libs.query.spark_sql import ask as ask_spark
@@ -134,9 +133,10 @@ def test_why_tells_the_row_its_sentences_and_its_facts(forwards):
         0
     ]
     found = why(forwards.uri, "corner", user, product)
+    assert found == why(forwards.uri, "corner", user)  # the first of the list
     assert [sentence["language"] for sentence in found.sentences] == ["en", "zh"]
     assert {fact["evidence_id"] for fact in found.facts} >= set(found.sentences[0]["evidence_ids"])
-    assert why(forwards.uri, "corner", pseudonym("nobody", "0" * 64), product).recommendation is None
+    assert why(forwards.uri, "corner", user, "no such product") is None
 
 
 def test_no_id_of_the_shop_leaves_bronze(spark, forwards):

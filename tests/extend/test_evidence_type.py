@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from jobs.catalog import entry
+from jobs.catalog import get_job
 from libs.errors import OperatorError
 from libs.evidence import facts
 from libs.evidence.gather import refuse_missing
 from libs.explain.declaration import EvidenceType, Slot, omissions
 from libs.explain.evidence_types import EVIDENCE_TYPES
-from libs.explain.lexicon import claim, lexicon, unit
 from libs.explain.templates import compile_templates, read_templates
+from libs.explain.vocabulary import tied
+from libs.languages.lexicon import Item, Lexicon, claim, lexicon, unit
 from tests.libs.explain.facts import FIRST_WORDINGS, ROOT, SLOTS
 
 PEOPLE = Slot("count", "people who did", role="people")
@@ -73,7 +74,7 @@ def test_a_fact_of_others_about_a_user_names_its_product_for_erasure() -> None:
 def test_each_type_has_its_gathering_function_tables_and_examples(type: str, spec: EvidenceType) -> None:
     function = f"function {spec.gathered_by} in libs/evidence/facts.py"
     assert hasattr(facts, spec.gathered_by), f"{type} has no {function}"
-    unread = set(spec.tables) - set(entry("explanation.evidence").reads)
+    unread = set(spec.tables) - set(get_job("explanation.evidence").reads)
     assert not unread, f"{type}: explanation.evidence does not read {unread} (jobs/catalog.py)"
     examples = {label: slots for (name, label), slots in SLOTS.items() if name == type}
     said = {slots[spec.variant] if spec.variant else "" for slots in examples.values()}
@@ -91,24 +92,28 @@ def test_a_type_without_gathering_is_named() -> None:
 @pytest.mark.usefixtures("weather")
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_type_without_wordings_is_named_in_each_language(language: str) -> None:
-    text = read_templates(ROOT / "conf" / "templates")[language]
+    text = read_templates(ROOT / "conf" / "languages")[language]
     with pytest.raises(OperatorError, match=rf"{language}\.yaml: wordings\.weather: missing"):
-        compile_templates(text, f"{language}.yaml")
+        compile_templates(text, f"{language}.yaml", language)
 
 
 @pytest.mark.usefixtures("weather")
 def test_a_type_or_variant_that_no_phrase_claims_is_named() -> None:
     rest = claim("x", *EVIDENCE_TYPES.keys() - {"weather"}, *_variants())
     with pytest.raises(ValueError, match=r"no phrase claims the evidence types weather:rain, weather:sun"):
-        lexicon(r"\w+", "", [rest, unit("people", "people")])  # "people" are said by other types too
+        read(rest, unit("people", "people"))  # "people" are said by other types too
     with pytest.raises(ValueError, match=r"no phrase claims the evidence types weather:sun"):
-        lexicon(r"\w+", "", [rest, claim("rainy", "weather:rain")])
-    lexicon(r"\w+", "", [rest, claim("rainy", "weather:rain"), claim("sunny", "weather:sun")])
+        read(rest, claim("rainy", "weather:rain"))
+    read(rest, claim("rainy", "weather:rain"), claim("sunny", "weather:sun"))
 
 
 def test_a_phrase_about_no_evidence_type_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"phrases 'rainy': no evidence type weather"):
-        lexicon(r"\w+", "", [claim("rainy", "weather")])
+    with pytest.raises(ValueError, match=r"phrase 'rainy': no evidence type weather"):
+        read(claim("rainy", "weather"))
+
+
+def read(*phrases: tuple[str, Item]) -> Lexicon:
+    return tied(lexicon(r"\w+", "“", lambda text: None, phrases))
 
 
 def _variants() -> list[str]:

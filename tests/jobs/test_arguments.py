@@ -16,9 +16,11 @@ from jobs.cli import check
 from jobs.cli.output import check_output
 from jobs.run import main
 from libs.errors import OperatorError
+from libs.privacy.keys import pseudonym
 from libs.spark import session
+from tests.builders import event
 from tests.conftest import ROOT, SHOP
-from tests.jobs.evaluation.rows import release
+from tests.jobs.evaluation.rows import recommendation, release
 
 NASTY = (
     "'; DROP TABLE results.releases; --",
@@ -103,10 +105,14 @@ def place(spark, tmp_path_factory):
     (folder / "conf" / "shops").mkdir(parents=True)
     for file in (ROOT / "conf").glob("*.yaml"):
         (folder / "conf" / file.name).write_text(file.read_text())
+    (folder / "conf" / "languages").symlink_to(ROOT / "conf" / "languages")
     tiny = {key: value for key, value in SHOP.items() if key != "name"}
     (folder / "conf" / "shops" / "tiny.yaml").write_text(yaml.safe_dump(tiny))
     warehouse = Warehouse(spark, folder / "warehouse")
     warehouse.seed("results.releases", [release("2020-02-01-01")])
+    bob, eve = pseudonym("bob", "0" * 64), pseudonym("eve", "0" * 64)
+    warehouse.seed("results.recommendations", [recommendation("2020-02-01-01", bob, 1, "lamp")])
+    warehouse.seed("silver.events", [event(user, "mug", "2020-01-05") for user in (bob, eve)])
     (folder / "outside").mkdir()
     (folder / "outside" / "file").write_text("kept")
     (folder / "link").symlink_to(folder / "outside")
@@ -208,6 +214,29 @@ def test_spark_answers_questions_only_too(spark, here, monkeypatch, query):
     before = tree(here)
     refused(("sql", query, "--engine", "spark"))
     assert tree(here) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--user", "nobody", "--product", "lamp"), "tiny has never seen user nobody"),
+        (("--user", "nobody"), "tiny has never seen user nobody"),
+        (("--user", "bob", "--product", "mug"), "mug is not in tonight's list of user bob"),
+        (("--user", "eve"), "user eve has no list tonight"),
+    ],
+)
+def test_why_tells_a_user_never_seen_from_a_product_that_is_not_in_the_list(here, capsys, arguments, says):
+    refused(("why", "--shop", "tiny", *arguments))
+    assert says in capsys.readouterr().err
+
+
+def test_why_without_a_product_is_about_the_first_of_the_list(here, capsys):
+    shown = []
+    for arguments in (("--user", "bob"), ("--user", "bob", "--product", "lamp")):
+        main(["why", "--shop", "tiny", *arguments])
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert shown[0].startswith("#1 ")
 
 
 def test_what_only_the_rows_show_to_be_wrong_is_one_line_too(here):

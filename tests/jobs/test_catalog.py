@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.catalog import CATALOG, GROUPS, edges, entry, group_of, select
+from jobs.catalog import ALL_TABLES, CATALOG, GROUPS, Job, edges, get_job, group_of, models_before, models_of, select
 from jobs.cli.diagram import groups_mermaid, mermaid, tables_markdown
 from libs.errors import OperatorError
-from libs.tables import TABLES, table
+from libs.tables import CONTRACT, MODELS, TABLES, UnknownTableError
+from libs.tables.contract import FOR_LATER
 
 ROOT = Path(__file__).resolve().parents[2]
+MAKERS = [job for job in CATALOG if job.writes != ALL_TABLES]  # the others rewrite what these made
 
 
 def test_every_job_has_a_module_of_its_name_with_a_docstring_and_a_run():
@@ -36,21 +38,46 @@ def run_of(path: Path) -> ast.FunctionDef | None:
     return next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == "run"), None)
 
 
-def test_every_table_named_is_known_and_every_table_read_is_written_before_it():
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "product_days"}, "write its name as stage.job"),
+        ({"cadence": "nightly"}, "'nightly' is none of daily, training_day, weekly, on_demand"),
+        ({"compute": "larg"}, "'larg' is none of small, large, ranks"),
+    ],
+)
+def test_an_entry_with_a_wrong_word_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Job(**({"name": "products.product_days", "about": "."} | wrong))
+
+
+def test_an_entry_with_a_wrong_table_is_refused_with_near_names():
+    with pytest.raises(UnknownTableError, match=r"did you mean silver\.events"):
+        Job("products.product_days", about=".", reads=("silver.event",))
+
+
+def test_every_table_read_is_written_before_it():
     written = set()
-    for job in CATALOG:
-        for name in (*job.reads, *job.writes):
-            table(name)
+    for job in MAKERS:
         written |= set(job.writes)
         # A job may read what it wrote the day before, a release or a pin of an earlier night, and who was erased.
         late = set(job.reads) - written - {"results.releases", "results.pins", "silver.suppressed_users"}
         assert not late, (job.name, late)
 
 
+def test_a_kind_of_source_that_no_job_reads_yet_says_so():
+    silver = {f"silver.{kind}" for kind in CONTRACT}
+    # Jobs that read every kind (ingest, gates, erasure) make nothing of any.
+    read = {name for job in CATALOG if not silver <= set(job.reads) for name in job.reads}
+    for_later = {f"silver.{name}" for name, kind in CONTRACT.items() if FOR_LATER in kind.about}
+    assert for_later == silver - read
+
+
 def test_every_table_has_a_writer():
-    written = {name for job in CATALOG for name in job.writes}
-    # The walk itself tells of jobs; an operator's command pins.
-    assert set(TABLES) - written == {"quality.job_runs", "quality.alarms", "results.pins"}
+    written = {name for job in MAKERS for name in job.writes}
+    # The walk itself tells of jobs; an operator's command pins; erasure keeps the list of who was erased.
+    others = {"quality.job_runs", "quality.alarms", "results.pins", "silver.suppressed_users"}
+    assert set(TABLES) - written == others
 
 
 def test_a_group_runs_whole_before_the_next():
@@ -67,9 +94,16 @@ def test_an_edge_points_down_the_page_and_the_release_comes_after_the_audit():
     assert ("evaluation.audit", "publish.release") in edges()
 
 
+def test_every_model_of_record_is_fitted_by_one_job_and_waited_for_by_the_groups_after_it():
+    assert models_of(select("daily")) == MODELS
+    assert models_before("training") == models_before("maintenance") == models_before("scoring.recommendations") == ()
+    assert models_before("candidates") == models_of(select("training")) != ()
+    assert models_before("results") == models_before("publish") == MODELS
+
+
 def test_an_unknown_job_is_answered_with_near_names():
     with pytest.raises(OperatorError, match=r"did you mean users\.user_rfm"):
-        entry("users.user_rmf")
+        get_job("users.user_rmf")
 
 
 def test_a_job_shows_what_it_reads_computes_and_writes_at_a_glance():

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from jobs import walk as walk_module
-from jobs.catalog import select
+from jobs.catalog import models_of, select
 from jobs.evaluation import backtest
 from jobs.training import als
 from jobs.walk import make_plan, walk
+from libs.errors import OperatorError, RankError
+from libs.tables import MODELS
 from libs.window import Window
 
 WINDOW = Window(date(2020, 1, 13), date(2020, 1, 14))  # a Tuesday's lists use the models of Monday, the 13th
@@ -32,18 +34,20 @@ def model(name, day):
 
 @pytest.fixture
 def older_models(warehouse):
-    warehouse.seed("training.models", [model("two_tower", "2020-01-06"), model("fusion", "2020-01-06")])
+    warehouse.seed("training.models", [model(name, "2020-01-06") for name in MODELS])
     return warehouse
 
 
 def test_a_training_group_finds_the_models_that_came_first(spark, older_models):
     def due():
-        return [job.name for job in make_plan(spark, older_models.conf, "training", WINDOW, train=False).entries]
+        return [job.name for job in make_plan(spark, older_models.conf, "training", WINDOW, train=False).jobs]
 
     assert due() == [job.name for job in select("training")]
-    older_models.seed("training.models", [model("two_tower", "2020-01-13")])  # fitted, and no weights yet
+    older_models.seed("training.models", [model("two_tower", "2020-01-13")])
+    assert due() == [job.name for job in select("training")]  # one of its models is not there
+    older_models.seed("training.models", [model("als", "2020-01-13")])  # fitted, and no weights yet
     assert due() == []
-    assert make_plan(spark, older_models.conf, "training", WINDOW, train=True).entries == select("training")
+    assert make_plan(spark, older_models.conf, "training", WINDOW, train=True).jobs == select("training")
 
 
 def test_a_training_group_that_fails_ends_its_process_and_the_next_group_uses_older_models(
@@ -66,15 +70,16 @@ def test_a_long_job_tells_its_cost_in_the_log_which_outlives_a_killed_run(spark,
     assert re.search(r"\d+ s, \d+ CPU seconds, \d+\.\d GiB at most", caplog.text)
 
 
-def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, older_models, monkeypatch):
-    """two_tower of the 13th is there, its lists are made, and then the weights fail."""
+@pytest.mark.parametrize("error", [ZeroDivisionError(), RankError("rank 1 ended"), OperatorError("mend it")])
+def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, older_models, monkeypatch, error):
+    """The models of the 13th are there, their lists are made, and then the weights fail."""
     asked = []
 
     def ran(name):
         def run(ctx):
             asked.append((name, str(ctx.run.train_cutoff)))
             if name == "training.fusion":
-                raise ZeroDivisionError
+                raise error
 
         return SimpleNamespace(run=run)
 
@@ -86,10 +91,15 @@ def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, ol
         "evaluation.backtest",
         "scoring.recommendations",
     )
-    plan = replace(plan, entries=tuple(job for job in plan.entries if job.name in names))
+    plan = replace(plan, jobs=tuple(job for job in plan.jobs if job.name in names))
     monkeypatch.setattr(walk_module.importlib, "import_module", lambda name: ran(name.removeprefix("jobs.")))
-    walk(spark, plan, {})
     new, old = "2020-01-13", "2020-01-06"
+    if type(error) is OperatorError:  # earlier models do not mend what the operator can
+        with pytest.raises(OperatorError, match="mend it"):
+            walk(spark, plan, {})
+        assert asked[-1] == ("training.fusion", new)
+        return
+    walk(spark, plan, {})
     assert asked == [
         ("candidates.als", new), ("candidates.candidate_pool", new), ("training.fusion", new),
         ("candidates.als", old), ("candidates.candidate_pool", old), ("scoring.recommendations", old),
@@ -104,9 +114,9 @@ def test_models_whose_back_test_failed_are_not_used_until_one_is_done(spark, old
 
     def plan(what):
         found = make_plan(spark, older_models.conf, what, WINDOW, train=False)
-        return len(found.entries), str(found.run.train_cutoff), found.run.stale
+        return len(found.jobs), str(found.run.train_cutoff), found.run.stale
 
-    older_models.seed("training.models", [model("two_tower", "2020-01-13"), model("fusion", "2020-01-13")])
+    older_models.seed("training.models", [model(name, "2020-01-13") for name in MODELS])
     assert plan("results") == (len(select("results")), "2020-01-13", False)
     with pytest.raises(ZeroDivisionError):
         back_test(lambda ctx: 1 / 0)
@@ -121,10 +131,10 @@ def test_models_whose_back_test_failed_are_not_used_until_one_is_done(spark, old
 
 def test_a_results_group_makes_lists_again_where_the_weights_failed_in_a_process_of_their_own(spark, older_models):
     def first():
-        return make_plan(spark, older_models.conf, "results", WINDOW, train=False).entries[0].name
+        return make_plan(spark, older_models.conf, "results", WINDOW, train=False).jobs[0].name
 
     assert first() == select("results")[0].name  # no new model at all: the lists there are are of older ones
-    older_models.seed("training.models", [model("two_tower", "2020-01-13")])
+    older_models.seed("training.models", [model(name, "2020-01-13") for name in models_of(select("training"))])
     assert first() == select("candidates")[0].name
     older_models.seed("training.models", [model("fusion", "2020-01-13")])
     assert first() == select("results")[0].name

@@ -9,6 +9,8 @@ MODULES = [
     "evaluation.beyond_accuracy",
     "evaluation.intervals",
     "evaluation.ranking",
+    "explain.terms",
+    "languages.lexicon",
     "ranking.fusion",
     "retrieval.topk",
 ]

@@ -38,7 +38,7 @@ def pair(
 def product(product: str, *categories: str, cutoff: date = CUTOFF) -> dict[str, object]:
     """A row of features.product_profile."""
     return {
-        "cutoff": cutoff, "product_id": product, "categories": list(categories), "title": product, "tokens": [],
+        "cutoff": cutoff, "product_id": product, "categories": list(categories), "title": product,
         "buyers": 0, "buyers_recent": 0, "recent_days": 28, "ratings": 0, "aspects": [], "text_hash": "",
     }  # fmt: skip
 

@@ -29,7 +29,6 @@ def profile(cutoff: str, product: str, buyers: int = 0, **other: object) -> dict
         "product_id": product,
         "title": product,
         "categories": [],
-        "tokens": [],
         "buyers": buyers,
         "buyers_recent": 0,
         "recent_days": 28,
@@ -43,7 +42,7 @@ def profile(cutoff: str, product: str, buyers: int = 0, **other: object) -> dict
 def fusion_model(cutoff: str, purpose: str = "backtest", **weights: float) -> dict[str, object]:
     """Fused = sum of weight * normalized_score, the same for both targets."""
     fitted = {
-        "sources": SOURCES,
+        "sources": list(SOURCES),
         "weights": [weights.get(source, 0.0) for source in SOURCES],
         "powers": [1.0] * len(SOURCES),
     }

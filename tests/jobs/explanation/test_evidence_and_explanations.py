@@ -9,7 +9,7 @@ DAY = date(2020, 2, 1)
 
 
 def product(product_id, title, **other):
-    row = {"cutoff": DAY, "product_id": product_id, "title": title, "tokens": [], "categories": [], "aspects": []}
+    row = {"cutoff": DAY, "product_id": product_id, "title": title, "categories": [], "aspects": []}
     row |= {"buyers": 0, "buyers_recent": 0, "recent_days": 28, "ratings": 0, "text_hash": product_id}
     return row | other
 

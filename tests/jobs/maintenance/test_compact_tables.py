@@ -13,7 +13,7 @@ from jobs.maintenance.compact_tables import Needed, expired
 from libs.errors import OperatorError
 from libs.registry.weights import checkpoints_uri, model_uri, save_arrays
 from libs.spark import delta, maintenance
-from libs.tables import table
+from libs.tables import MODELS, table
 from tests.conftest import Warehouse
 
 DAY = date(2020, 6, 30)
@@ -40,8 +40,8 @@ def history(days_ago: int) -> dict[str, object]:
     return {"cutoff": ago(days_ago), "user_id": "u", "events": [], "owned": [], "disliked": []}
 
 
-def model(days_ago: int) -> dict[str, object]:
-    row: dict[str, object] = {"model": "als", "version": f"als-{days_ago}", "purpose": "record", "parameters": "{}"}
+def model(days_ago: int, name: str = "als") -> dict[str, object]:
+    row: dict[str, object] = {"model": name, "version": f"{name}-{days_ago}", "purpose": "record", "parameters": "{}"}
     return row | {"train_cutoff": ago(days_ago), "data_versions": {}, "code_version": "0", "fitted": "{}"}
 
 
@@ -50,7 +50,8 @@ def test_what_a_pinned_release_and_the_newest_model_rest_on_is_kept(warehouse: W
     warehouse.seed("results.releases", [release(d) for d in (0, 90, 91, 200)])
     warehouse.seed("results.recommendations", [recommendation(d) for d in (0, 90, 91, 200)])
     warehouse.seed("features.user_history", [history(d) for d in (0, 63, 64, 150, 200)])
-    warehouse.seed("training.models", [model(d) for d in (150, 160)])  # both past 90 days; one is the newest
+    warehouse.seed("training.models", [model(d, name) for name in MODELS for d in (150, 160)])
+    warehouse.seed("training.models", [model(140)])  # all past 90 days; of the newest training one model is there
     warehouse.seed("features.user_history", [history(0) | {"shop": "other", "cutoff": ago(999)}])
     for version in ("als-150", "als-160"):
         uri = model_uri(warehouse.conf.env.warehouse, "tiny", "als", version)
@@ -68,7 +69,7 @@ def test_what_a_pinned_release_and_the_newest_model_rest_on_is_kept(warehouse: W
     own = warehouse.read("features.user_history").where(F.col("shop") == "tiny")
     assert {row["cutoff"] for row in own.collect()} == {ago(d) for d in (0, 63, 150, 200)}
     assert warehouse.read("features.user_history").where(F.col("shop") == "other").count() == 1
-    assert warehouse.rows("training.models", "version") == [("als-150",)]
+    assert warehouse.rows("training.models", "version") == [(f"{name}-150",) for name in sorted(MODELS)]
     assert [path.name for path in (warehouse.folder / "models" / "tiny" / "als").iterdir()] == ["als-150"]
     left = (warehouse.folder / "checkpoints").rglob("two_tower-1")
     assert [path.parent.name for path in left] == ["other"]  # a fit that never ended

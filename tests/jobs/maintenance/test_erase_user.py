@@ -51,7 +51,7 @@ def seed_ingested(shop: Warehouse) -> None:
 
 def seed_results(shop: Warehouse) -> None:
     """bob's list has facts that cite zoe's review, that five people stand behind, and that many do."""
-    product = {"cutoff": DAY, "product_id": "lamp", "title": "Lamp", "tokens": [], "categories": [], "buyers": 0}
+    product = {"cutoff": DAY, "product_id": "lamp", "title": "Lamp", "categories": [], "buyers": 0}
     product |= {"buyers_recent": 5, "recent_days": 28, "ratings": 12, "text_hash": "x"}
     aspect = {"aspect": "sound", "praising": 9, "mentioning": 10, "review_ids": ["zr", "another"]}
     shop.seed("features.product_profile", [product | {"aspects": [aspect]}])

@@ -32,7 +32,7 @@ def old(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 def test_an_older_table_is_refused_and_the_job_named(old: Warehouse) -> None:
     with pytest.raises(OperatorError, match=r"results\.pins .* 1, .* needs 2: run maintenance\.migrate_tables"):
-        require_versions(old.spark, old.conf, (old.context("publish.export").entry,))
+        require_versions(old.spark, old.conf, (old.context("publish.export").job,))
     with pytest.raises(OperatorError):
         old.read(PINS)
 
@@ -101,10 +101,11 @@ OLD_ITEM = "struct<product_id:string,share:double>"
             {"type": "taste_price_band", "slots": {"value": "middle", "count": "2"}, "source_keys": {"user_id": "u"}}
             | {"review_ids": None},
         ),
+        ("features.product_text", "tokens array<string>, text string", (["a"], "A"), {"text": "A"}),
         ("quality.audits", "told string", ("few",), {"message": "few"}),
     ],
 )
-def test_renamed_columns_keep_their_values(
+def test_the_columns_that_stay_keep_their_values(
     warehouse: Warehouse, name: str, ddl: str, row: tuple[object, ...], renamed: dict[str, object]
 ) -> None:
     old = warehouse.spark.createDataFrame([row], ddl)

@@ -12,7 +12,7 @@ D = date.fromisoformat
 
 
 def text(product: str, cutoff: str = "2020-02-01", **other: object) -> dict[str, object]:
-    row = {"cutoff": D(cutoff), "product_id": product, "title": product, "categories": [], "tokens": []}
+    row = {"cutoff": D(cutoff), "product_id": product, "title": product, "categories": []}
     return row | {"text": product, "text_hash": product} | other
 
 

@@ -44,12 +44,11 @@ def test_words_are_cleaned_and_every_level_of_the_path_is_named():
     assert found["categories"] == ["Home", "Home > Light"]
     assert found["category"] == "Home > Light"
     assert found["text"] == "Red Candle Holder. Lumi. Home, Light. Burns & glows."
-    assert found["tokens"] == ["red", "candle", "holder", "burns", "glows"]
 
 
 def test_a_product_without_words_has_its_id_as_title_and_nothing_to_embed():
     found = words("85123A", None, None, None, None, None, "en", 300)
-    assert (found["title"], found["text"], found["tokens"], found["language"]) == ("85123A", "", [], None)
+    assert (found["title"], found["text"], found["language"]) == ("85123A", "", None)
 
 
 def test_only_the_beginning_of_a_description_is_embedded():

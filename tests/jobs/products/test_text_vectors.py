@@ -15,7 +15,6 @@ def text(cutoff: str, product: str, words: str) -> dict[str, object]:
         "product_id": product,
         "title": words,
         "categories": [],
-        "tokens": [],
         "text": words,
         "text_hash": f"hash of {words}",
     }

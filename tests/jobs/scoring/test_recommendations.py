@@ -34,7 +34,7 @@ def candidate(product, owned=False, **sources):
 
 def seed_known(warehouse, *products, **told):
     """Products that enough people took of late to say so."""
-    row = {"cutoff": DAY, "categories": [], "tokens": [], "buyers": 9, "buyers_recent": 9, "recent_days": 28}
+    row = {"cutoff": DAY, "categories": [], "buyers": 9, "buyers_recent": 9, "recent_days": 28}
     row |= {"ratings": 0, "aspects": [], "text_hash": ""} | told
     warehouse.seed("features.product_profile", [row | {"product_id": p, "title": p} for p in products])
 

@@ -52,7 +52,7 @@ def shop(make_warehouse):
 
 def test_weights_of_a_window_are_fitted_on_the_windows_before_it_and_the_published_ones_on_all(shop):
     before = fit(shop)
-    assert tuple(before["backtest"]["all"]["sources"]) == SOURCES
+    assert tuple(before["backtest"]["all"]["sources"]) == tuple(SOURCES)
     # By C2 only als was ever right; by D popular was right more often.
     assert weight(before["backtest"], "first", "als") == 1
     assert weight(before["record"], "first", "popular") > weight(before["record"], "first", "als") > 0

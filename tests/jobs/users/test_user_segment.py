@@ -96,7 +96,7 @@ def test_a_buyer_has_orders_and_a_reviewer_does_not():
 
 
 def test_every_word_of_a_name_has_its_chinese():
-    chinese = yaml.safe_load((ROOT / "conf" / "terms" / "zh.yaml").read_text(encoding="utf-8"))
+    chinese = yaml.safe_load((ROOT / "conf" / "languages" / "zh" / "terms.yaml").read_text(encoding="utf-8"))
     words = {word for marks in (*MARKS.values(), *MARKS_OF_BUYERS.values()) for word in marks}
     assert words | set(NOUNS.values()) | {"typical"} <= set(chinese)
 

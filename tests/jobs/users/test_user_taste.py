@@ -10,7 +10,7 @@ D = date.fromisoformat
 
 
 def product(product_id: str, cutoff: str = "2020-02-01", **other: object) -> dict[str, object]:
-    row = {"cutoff": D(cutoff), "product_id": product_id, "title": product_id, "categories": [], "tokens": []}
+    row = {"cutoff": D(cutoff), "product_id": product_id, "title": product_id, "categories": []}
     return (
         row
         | {"buyers": 0, "buyers_recent": 0, "recent_days": 28, "ratings": 0, "aspects": [], "text_hash": product_id}

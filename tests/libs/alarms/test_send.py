@@ -156,6 +156,18 @@ def test_a_letter_arrives_also_when_the_first_try_fails(refuse_first):
     assert "2020-01-31: no rows" in letter
 
 
+def test_a_letter_is_tried_a_bounded_number_of_times_with_doubled_waits(monkeypatch, caplog):
+    waits = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    logging.getLogger("reasonrec").propagate = True
+    mail = {"host": "127.0.0.1", "port": 9, "starttls": False, "sender": "a@shop", "to": ["b@shop"]}  # nobody listens
+    send(ALARMS, AlarmsConf.model_validate({"email": mail, "attempts": 4}), ABOUT)
+    assert waits == pytest.approx([0.2, 0.4, 0.8])
+    assert [record.getMessage() for record in caplog.records] == [
+        "alarms were not told by e-mail: ConnectionRefusedError"
+    ]
+
+
 SIX = ShopConf.model_validate(SHOP | {"timezone": "Europe/London", "publish_by": "06:00"})
 TODAY = date(2020, 7, 1)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from libs.evaluation.beyond_accuracy import category_diversity, coverage, gini, intra_list_diversity, novelty
+from libs.evaluation.beyond_accuracy import coverage, gini, intra_list_diversity, novelty
 
 
 def test_coverage_counts_distinct_products_over_the_whole_catalogue():
@@ -61,11 +61,3 @@ def test_diversity_is_the_mean_over_pairs(vectors):
 
 def test_list_of_one_has_no_diversity():
     assert np.isnan(intra_list_diversity([[1.0, 2.0]]))
-    assert np.isnan(category_diversity([{"rock"}]))
-
-
-def test_category_diversity_by_hand():
-    # |A&B| / |A|B| = 1/3, 0, 1/2 -> distances 2/3, 1, 1/2
-    lists = [{"a", "b"}, {"b", "c"}, {"c"}]
-    assert category_diversity(lists) == pytest.approx((2 / 3 + 1 + 1 / 2) / 3)
-    assert category_diversity([set(), set()]) == 0

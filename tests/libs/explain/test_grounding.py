@@ -1,11 +1,15 @@
 """What the check refuses, each with its reason, and its independence of the writer."""
 
 import ast
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+from libs.errors import OperatorError
 from libs.explain.grounding import check
-from tests.libs.explain.facts import ROOT, example
+from libs.languages.pack import languages
+from tests.libs.explain.facts import example
 
 NEXT = example("bought_next", "review")  # 12 people, “Pet Sounds”
 TREND = example("trend", "week")  # 31 people, 7 days, review
@@ -160,27 +164,19 @@ def test_a_malformed_fact_is_a_reason_not_a_crash():
 
 
 def test_an_unknown_language_is_an_error():
-    with pytest.raises(KeyError):
+    with pytest.raises(OperatorError, match=r"no language 'es': there are .*en.*, zh"):
         check("Hola", "es", "Tails", [NEXT], 5)
 
 
 def test_the_check_imports_neither_writer_nor_templates():
-    seen, queue = set(), ["grounding"]
+    seen, queue = set(), ["libs.explain.grounding", *(f"libs.languages.{language}" for language in languages())]
     while queue:
         module = queue.pop()
         seen.add(module)
-        tree = ast.parse((ROOT / "libs" / "explain" / f"{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse(Path(find_spec(module).origin).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("libs."):
-                assert node.module.startswith("libs.explain.")
-                queue += [name for name in [node.module.rpartition(".")[2]] if name not in seen]
-    assert seen == {
-        "grounding",
-        "declaration",
-        "evidence_types",
-        "lexicon",
-        "lexicon_en",
-        "lexicon_zh",
-        "names",
-        "reading",
-    }
+                queue += [name for name in [node.module] if name not in seen]
+    packs = {name for name in seen if name.startswith("libs.languages.")}
+    read = {f"libs.explain.{module}" for module in ("declaration", "evidence_types", "names", "reading", "vocabulary")}
+    assert seen - packs == {"libs.explain.grounding", "libs.errors", "libs.text.words", *read}

@@ -6,65 +6,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.libs.explain.facts import SLOTS, WRITER, check, fact, recommend, select_facts
-
-WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-NAMES = re.compile(r"“[^“”]*”")
-NUMBERS = {
-    "en": re.compile(r"\b(?:[0-9][0-9,]*(?:\.[0-9]+)?|" + "|".join(WORDS) + r"|once|twice|third)\b"),
-    "zh": re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?"),
-}
-VERBS = {
-    "en": re.compile(r"\b(?:bought|buy|reviewed|review(?= this| it)|played|viewed|chose|chosen)\b"),
-    "zh": re.compile("买|评价(?=[过了“])|播放|浏览|选"),
-}
-OTHER_VERBS = {
-    "en": ["bought", "reviewed", "played", "viewed", "chose", "returned", "loved"],
-    "zh": ["买", "评价", "播放", "浏览", "选", "退", "爱"],
-}
-# (type that would have to be cited, clause); "" where nothing could support it.
-CLAUSES = {
-    "en": [
-        ("", "it is the best"),
-        ("", "it is guaranteed"),
-        ("", "everyone bought it"),
-        ("", "it comes with a gift"),
-        ("", "it ships today"),
-        ("", "you will love it"),
-        ("", "it is not from here"),
-        ("", "it cures headaches"),
-        ("friends", "your friends bought it"),
-        ("friends", "17 friends of yours bought it"),
-        ("trend", "it is popular right now"),
-        ("trend", "999 people bought it in the last 30 days"),
-        ("rating_praise", "it is rated 4.9 out of 5 on average by 900 reviewers"),
-        ("price_drop", "its price has dropped"),
-        ("price_below_usual", "it costs less"),
-        ("rank_in_category", "it ranks second"),
-        ("segment", "people like you bought it"),
-        ("aspect_praise", "reviewers praise its “bass”"),
-        ("similar_product", "it is described much like “Thriller”"),
-    ],
-    "zh": [
-        ("", "它是最好的"),
-        ("", "保证正品"),
-        ("", "人人都买了"),
-        ("", "还送赠品"),
-        ("", "今天发货"),
-        ("", "你一定会喜欢"),
-        ("", "能治头痛"),
-        ("friends", "你的好友买了它"),
-        ("friends", "你的17位好友买了它"),
-        ("trend", "它近来很受欢迎"),
-        ("trend", "最近30天有999位顾客买了它"),
-        ("rating_praise", "900位评价者平均给了它4.9分（满分5分）"),
-        ("price_drop", "它降价了"),
-        ("price_below_usual", "它很便宜"),
-        ("rank_in_category", "它排名第2"),
-        ("aspect_praise", "它的“低音”受到好评"),
-        ("similar_product", "它的介绍和“Thriller”很相近"),
-    ],
-}
+from libs.languages.pack import pack
+from tests.libs.explain.facts import LANGUAGES, SLOTS, WRITER, check, fact, recommend, select_facts
+from tests.libs.explain.mutations import MUTATIONS
 
 
 @st.composite
@@ -77,7 +21,7 @@ def drafts(draw):
         )
         for key in keys
     ]
-    language = draw(st.sampled_from(["en", "zh"]))
+    language = draw(st.sampled_from(LANGUAGES))
     rec = recommend(*facts)
     assume(len(select_facts(facts)) == len(facts))
     draft = WRITER.compose(rec, language, draw(st.integers(0, 10**6)))
@@ -85,10 +29,16 @@ def drafts(draw):
     return draft
 
 
-def outside_names(pattern, sentence):
+def names_of(draft):
+    """Matches of names with their quotation marks."""
+    opening, closing = pack(draft.language).quotes
+    return list(re.finditer(f"{opening}[^{opening}{closing}]*{closing}", draft.sentence))
+
+
+def outside_names(pattern, draft):
     """Matches that no quoted name covers."""
-    names = [match.span() for match in NAMES.finditer(sentence)]
-    return [m for m in pattern.finditer(sentence) if not any(a <= m.start() < b for a, b in names)]
+    names = [match.span() for match in names_of(draft)]
+    return [m for m in pattern.finditer(draft.sentence) if not any(a <= m.start() < b for a, b in names)]
 
 
 def refused(sentence, draft):
@@ -102,36 +52,41 @@ def put(sentence, match, text):
 @settings(deadline=None)
 @given(drafts(), st.data())
 def test_a_changed_number(draft, data):
-    numbers = outside_names(NUMBERS[draft.language], draft.sentence)
+    own = MUTATIONS[draft.language]
+    numbers = outside_names(own.numbers, draft)
     assume(numbers)
     match = data.draw(st.sampled_from(numbers))
     old = match.group()
-    if old in ("once", "twice", "third"):
-        new = data.draw(st.sampled_from([word for word in ("once", "twice", "third", "fourth") if word != old]))
-    elif old in WORDS:
-        new = data.draw(st.sampled_from([word for word in [*WORDS, "12", "40"] if word != old]))
+    if old in own.times:
+        new = data.draw(st.sampled_from([word for word in own.times if word != old]))
+    elif old[0].isalpha():
+        others = [word for same in own.words if old not in same.split("|") for word in same.split("|")]
+        new = data.draw(st.sampled_from([*others, "13", "40"]))
     else:
-        value = float(old.replace(",", ""))
-        new = f"{value + data.draw(st.sampled_from([-2, -1, -0.5, 0.1, 1, 2, 7, 10, 90, 1000])):g}"
+        value = float(old.replace("," if own.point == "." else ".", "").replace(own.point, "."))
+        changed = value + data.draw(st.sampled_from([-2, -1, -0.5, 0.1, 1, 2, 7, 10, 90, 1000]))
+        new = f"{changed:g}".replace(".", own.point)
     assert refused(put(draft.sentence, match, new), draft), (draft.sentence, match.span(), new)
 
 
 @settings(deadline=None)
 @given(drafts(), st.data())
 def test_a_swapped_name(draft, data):
-    names = list(NAMES.finditer(draft.sentence))
+    names = names_of(draft)
     assume(names)
     match = data.draw(st.sampled_from(names))
-    others = [m.group() for m in names if m.group() != match.group()]
-    new = data.draw(st.sampled_from(["“Thriller”", "“tails 2”", "“”", *others]))
-    assume(new != "“Tails”" or len(names) == 1)
+    opening, closing = pack(draft.language).quotes
+    others = [m.group()[1:-1] for m in names if m.group() != match.group()]
+    name = data.draw(st.sampled_from(["Thriller", "tails 2", "", *others]))
+    assume(name != "Tails" or len(names) == 1)
+    new = opening + name + closing
     assert refused(put(draft.sentence, match, new), draft), (draft.sentence, match.span(), new)
 
 
 @settings(deadline=None)
 @given(drafts(), st.data())
 def test_two_names_exchanged(draft, data):
-    names = list(NAMES.finditer(draft.sentence))
+    names = names_of(draft)
     assume(len(names) > 1)
     first, second = sorted(
         data.draw(st.lists(st.sampled_from(names), min_size=2, max_size=2, unique=True)), key=lambda m: m.start()
@@ -144,24 +99,22 @@ def test_two_names_exchanged(draft, data):
 @settings(deadline=None)
 @given(drafts(), st.data())
 def test_another_action(draft, data):
-    verbs = outside_names(VERBS[draft.language], draft.sentence)
+    own = MUTATIONS[draft.language]
+    verbs = outside_names(own.verbs, draft)
     assume(verbs)
     match = data.draw(st.sampled_from(verbs))
-    old = {"buy": "bought", "review": "reviewed", "chosen": "chose"}.get(match.group(), match.group())
-    new = data.draw(st.sampled_from([verb for verb in OTHER_VERBS[draft.language] if verb != old]))
+    old = own.same_verbs.get(match.group(), match.group())
+    new = data.draw(st.sampled_from([verb for verb in own.other_verbs if verb != old]))
     assert refused(put(draft.sentence, match, new), draft), (draft.sentence, match.span(), new)
 
 
 @settings(deadline=None)
 @given(drafts(), st.data())
 def test_an_unsupported_clause(draft, data):
-    cited = {fact.type for fact in draft.facts}
-    _, clause = data.draw(st.sampled_from([c for c in CLAUSES[draft.language] if c[0] not in cited]))
-    english = draft.language == "en"
-    joins = [", and ", ". ", "; ", " and ", ", which is why "] if english else ["，并且", "。", "；", "，"]
-    join = data.draw(st.sampled_from(joins))
-    stop = "." if english else "。"
-    sentence = draft.sentence.removesuffix(stop) + join + clause + stop
+    own, cited = MUTATIONS[draft.language], {fact.type for fact in draft.facts}
+    _, clause = data.draw(st.sampled_from([c for c in own.clauses if c[0] not in cited]))
+    join = data.draw(st.sampled_from(own.joins))
+    sentence = draft.sentence.removesuffix(own.stop) + join + clause + own.stop
     assert refused(sentence, draft), sentence
     assert refused(clause + join + draft.sentence, draft), clause
 
@@ -179,17 +132,17 @@ def test_a_fact_cited_that_is_not_stated(draft, data):
 @given(drafts())
 def test_information_is_never_a_reason(draft):
     stripped = [fact._replace(role="information") for fact in draft.facts]
-    because = "We picked this for you because " if draft.language == "en" else "推荐给你，是因为"
+    because = MUTATIONS[draft.language].because
     assert not check(because + draft.sentence, draft.language, "Tails", stripped).grounded
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_two_facts_of_one_type_keep_their_own_numbers(language):
-    first = fact("bought_next", {"anchor": "Cars", "support": "12"}, contribution=0.9)
+    first = fact("bought_next", {"anchor": "Cars", "support": "13"}, contribution=0.9)
     second = fact("bought_next", {"anchor": "Homework", "support": "31"}, contribution=0.5)
     for choice in range(100):
         draft = WRITER.compose(recommend(first, second), language, choice)
         assert len(draft.facts) == 2
         assert not refused(draft.sentence, draft)
-        exchanged = draft.sentence.replace("12", "_").replace("31", "12").replace("_", "31")
+        exchanged = draft.sentence.replace("13", "_").replace("31", "13").replace("_", "31")
         assert refused(exchanged, draft), exchanged

@@ -172,7 +172,7 @@ def test_weights_that_are_no_mixture_are_refused(arguments):
 
 
 def test_features_are_checked():
-    for features in ([[0.5, 0.5]], [[1.1]], [0.5]):
+    for features in ([[0.5, 0.5]], [[1.1]], [0.5], [[np.nan]]):
         with pytest.raises(ValueError):
             score(features, single(1, 0))
 

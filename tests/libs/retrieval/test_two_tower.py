@@ -10,7 +10,7 @@ from libs.models import score, two_tower
 from libs.retrieval import nearest as retrieval
 from libs.retrieval.ann import build_index
 from libs.retrieval.candidates import Taken
-from libs.retrieval.nearest import Search
+from libs.retrieval.nearest import ExactSearch, IndexSearch
 from libs.retrieval.two_tower import HISTORY, last_slots, lists
 from tests.libs.models import tiny
 
@@ -45,7 +45,7 @@ def test_the_last_events_fill_the_slots_from_the_end() -> None:
 def test_a_share_is_the_part_of_the_score_lost_without_the_product(arrays: dict[str, np.ndarray]) -> None:
     rows = [[3, 5, 3, 8], [2]]
     age = np.tile(np.arange(HISTORY)[::-1].astype(np.float32), (2, 1))
-    found = lists(arrays, slots(*rows), age, np.zeros((2, tiny.N_PROFILE), np.float32), 5, Search())
+    found = lists(arrays, slots(*rows), age, np.zeros((2, tiny.N_PROFILE), np.float32), 5, ExactSearch())
     for user, row in enumerate(rows):
         one = found[user]
         assert one.scores[0] == 1
@@ -61,7 +61,7 @@ def test_a_share_is_the_part_of_the_score_lost_without_the_product(arrays: dict[
 
 def test_a_list_is_longer_than_the_catalogue_for_nobody(arrays: dict[str, np.ndarray]) -> None:
     age = np.zeros((1, HISTORY), np.float32)
-    found = lists(arrays, slots([1]), age, np.zeros((1, tiny.N_PROFILE), np.float32), 1000, Search())
+    found = lists(arrays, slots([1]), age, np.zeros((1, tiny.N_PROFILE), np.float32), 1000, ExactSearch())
     assert sorted(found[0].items + 1) == list(range(1, len(arrays["item_vectors"])))
 
 
@@ -83,7 +83,7 @@ def test_an_index_gives_the_same_lists_and_shares(
     age = np.tile(np.arange(HISTORY)[::-1].astype(np.float32), (2, 1))
     whole, found = (
         lists(arrays, slots([3, 5, 3, 8], [2]), age, np.zeros((2, tiny.N_PROFILE), np.float32), 5, search)
-        for search in (Search(), Search("index", 1))
+        for search in (ExactSearch(), IndexSearch("index", 1))
     )
     for one, other in zip(whole, found, strict=True):
         np.testing.assert_array_equal(one.items, other.items)

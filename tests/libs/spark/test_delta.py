@@ -24,8 +24,8 @@ def test_a_first_write_goes_on_among_the_files_of_a_writer_that_died(warehouse):
 
 @pytest.mark.parametrize(("lost", "tries"), [(2, 3), (99, 6)])
 def test_a_commit_that_another_writer_forestalls_is_tried_again(monkeypatch, lost, tries):
-    monkeypatch.setattr(delta.time, "sleep", lambda _: None)
-    tried = []
+    tried, waits = [], []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
 
     def commit(alone):
         tried.append(alone)
@@ -40,6 +40,8 @@ def test_a_commit_that_another_writer_forestalls_is_tried_again(monkeypatch, los
         with pytest.raises(ConflictError, match=r"silver\.events: other runs wrote to it 6 times"):
             delta.committed("s3a://bucket/silver/events", events, commit)
     assert tried == [False] * tries
+    assert len(waits) == tries - 1
+    assert all(0.1 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits, 1))
 
 
 def test_rows_and_bytes_of_the_newest_commit_are_those_that_delta_tells(warehouse):

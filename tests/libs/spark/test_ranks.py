@@ -12,7 +12,9 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from libs.spark.ranks import RankWords, knowing, listening_on, variables
+from libs.errors import RankError
+from libs.spark import ranks
+from libs.spark.ranks import RankWords, knowing, listening_on, variables, why_ended
 
 RUN = "import pickle, sys; print(pickle.load(sys.stdin.buffer)())"
 
@@ -65,7 +67,7 @@ def test_horovod_listens_where_it_is_told() -> None:
             "rank 1: the loss is nan",
         ),
         (
-            "[0]<stderr>:libs.training.reader.TrainingDataError: /tmp: 5 bytes are free\n",
+            "[0]<stderr>:libs.training.spec.TrainingDataError: /tmp: 5 bytes are free\n",
             "rank 0: /tmp: 5 bytes are free",
         ),
         ("[0]<stderr>:no step in 60 s: process 7 is ended\n", "rank 0: no step in 60 s: process 7 is ended"),
@@ -80,3 +82,30 @@ def test_the_first_rank_that_says_why_is_heard(monkeypatch: pytest.MonkeyPatch, 
         words.write(piece)
     assert words.last() == why
     assert shown.getvalue() == said
+
+
+HOROVOD = RuntimeError(
+    "Horovod detected that one or more processes exited with non-zero status, thus causing the job to be terminated. The"
+    " first process to do so was:\nProcess name: 1\nExit code: 1\n"
+)
+PEER = "[0]<stderr>:horovod.common.exceptions.HorovodInternalError: reset by peer\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "raised"),
+    [
+        ("", HOROVOD, RankError("a rank was killed, or its machine is gone (rank 1 ended first)")),
+        (PEER, HOROVOD, RankError("a rank was killed, or its machine is gone (rank 1 ended first)")),
+        (PEER + "[1]<stderr>:KeyError: 'loss'\n", HOROVOD, RuntimeError("rank 1: KeyError: 'loss'")),
+        ("[1]<stderr>:no step in 60 s: process 7 is ended\n", HOROVOD, RankError("rank 1: no step in 60 s: process 7 is ended")),
+        ("", RuntimeError("Timed out waiting for ranks"), None),
+    ],
+)  # fmt: skip
+def test_a_failed_call_says_in_one_line_why_it_ended(
+    monkeypatch: pytest.MonkeyPatch, said: str, error: RuntimeError, raised: Exception | None
+) -> None:
+    monkeypatch.setattr(ranks, "_LATE_S", 0.0)
+    words = RankWords()
+    words.write(said)
+    found = why_ended(words, error)
+    assert repr(found) == repr(raised)

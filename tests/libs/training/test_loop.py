@@ -9,8 +9,7 @@ from libs.models import score, two_tower
 from libs.registry.weights import save_arrays
 from libs.training.checkpoint import CheckpointError
 from libs.training.loop import TrainingError, train, train_many
-from libs.training.reader import TrainingDataError
-from libs.training.spec import TrainParams, TrainSpec
+from libs.training.spec import TrainingDataError, TrainParams, TrainSpec
 from libs.training.two_tower_task import StoredCatalogue, TwoTowerTask
 from tests.libs.models import tiny
 
@@ -110,7 +109,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: 
 def test_a_loss_that_is_not_finite_stops_the_fit(tmp_path: Path, column: str) -> None:
     rows = tiny.rows(64)
     rows[column][40] = math.nan
-    with pytest.raises(TrainingError, match=r"nan.* at step 0 .*NaN in profile or weight"):
+    with pytest.raises(TrainingError, match=r"nan.* at step 0 .*NaN in the training rows"):
         train(replace(fit_spec(tmp_path), files=tiny.write(tmp_path / "bad", rows, [64])))
     assert not (tmp_path / "fit" / "model").exists()
 

@@ -6,8 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from libs.training.reader import ShardBatches, TrainingDataError, inspect_files, local_path, steps_per_epoch
+from libs.training.reader import ShardBatches, inspect_files, local_path, steps_per_epoch
+from libs.training.spec import TrainingDataError
+from libs.training.two_tower_task import TwoTowerTask
 from tests.libs.models import tiny
+
+TASK = TwoTowerTask(tiny.PARAMS, tiny.catalogue(), tiny.N_PROFILE)
 
 
 def _numbered(n: int) -> dict[str, np.ndarray]:
@@ -20,9 +24,9 @@ def _targets(batches: ShardBatches, epoch: int) -> np.ndarray:
 
 
 def _shards(files: tuple[str, ...], ranks: int, **options: int) -> list[ShardBatches]:
-    facts = inspect_files(files)
+    facts = inspect_files(files, TASK.columns)
     settings = {"batch_size": 8, "seed": 1} | options
-    return [ShardBatches(facts, rank, ranks, **settings) for rank in range(ranks)]
+    return [ShardBatches(facts, TASK, rank, ranks, **settings) for rank in range(ranks)]
 
 
 def test_ranks_read_every_row_once_a_pass(tmp_path: Path) -> None:
@@ -98,7 +102,7 @@ def test_paths_with_blanks_and_equals_signs_are_read(tmp_path: Path) -> None:
 
 def test_files_without_rows_are_left_out(tmp_path: Path) -> None:
     files = tiny.write(tmp_path, _numbered(16), [8, 0, 8])
-    facts = inspect_files(files)
+    facts = inspect_files(files, TASK.columns)
     assert (facts.rows, facts.row_groups, len(facts.paths)) == (16, 2, 2)
 
 
@@ -122,26 +126,26 @@ def test_pickled_petastorm_metadata_is_refused(tmp_path: Path, beside: bool) -> 
     else:
         pq.write_table(table, local_path(files[0]))
     with pytest.raises(TrainingDataError, match="pickled"):
-        inspect_files(files)
+        inspect_files(files, TASK.columns)
 
 
 def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="no training rows in 1 files"):
-        inspect_files(tiny.write(tmp_path, _numbered(4), [0]))
+        inspect_files(tiny.write(tmp_path, _numbered(4), [0]), TASK.columns)
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     rows = _numbered(4)
     del rows["weight"]
     with pytest.raises(TrainingDataError, match="lacks the columns weight"):
-        inspect_files(tiny.write(tmp_path, rows, [4]))
+        inspect_files(tiny.write(tmp_path, rows, [4]), TASK.columns)
 
 
 def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
     path = tmp_path / "part-0.parquet"
     path.write_bytes(b"PAR1 and then nothing")
     with pytest.raises(TrainingDataError, match=r"part-0\.parquet: not readable"):
-        inspect_files((path.as_uri(),))
+        inspect_files((path.as_uri(),), TASK.columns)
 
 
 def test_arrays_of_changing_length_are_refused(tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from libs.training import staging
-from libs.training.reader import ShardBatches, TrainingDataError, inspect_files, local_path
+from libs.training.reader import ShardBatches, inspect_files, local_path
+from libs.training.spec import TrainingDataError
 from libs.training.staging import stage
+from libs.training.two_tower_task import TwoTowerTask
 from tests.libs.models import tiny
 
 RANKS = 2
+TASK = TwoTowerTask(tiny.PARAMS, tiny.catalogue(), tiny.N_PROFILE)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +41,7 @@ def files(tmp_path: Path) -> tuple[str, ...]:
 
 
 def batches(files: tuple[str, ...], rank: int) -> list[dict[str, np.ndarray]]:
-    shard = ShardBatches(inspect_files(files), rank, RANKS, batch_size=16, seed=3, buffer_rows=120)
+    shard = ShardBatches(inspect_files(files, TASK.columns), TASK, rank, RANKS, batch_size=16, seed=3, buffer_rows=120)
     return [batch for epoch in range(2) for batch in shard.epoch(epoch)]
 
 
@@ -68,7 +71,7 @@ def test_of_fewer_row_groups_than_ranks_each_rank_holds_one(tmp_path: Path) -> N
 
 def test_a_rank_holds_its_own_row_groups_alone(files: tuple[str, ...], tmp_path: Path) -> None:
     staged = stage(files, 1, RANKS, tmp_path / "staged")
-    assert inspect_files(staged).rows == 1000  # as the footers say
+    assert inspect_files(staged, TASK.columns).rows == 1000  # as the footers say
     own = [pq.ParquetFile(local_path(path)) for path in staged]
     # Of the groups 250, 250, 100 | 300, 100 the second and the fourth are of rank 1.
     assert own[0].read_row_group(1)["target"].to_pylist() == list(range(251, 501))

@@ -1,6 +1,8 @@
-"""Chinese as the grounding check reads it: characters, the longest phrase first."""
+"""Chinese. The grounding check reads it by characters, the longest phrase first."""
 
-from libs.explain.lexicon import (
+from typing import ClassVar
+
+from libs.languages.lexicon import (
     ANCHORED,
     CURRENCIES,
     NAME,
@@ -10,6 +12,8 @@ from libs.explain.lexicon import (
     act,
     claim,
     cue,
+    cut,
+    grouped,
     lexicon,
     number,
     place,
@@ -18,13 +22,30 @@ from libs.explain.lexicon import (
     unit,
     word,
 )
+from libs.languages.pack import Pack
 
 _BRAND = ("similar_product:brand", "taste_brand")
 _CATEGORY = ("similar_product:category", "taste_category")
 
-CHINESE = lexicon(
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
+
+
+def _numeral(text: str) -> tuple[float, str | None] | None:
+    """Arabic digits, or a Chinese numeral below a hundred."""
+    value = grouped(text, ",", ".")
+    if value is None and "十" in text:
+        tens, _, ones = text.rpartition("十")
+        high, low = (_DIGITS.get(tens) if tens else 1), (_DIGITS.get(ones) if ones else 0)
+        value = None if high is None or low is None else high * 10 + low
+    elif value is None:
+        value = _DIGITS.get(text)
+    return None if value is None else (value, None)
+
+
+LEXICON = lexicon(
     rf"{NAME}|{NUMERAL}|{SIGNS}|[A-Za-z]+|\S",
-    "[零一二两三四五六七八九十]+",
+    "“《",
+    _numeral,
     [
         word(
             "的|了|在|和|与|把|让|给|有|是|也|也是|还|又|都|已经|会|能|很|他们|她们|它们|你|您|你的|它|我们|这|那些|这件|"
@@ -33,7 +54,8 @@ CHINESE = lexicon(
             "那之后|那里|商品|给了|得到|提到这一点|他|她|价格|价位|这个价位|这样|之所以|来看|对|出发|左右"
         ),
         plain("end", "。|！|？"),
-        plain("cut", "，|；|：|（|）|、|并且|而且|而"),
+        cut("，|；|（|）|、|并且|而且|而"),
+        cut("：", "opens"),
         plain("reason", "因为|是因为|所以|因此|原因"),
         plain(
             "banned",
@@ -44,7 +66,7 @@ CHINESE = lexicon(
         claim("一起|一同|同时|搭配|能和", "bought_together"),
         claim("介绍|相近|描述", "similar_product:text"),
         claim("相似|类似", "similar_product"),
-        claim("和你一样", *ANCHORED, "segment"),
+        claim("和你一样", ANCHORED, "segment"),
         place("来自|都来自", *_BRAND),
         claim("这个品牌|这个品牌的|来自这个品牌|来自那里|都来自这个品牌", *_BRAND),
         place("属于|都属于", *_CATEGORY, "segment"),
@@ -62,7 +84,7 @@ CHINESE = lexicon(
         claim("榜上|榜", "rank_in_category"),
         claim("便宜|低于|低", "price_below_usual"),
         claim("降价|降价了", "price_drop"),
-        claim("卖", *PRICES),
+        claim("卖", PRICES),
         claim("群体", "segment"),
         act("买|买了|买过|购买|购买了|购买过", "purchase"),
         act("评价|评价了|评价过", "review"),
@@ -103,4 +125,31 @@ CHINESE = lexicon(
         ratio("里有|中有|里，有|中，有", "whole", "part"),
         *CURRENCIES,
     ],
+    numerals="[零一二两三四五六七八九十]+",
 )
+
+
+class Chinese(Pack):
+    """No plurals, no spaces; numbers in digits."""
+
+    code = "zh"
+    quotes = ("“", "”")
+    spaced = False
+    lexicon = LEXICON
+    currencies: ClassVar = {
+        "CNY": "{n}元",
+        "USD": "{n}美元",
+        "GBP": "{n}英镑",
+        "EUR": "{n}欧元",
+        "JPY": "{n}日元",
+        "other": "{code} {n}",
+    }
+
+    def ordinal(self, n: int) -> str:
+        return f"第{self.digits(str(n))}"
+
+    def phrase(self, marks: list[str], noun: str) -> str:
+        return f"{'、'.join(marks)}的{noun}"
+
+
+PACK = Chinese()

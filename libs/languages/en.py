@@ -1,6 +1,11 @@
-"""English as the grounding check reads it."""
+"""English."""
 
-from libs.explain.lexicon import (
+import re
+from typing import ClassVar
+
+from num2words import num2words
+
+from libs.languages.lexicon import (
     ANCHORED,
     CURRENCIES,
     NAME,
@@ -10,6 +15,8 @@ from libs.explain.lexicon import (
     act,
     claim,
     cue,
+    cut,
+    grouped,
     lexicon,
     number,
     place,
@@ -18,15 +25,24 @@ from libs.explain.lexicon import (
     unit,
     word,
 )
+from libs.languages.pack import Pack
 
 _CARDINALS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _ORDINALS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth"
 _BRAND = ("similar_product:brand", "taste_brand")
 _CATEGORY = ("similar_product:category", "taste_category")
 
-ENGLISH = lexicon(
+
+def _numeral(text: str) -> tuple[float, str | None] | None:
+    rank = re.fullmatch(r"([0-9]+)(?:st|nd|rd|th)", text)
+    value = float(rank[1]) if rank else grouped(text, ",", ".")
+    return None if value is None else (value, "rank" if rank else None)
+
+
+LEXICON = lexicon(
     rf"{NAME}|[0-9]+(?:st|nd|rd|th)\b|{NUMERAL}|{SIGNS}|[^\W\d_]+(?:['’-][^\W\d_]+)*|\S",
-    r"(?!)",
+    "“《",
+    _numeral,
     [
         word(
             "a|an|the|this|that|these|those|it|its|this one|this one's|this one’s|these two|one that|you|your|"
@@ -37,7 +53,9 @@ ENGLISH = lexicon(
             "for you|of yours|of them|did so|gave it|given|price|its price|up your alley|or so"
         ),
         plain("end", ".|!|?"),
-        plain("cut", ",|;|:|(|)|—|–|and|but|which|while|where|when|then"),
+        cut(",|;|(|)|—|–|and|but|while|where|when|then"),
+        cut(":", "opens"),
+        cut("which", "relative"),
         plain("reason", "because|why|that is why|reason|since you"),
         plain(
             "banned",
@@ -53,7 +71,7 @@ ENGLISH = lexicon(
         ),
         claim("described|described much|description", "similar_product:text"),
         claim("similar|similar to", "similar_product"),
-        claim("as you did|just as you did", *ANCHORED),
+        claim("as you did|just as you did", ANCHORED),
         place("is from|is also from|are from|comes from|come from|also comes from", *_BRAND),
         claim("come from there|comes from there", "taste_brand"),
         place("is in|is also in|are in|belongs in|also belongs in|belong in", *_CATEGORY),
@@ -75,12 +93,13 @@ ENGLISH = lexicon(
         claim("praise|praises|praised|mentioning|mention|mentions", "aspect_praise"),
         claim("popular|popular right now|trending|trending now|in demand", "trend"),
         claim("ranks|ranked|rank", "rank_in_category"),
-        claim("costs|cost|price tag", *PRICES),
+        claim("costs|cost|price tag", PRICES),
         claim("less|lower|below|cheaper|usually|usually pay|you usually pay", "price_below_usual"),
         claim("dropped|drop|down|reduced|fell|fallen", "price_drop"),
         claim("group|a group like you|tastes like yours|people like you|segment", "segment"),
         act("buy|buys|bought|buying|purchase|purchased", "purchase"),
-        act("review|reviewed|reviewing", "review"),
+        act("review", "review", "reviews"),
+        act("reviewed|reviewing", "review"),
         act("play|plays|played|playing|listened to", "play"),
         act("view|viewed|viewing|looked at", "view"),
         act("choose|chose|chosen|choosing", "choose"),
@@ -121,3 +140,45 @@ ENGLISH = lexicon(
         *CURRENCIES,
     ],
 )
+
+
+def a_or_an(name: str) -> str:
+    """The English indefinite article for a name, by the sound it begins with."""
+    word = re.match(r"[A-Za-z0-9]*", name.lstrip("‹‘'(“"))
+    text = word.group() if word else ""
+    low = text.lower()
+    if low[:1].isdigit():
+        return "an" if re.match(r"8|11(?:$|\D)|18(?:$|\D|\d\d$)|11\d\d$", low) else "a"
+    if len(text) > 1 and text.isupper() and (len(text) <= 3 or not re.search(r"[AEIOUY]", text)):
+        return "an" if text[0] in "AEFHILMNORSX" else "a"  # spelt out: an LP, a CD
+    if re.match(r"(?:hour|honest|honou?r|heir)", low):
+        return "an"
+    if re.match(r"(?:uni(?!n|m)|us[ae]|eu|one(?![a-z])|once|ukulele|utopi|u(?![a-z]))", low):
+        return "a"
+    return "an" if low[:1] in tuple("aeiou") else "a"
+
+
+class English(Pack):
+    """Small numbers in words."""
+
+    code = "en"
+    quotes = ("“", "”")
+    lexicon = LEXICON
+    currencies: ClassVar = {
+        "USD": "${n}",
+        "GBP": "£{n}",
+        "EUR": "€{n}",
+        "CNY": "CN¥{n}",
+        "JPY": "JP¥{n}",
+        "other": "{code} {n}",
+    }
+    name_forms: ClassVar = {"a": lambda name: f"{a_or_an(name)} "}
+
+    def number(self, n: int) -> str:
+        return str(num2words(n, lang="en")) if n < 10 else super().number(n)
+
+    def ordinal(self, n: int) -> str:
+        return str(num2words(n, lang="en", to="ordinal" if n < 10 else "ordinal_num"))
+
+
+PACK = English()

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from libs.text.aspects import Lexicon, load_lexicon, mentions
-from libs.text.tokens import tokens
+from libs.errors import OperatorError
+from libs.languages.aspects import AspectLexicon, load_aspects, mentions
 
-CONF = Path(__file__).parents[3] / "conf" / "aspects"
-
-
-@pytest.fixture(scope="module")
-def english() -> Lexicon:
-    return load_lexicon("en", CONF / "en.yaml")
+CONF = Path(__file__).parents[3] / "conf" / "languages"
 
 
 @pytest.fixture(scope="module")
-def chinese() -> Lexicon:
-    return load_lexicon("zh", CONF / "zh.yaml")
+def english() -> AspectLexicon:
+    return load_aspects(CONF / "en" / "aspects.yaml")
+
+
+@pytest.fixture(scope="module")
+def chinese() -> AspectLexicon:
+    return load_aspects(CONF / "zh" / "aspects.yaml")
 
 
 def test_every_aspect_has_a_label_in_both_languages(english, chinese):
@@ -59,13 +59,6 @@ def test_chinese_mentions(chinese, text, aspects):
     assert mentions(text, chinese) == aspects
 
 
-def test_tokens_mention_what_their_text_mentions(english, chinese):
-    text = "Great sound quality, moving lyrics and a fair price"
-    assert mentions(tokens(text, "en"), english) == mentions(text, english) == {"sound", "lyrics", "value"}
-    text = "质量不错，快递很快"
-    assert mentions(tokens(text, "zh"), chinese) == mentions(text, chinese) == {"quality", "delivery"}
-
-
 def test_lexicon_travels_to_workers(english):
     assert mentions("nice lyrics", pickle.loads(pickle.dumps(english))) == {"lyrics"}
 
@@ -73,22 +66,29 @@ def test_lexicon_travels_to_workers(english):
 @pytest.mark.parametrize(
     ("yaml", "message"),
     [
-        ("language: en\naspects: {a: {label: a, words: [x1]}}\nextra: 1", "unknown key 'extra'"),
-        ("language: en\naspects: {a: {label: a, words: [x1], weight: 2}}", r"aspects\.a: unknown key 'weight'"),
-        ("language: en\naspects: {a: {words: [x1]}}", r"aspects\.a: missing key 'label'"),
-        ("language: zh\naspects: {a: {label: a, words: [x1]}}", "language is 'zh', 'en' was asked for"),
-        ("language: en\naspects: {}", "at least one aspect"),
-        ("language: en\naspects: {a: {label: '', words: [x1]}}", r"aspects\.a\.label"),
-        ("language: en\naspects: {a: {label: a, words: []}}", r"aspects\.a\.words"),
-        ("language: en\naspects: {a: {label: a, words: [3]}}", "3 is not a word"),
-        ("language: en\naspects: {a: {label: a, words: ['!']}}", "'!' is not a word"),
-        ("language: en\naspects: {a: {label: a, words: [x1]}, b: {label: b, words: [X1]}}", "already a word of 'a'"),
-        ("- a list", "must be a mapping"),
+        ("a: {label: a, words: [x1], weight: 2}", "a: unknown key 'weight'"),
+        ("a: {words: [x1]}", "a: missing key 'label'"),
+        ("a: 3", "a must be a mapping"),
+        ("", "at least one aspect"),
+        ("a: {label: '', words: [x1]}", r"a\.label"),
+        ("a: {label: a, words: []}", r"a\.words"),
+        ("a: {label: a, words: [3]}", "3 is not a word"),
+        ("a: {label: a, words: ['!']}", "'!' is not a word"),
+        ("{a: {label: a, words: [x1]}, b: {label: b, words: [X1]}}", "already a word of 'a'"),
+        ("- a list", "must map"),
     ],
 )
-def test_bad_lexicon_is_refused_by_file_and_key(tmp_path, yaml, message):
-    path = tmp_path / "words.yaml"
+def test_bad_aspects_are_refused_by_file_and_key(tmp_path, yaml, message):
+    path = tmp_path / "en" / "aspects.yaml"
+    path.parent.mkdir()
     path.write_text(yaml)
-    with pytest.raises(ValueError, match=message) as error:
-        load_lexicon("en", path)
+    with pytest.raises(OperatorError, match=message) as error:
+        load_aspects(path)
     assert str(path) in str(error.value)
+
+
+def test_aspects_of_a_language_that_is_not_there_are_refused(tmp_path):
+    with pytest.raises(OperatorError, match=r"no language 'xx': there are .*en"):
+        load_aspects(tmp_path / "xx" / "aspects.yaml")
+    with pytest.raises(OperatorError, match=r"en/aspects\.yaml: there is no such file"):
+        load_aspects(tmp_path / "en" / "aspects.yaml")

@@ -6,31 +6,14 @@ What is in no phrase, no number and no quotation marks is a word for which there
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from libs.explain.declaration import DURATION_ROLES, NOUNS
-from libs.explain.evidence_types import EVIDENCE_TYPES
-
-
-def _counted_by(noun: str) -> tuple[str, ...]:
-    return tuple(t for t, spec in EVIDENCE_TYPES.items() if any(noun in slot.nouns() for slot in spec.slots.values()))
-
-
-def _with_number(role: str) -> tuple[str, ...]:
-    return tuple(type for type, spec in EVIDENCE_TYPES.items() if role in spec.numbers)
-
-
-# Keys of evidence: a type, or "type:variant".
-ANCHORED = tuple(type for type, spec in EVIDENCE_TYPES.items() if "anchor" in spec.slots)
-# What a counted noun can be about.
-UNITS = {noun: _counted_by(noun) for noun in ("items", *dict.fromkeys(n for nouns in NOUNS.values() for n in nouns))}
-PRICES = UNITS["money"]
-# What a cue says of its own: "your usual" is a claim, "from" is none.
-CUES: dict[str, tuple[str, ...]] = {
-    **{role: _with_number(role) for role in (*DURATION_ROLES, "rank", "usual")},
-    **dict.fromkeys(("than", "before", "price", "all"), ()),
-}
+# What a counted noun counts, and what a cue says of the next number. Which evidence each can be about, and the groups
+# of evidence that a claim may name in place of types, stand in libs.explain.vocabulary: a language knows none of it.
+UNITS = ("people", "friends", "reviews", "items", "times", "day", "week", "month", "mean", "rank", "money")
+CUES = ("every", "since", "window", "rank", "usual", "than", "before", "price", "all")
+ANCHORED, PRICES = "anchored", "prices"
 
 
 class Item(NamedTuple):
@@ -38,24 +21,48 @@ class Item(NamedTuple):
 
     kind: word (states nothing), end (of sentence), cut (between clauses), reason ("because"), claim, place (a claim
     that a brand or category follows), act, unit, number, name, cue (says what the next number is), currency, ratio
-    ("of the"), banned, unknown. `value` depends on the kind; `keys`: the evidence keys that can support it.
+    ("of the"), banned, unknown. `value` depends on the kind. `keys`: the evidence that can support it: types,
+    "type:variant" or groups. `noun`: what an action's word counts where it follows a number ("review").
     """
 
     kind: str
     text: str
     value: Any = None
     keys: tuple[str, ...] = ()
+    noun: str | None = None
+
+
+Numeral = Callable[[str], tuple[float, str | None] | None]
 
 
 class Lexicon(NamedTuple):
-    """A language's tokens and phrases. `phrases` is a trie of tokens; an item stands under the key ""."""
+    """A language's tokens and phrases.
+
+    Attributes:
+        token: finds the tokens of a sentence; a name in quotation marks is one token.
+        opening: the quotation marks that open a name.
+        phrases: a trie of tokens; an item stands under the key "".
+        numeral: reads a number: its value, and its role where its form tells it ("3rd" is a rank); None if it is none.
+        numerals: finds a number written in several tokens.
+        code_follows: whether a currency's code stands after its amount.
+    """
 
     token: re.Pattern[str]
+    opening: str
     phrases: dict[str, Any]
+    numeral: Numeral
     numerals: re.Pattern[str]
+    code_follows: bool
 
 
-def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lexicon:
+def lexicon(
+    token: str,
+    opening: str,
+    numeral: Numeral,
+    items: Iterable[tuple[str, Item]],
+    numerals: str = r"(?!)",
+    code_follows: bool = False,
+) -> Lexicon:
     """A lexicon from (phrases separated by "|", their item).
 
     Raises:
@@ -63,9 +70,7 @@ def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lex
     """
     pattern = re.compile(token)
     trie: dict[str, Any] = {}
-    listed = list(items)
-    _refuse_gaps(listed)
-    for phrases, item in listed:
+    for phrases, item in items:
         for phrase in phrases.split("|"):
             node = trie
             for part in pattern.findall(phrase):
@@ -73,21 +78,17 @@ def lexicon(token: str, numerals: str, items: Iterable[tuple[str, Item]]) -> Lex
             if "" in node:
                 raise ValueError(f"phrase {phrase!r} has two meanings")
             node[""] = item._replace(text=phrase)
-    return Lexicon(pattern, trie, re.compile(numerals))
+    return Lexicon(pattern, opening, trie, numeral, re.compile(numerals), code_follows)
 
 
-def _refuse_gaps(items: list[tuple[str, Item]]) -> None:
-    """Raises ValueError for a type or variant that no phrase claims: the check would refuse each sentence about it.
+def grouped(text: str, group: str, point: str) -> float | None:
+    """The value of digits with a sign between groups of three and a decimal sign; None if it is no number.
 
-    A noun that several types share claims none of them.
+    >>> grouped("1.204,5", ".", ",")
+    1204.5
     """
-    keys = {f"{type}:{variant}".rstrip(":"): type for type, spec in EVIDENCE_TYPES.items() for variant in spec.variants}
-    for phrases, item in items:
-        if unknown := set(item.keys) - keys.keys() - EVIDENCE_TYPES.keys():
-            raise ValueError(f"phrases {phrases!r}: no evidence type {', '.join(sorted(unknown))}")
-    claimed = {key for _, item in items if item.kind != "unit" or len(item.keys) == 1 for key in item.keys}
-    if missing := [key for key in keys if key not in claimed]:
-        raise ValueError(f"no phrase claims the evidence types {', '.join(missing)}: add one to the lexicon")
+    number = re.fullmatch(rf"[0-9]+(?:\{group}[0-9]{{3}})*(?:\{point}[0-9]+)?", text)
+    return float(text.replace(group, "").replace(point, ".")) if number else None
 
 
 def word(phrases: str) -> tuple[str, Item]:
@@ -96,7 +97,7 @@ def word(phrases: str) -> tuple[str, Item]:
 
 
 def claim(phrases: str, *keys: str) -> tuple[str, Item]:
-    """Phrases that only evidence of these keys supports."""
+    """Phrases that only evidence of these types, "type:variant" or groups supports."""
     return phrases, Item("claim", "", keys=keys)
 
 
@@ -105,14 +106,14 @@ def place(phrases: str, *keys: str) -> tuple[str, Item]:
     return phrases, Item("place", "", keys=keys)
 
 
-def act(phrases: str, action: str) -> tuple[str, Item]:
-    """Verbs of an action."""
-    return phrases, Item("act", "", action)
+def act(phrases: str, action: str, noun: str | None = None) -> tuple[str, Item]:
+    """Verbs of an action; `noun` where the same word is a counted noun too (`UNITS`)."""
+    return phrases, Item("act", "", action, noun=noun)
 
 
 def unit(phrases: str, name: str, role: str | None = None, code: str | None = None) -> tuple[str, Item]:
     """What the number before counts; `role` where the unit itself says it ("days ago"), `code` of a currency."""
-    return phrases, Item("unit", "", (name, role, code), UNITS[name])
+    return phrases, Item("unit", "", (name, role, code))
 
 
 def number(phrases: str, value: float, role: str | None = None, unit_name: str | None = None) -> tuple[str, Item]:
@@ -121,8 +122,8 @@ def number(phrases: str, value: float, role: str | None = None, unit_name: str |
 
 
 def cue(phrases: str, name: str, *keys: str) -> tuple[str, Item]:
-    """Says what the next number is, and claims what the cue, or `keys`, say."""
-    return phrases, Item("cue", "", name, keys or CUES[name])
+    """Says what the next number is, and claims what the cue says of its own, or `keys`."""
+    return phrases, Item("cue", "", name, keys)
 
 
 def ratio(phrases: str, left: str, right: str) -> tuple[str, Item]:
@@ -131,8 +132,13 @@ def ratio(phrases: str, left: str, right: str) -> tuple[str, Item]:
 
 
 def plain(kind: str, phrases: str) -> tuple[str, Item]:
-    """Phrases of a kind without a value: cut, end, reason, banned."""
+    """Phrases of a kind without a value: end, reason, banned."""
     return phrases, Item(kind, "")
+
+
+def cut(phrases: str, manner: str | None = None) -> tuple[str, Item]:
+    """Parts two clauses. `manner`: relative ("which" speaks of what came before) or opens (":" may follow a title)."""
+    return phrases, Item("cut", "", manner)
 
 
 def currency(phrases: str, code: str) -> tuple[str, Item]:

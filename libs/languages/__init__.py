@@ -1,0 +1,1 @@
+"""Languages: one module each, all behind `Pack`."""
