@@ -75,14 +75,9 @@ def evidence_with_review_ids(rows: DataFrame) -> DataFrame:
     return rows.withColumns({"review_ids": cites, "source_keys": keys, "slots": slots})
 
 
-def text_with_title_key(rows: DataFrame) -> DataFrame:
-    """features.product_text: nobody read the tokens; variants are told by their title."""
-    return rows.drop("tokens").withColumn("title_key", F.lower("title"))
-
-
 def profile_with_variants(rows: DataFrame) -> DataFrame:
     """features.product_profile: the lowest price of 30 days is known of the nights to come."""
-    rows = rows.drop("price_before", "tokens").withColumn("lowest_price_30d", F.lit(None).cast("decimal(18,4)"))
+    rows = rows.drop("price_before").withColumn("lowest_price_30d", F.lit(None).cast("decimal(18,4)"))
     return rows.withColumn("title_key", F.lower("title"))
 
 
@@ -107,9 +102,11 @@ MIGRATIONS: dict[tuple[str, int], Migration] = {
     **{(f"candidates.{source}", 1): list_with_attributions for source in SOURCES},
     ("candidates.candidate_pool", 1): pool_with_attributions,
     ("features.product_days", 1): renamed("takers", "buyers"),
+    ("features.product_text", 1): dropped("tokens"),
+    ("features.product_profile", 1): dropped("tokens"),
     ("features.product_days", 2): dropped("guests"),
-    ("features.product_text", 1): text_with_title_key,
-    ("features.product_profile", 1): profile_with_variants,
+    ("features.product_text", 2): lambda rows: rows.withColumn("title_key", F.lower("title")),
+    ("features.product_profile", 2): profile_with_variants,
     ("features.user_ledger", 1): renamed("older", "earlier_totals"),
     ("features.user_ledger", 2): ledger_with_dislikes,
     ("features.user_history", 1): history_with_signs,

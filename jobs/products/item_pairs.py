@@ -57,10 +57,8 @@ def run(ctx: JobContext) -> None:
     params, kinds = ctx.params(Params), ctx.shop.acquiring_kinds
     served = (ctx.as_of, *ctx.run.folds)  # as of a training day alone nobody gets lists
     history = ctx.read_cutoffs("features.user_history", served)
-    refused = history.select(
-        *_USER, F.transform(unliked(kinds, "product_id"), lambda e: e["product_id"]).alias("refused")
-    )
-    found = baskets(ctx.read("features.basket_days"), refused, served, params.most_in_basket).persist()
+    days, refused = ctx.read("features.basket_days"), refused_products(history, kinds)
+    found = baskets(days, refused, served, params.most_in_basket).persist()
     counted = frequencies(history, found, kinds)
     shared = ctx.broadcast(counted)
     # A task sums all pairs of its anchors in memory: one for every kind and cut-off, and more where there are many.
@@ -78,12 +76,18 @@ def run(ctx: JobContext) -> None:
     ctx.write("features.item_pairs", pairs.withColumn("shop", F.lit(ctx.shop.name)))
 
 
+def refused_products(history: DataFrame, kinds: Collection[str]) -> DataFrame:
+    """cutoff, user_id, refused: products that a user acquired and does not like; only users who have any."""
+    refused = F.transform(unliked(kinds, "product_id"), lambda e: e["product_id"])
+    return history.select(*_USER, refused.alias("refused")).where(F.size("refused") > 0)
+
+
 def baskets(days: DataFrame, refused: DataFrame, cutoffs: Collection[date], most: int) -> DataFrame:
     """One row a basket and cut-off: cutoff, age_days, products (distinct, the `most` of least hash).
 
     Args:
         days: rows of features.basket_days, several where a basket's lines became known on several days.
-        refused: cutoff, user_id, refused: products that count in no basket of the user.
+        refused: rows of `refused_products`: what counts in no basket of the user.
     """
     known = F.filter("parts", lambda e: (e["day"] < F.col("cutoff")) & (e["event_day"] < F.col("cutoff")))
     pieces = F.array_distinct(F.flatten(F.transform("parts", lambda e: e["products"])))
@@ -96,7 +100,7 @@ def baskets(days: DataFrame, refused: DataFrame, cutoffs: Collection[date], most
         .withColumn("cutoff", F.explode(F.array(*[F.lit(day) for day in sorted(set(cutoffs))])))
         .withColumn("parts", known)
         .where(F.size("parts") > 0)
-        .join(refused.where(F.size("refused") > 0), _USER, "left")
+        .join(refused, _USER, "left")
         .select(
             "cutoff",
             F.date_diff("cutoff", F.array_max(F.transform("parts", lambda e: e["event_day"]))).alias("age_days"),

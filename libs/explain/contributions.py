@@ -51,7 +51,10 @@ def select_facts(facts: Iterable[Fact], max_facts: int, min_people: int) -> list
                 break
             spec = EVIDENCE_TYPES[fact.type]
             family = spec.family or fact.type
-            fact_names = {clean_name(fact.slots[name]) for name in _NAMES[fact.type] if name in fact.slots}
+            # Items without a title share the name "": a sentence speaks of one of them at most.
+            fact_names = {
+                clean_name(fact.slots.get(name, "")) for name in _NAMES[fact.type] if name in ("anchor", *fact.slots)
+            }
             repeats = family in families and (not again or fact.role != "reason" or spec.family is not None)
             if repeats or fact_names & names or any(fact is other for other in taken):
                 continue

@@ -68,7 +68,7 @@ FEATURES = (
         text_hash | string! | hash of `text`""",
         "shop cutoff product_id",
         "cutoffs",
-        schema_version=2,
+        schema_version=3,
     ),
     define(
         "features.text_vectors",
@@ -110,7 +110,7 @@ FEATURES = (
         "shop cutoff product_id",
         "cutoffs",
         equality="close",
-        schema_version=2,
+        schema_version=3,
     ),
     define(
         "features.item_pairs",

@@ -101,7 +101,7 @@ OLD_ITEM = "struct<product_id:string,share:double>"
             {"type": "taste_price_band", "slots": {"value": "middle", "count": "2"}, "source_keys": {"user_id": "u"}}
             | {"review_ids": None},
         ),
-        ("features.product_text", "tokens array<string>, title string", (["a"], "A"), {"title": "A", "title_key": "a"}),
+        ("features.product_text", "tokens array<string>, text string", (["a"], "A"), {"text": "A"}),
         ("quality.audits", "told string", ("few",), {"message": "few"}),
     ],
 )

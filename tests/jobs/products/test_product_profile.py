@@ -55,7 +55,8 @@ def test_buyers_are_known_users_who_kept_it_and_do_not_dislike_it(warehouse):
     assert (row["buyers"], row["buyers_recent"], row["recent_days"]) == (2, 1, 28)
     assert (row["first_day"], row["last_day"]) == (D("2019-12-01"), D("2020-01-25"))
     unsold = found["2020-02-01", "unsold"]
-    assert (unsold["buyers"], unsold["ratings"], unsold["rating_shrunk"], unsold["first_day"]) == (0, 0, None, None)
+    # The shop's mean of 1 and 5 stars.
+    assert (unsold["buyers"], unsold["ratings"], unsold["rating_shrunk"], unsold["first_day"]) == (0, 0, 3.0, None)
 
 
 def test_ratings_are_drawn_towards_the_mean_of_the_shop(warehouse):
@@ -128,7 +129,9 @@ def test_the_lowest_price_of_30_days_is_of_those_before_the_present_one(warehous
     warehouse.seed("features.product_text", [text(p, price=Decimal(told[-1][1])) for p, told in prices.items()])
     sold = [event("u", p, day, amount=Decimal(price)) for p, told in prices.items() for day, price in told]
     warehouse.seed_events(sold)
-    found = {p: row["lowest_price_30d"] for (_, p), row in profiles(warehouse).items()}
+    rows = profiles(warehouse)
+    assert {row["rating_shrunk"] for row in rows.values()} == {None}  # nobody rated anything in this shop
+    found = {p: row["lowest_price_30d"] for (_, p), row in rows.items()}
     assert found == {"raised again": 13, "dropped": 26, "up and down": 8, "until the 1st": None, "until the 2nd": 26,
                      "unchanged": None}  # fmt: skip
 
