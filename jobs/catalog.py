@@ -346,7 +346,6 @@ GROUPS: dict[str, tuple[Job, ...]] = {
             about="Gathers the facts that hold for each recommended row, and what each moved.",
             reads=(
                 "results.recommendations",
-                "silver.events",
                 "silver.social_edges",
                 "features.item_pairs",
                 "features.product_profile",
@@ -355,7 +354,6 @@ GROUPS: dict[str, tuple[Job, ...]] = {
                 "features.user_rfm",
                 "features.user_taste",
                 "features.user_segment",
-                "features.user_profile",
             ),
             writes=("results.evidence", "results.recommendation_evidence"),
             compute="large",

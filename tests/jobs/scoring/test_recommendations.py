@@ -35,8 +35,9 @@ def candidate(product, owned=False, **sources):
 def seed_known(warehouse, *products, **told):
     """Products that enough people took of late to say so."""
     row = {"cutoff": DAY, "categories": [], "buyers": 9, "buyers_recent": 9, "recent_days": 28}
-    row |= {"ratings": 0, "aspects": [], "text_hash": ""} | told
-    warehouse.seed("features.product_profile", [row | {"product_id": p, "title": p} for p in products])
+    row |= {"ratings": 0, "aspects": [], "text_hash": ""}
+    rows = [row | {"product_id": p, "title": p, "title_key": p} | told for p in products]
+    warehouse.seed("features.product_profile", rows)
 
 
 def lists(warehouse):
@@ -98,6 +99,23 @@ def test_a_product_of_which_nothing_may_be_said_is_not_recommended(make_warehous
     seed_known(warehouse, "disliked", buyers_recent=0, ratings=50, rating_mean=3.4)
     warehouse.run("scoring.recommendations")
     assert sorted(product for _, product in lists(warehouse)) == ["carried", "liked", "many"]
+
+
+def test_what_only_itself_or_a_variant_carries_is_not_recommended_and_other_items_are_kept_first(warehouse):
+    seed_model(warehouse)
+    warehouse.params["scoring.recommendations"] = {"attributions": 1}
+
+    def by(*products):
+        return [{"product_id": p, "attribution_share": s} for p, s in zip(products, (0.75, 0.5), strict=False)]
+
+    pool = [candidate("own", owned=True, als=(1.0, by("own"))), candidate("red", als=(1.0, by("blue"))),
+            candidate("lamp", owned=True, als=(0.5, by("lamp", "h")))]  # fmt: skip
+    warehouse.seed("candidates.candidate_pool", pool)
+    seed_known(warehouse, "own", "lamp", "h", buyers_recent=0)
+    seed_known(warehouse, "red", "blue", title_key="socks", buyers_recent=0)
+    warehouse.run("scoring.recommendations")
+    [row] = warehouse.collect("results.recommendations")
+    assert (row.product_id, [item.product_id for item in row.attributions]) == ("lamp", ["h", "lamp"])
 
 
 def test_blocked_sold_out_and_owned_products_are_not_recommended(make_warehouse):
