@@ -19,7 +19,7 @@ from libs.job import JobContext
 from libs.quality import audits
 from libs.quality.audits import GINI, Audited, Backtest
 from libs.quality.audits import Limits as Params
-from libs.quality.gates import hold, run_expectations
+from libs.quality.gates import record_and_enforce, run_expectations
 from libs.tables import table
 
 _GATED = ("results.recommendations", "results.explanations", "results.evidence")
@@ -33,7 +33,9 @@ def run(ctx: JobContext) -> None:
              *users(ctx, lists, last, limits), evenness(ctx, lists, last, limits)]  # fmt: skip
     store(ctx, found)
     try:
-        hold(ctx, "results", [r for name in _GATED for r in run_expectations(tables[name], name, ctx.run.conf.root)])
+        record_and_enforce(
+            ctx, "results", [r for name in _GATED for r in run_expectations(tables[name], name, ctx.run.conf.root)]
+        )
     finally:  # the audit's own words come first where both failed
         refuse(ctx, found)
 

@@ -248,7 +248,7 @@ def _json_schema(spark: SparkSession, text: DataFrame) -> StructType:
 
 
 def _header(spark: SparkSession, where: str, source: SourceConf, paths: list[str]) -> tuple[list[str], list[str]]:
-    """(column names, header lines): every file must have the same columns, but may spell the header line differently."""
+    """(column names, header lines). All files have the same columns; their header lines may be spelled differently."""
     names: list[str] = []
     headers: list[str] = []
     for path in [file for pattern in paths for file in _files(spark, pattern)]:
