@@ -1,4 +1,4 @@
-"""Why a product was recommended: the row, its sentences, each fact with what it moved and where it came from."""
+"""Why a product was recommended: the row, its sentences, and each fact with its contribution and source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORDER BY l.contribution DESC, e.evidence_id"""
 
 @dataclass(frozen=True)
 class Why:
-    """Answers as rows of column -> value; `recommendation` is None where the product is not in the user's list."""
+    """Rows as column -> value; `recommendation` is None if the product is not in the user's list."""
 
     recommendation: dict[str, Any] | None
     sentences: list[dict[str, Any]]
@@ -36,11 +36,11 @@ class Why:
 
 
 def why(warehouse: str, shop: str, user_id: str, product_id: str) -> Why:
-    """Looks a row of the current release up; `user_id` is the pseudonym."""
+    """Looks up a row of the current release; `user_id` is the pseudonym."""
 
     def rows(sql: str) -> list[dict[str, Any]]:
-        found = ask(warehouse, sql, [shop, user_id, product_id])
-        return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+        relation = ask(warehouse, sql, [shop, user_id, product_id])
+        return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
     recommendation = rows(_RECOMMENDATION)
     return Why(recommendation[0] if recommendation else None, rows(_SENTENCES), rows(_FACTS))
