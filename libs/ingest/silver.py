@@ -64,7 +64,7 @@ def with_fate(rows: DataFrame, keys: tuple[str, ...], redelivery_days: int) -> D
     therefore get the same fate whichever window they are processed in. Timeless rows are processed with every window.
     """
     bad_fate = F.when(F.col("excluded").isNotNull(), EXCLUDED).when(F.col("failure").isNotNull(), QUARANTINED)
-    # Each bad row is a group of its own: many have no key and would all meet in one group.
+    # Each bad row is a group of its own: many have no key and would otherwise form one huge group.
     bad_row_id = F.when(bad_fate.isNotNull(), F.col("row_id"))
     order = Window.partitionBy(*keys, bad_row_id).orderBy("day", "known_at", "row_id")
     previous, first = F.lag("day").over(order), F.first("day").over(order)

@@ -204,7 +204,7 @@ def grow(shop: Shop, size: Size, skew: Skew | None = None) -> tuple[DataFrame, D
     if clones < 1:
         raise ValueError(f"{shop.name} has {real['products']} products: ask for no fewer")
     if skew.category and shop.catalogue is None:
-        raise ValueError(f"{shop.name} tells no categories")
+        raise ValueError(f"{shop.name} has no categories")
     slots = numbered(rows.where(sold), "slot", "product")  # a row drawn at random is a product drawn by popularity
     histories = rows.groupBy("history").agg(F.max("user").isNull().alias("guest"))
     histories = numbered(histories, "place", "guest", "history").select("history", "place")  # users first, then guests
@@ -298,8 +298,8 @@ def with_clones(products: DataFrame, texts: tuple[str, ...], clones: float, crow
     out = products.withColumn("product", F.col(key))
     out = out.withColumn("clone", F.explode(F.sequence(F.lit(0), n_clones("product", clones) - 1)))
     for text in texts:
-        own = reworded(text, pool(products, text), "product", "clone")
-        out = out.withColumn(text, F.when(F.col("clone") == 0, F.col(text)).otherwise(own))
+        changed = reworded(text, pool(products, text), "product", "clone")
+        out = out.withColumn(text, F.when(F.col("clone") == 0, F.col(text)).otherwise(changed))
     if crowded:
         counts = products.groupBy("categories").count().orderBy(F.desc("count"), F.to_json("categories"))
         out = out.crossJoin(F.broadcast(counts.limit(1).select(F.col("categories").alias("common"))))
