@@ -21,7 +21,7 @@ from jobs.catalog import ALL_TABLES, GROUPS, Job, compute_of, listed, select
 CHECKOUT = Path(__file__).resolve().parent.parent
 TRAINING_POOL = "gpu_training"
 # Exit statuses of jobs/run.py that a retry cannot change, and what they mean.
-FINAL = {2: "something to mend", 3: "a gate failed and nothing was published"}
+FINAL = {2: "something to fix", 3: "a gate failed and nothing was published"}
 
 
 class GroupOperator(SparkSubmitOperator):
