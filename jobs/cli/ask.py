@@ -104,9 +104,8 @@ def sql_server(
     chosen = load(conf, env)
     from libs.query.sql_server import HOST, serve
 
-    signal.signal(
-        signal.SIGTERM, signal.getsignal(signal.SIGINT)
-    )  # SIGTERM removes the temporary folder as Ctrl-C does
+    # So that SIGTERM, like Ctrl-C, removes the server's temporary folder.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         serve(chosen.env, port, lambda: typer.echo(f"ready: jdbc:hive2://{HOST}:{port}"))
     except KeyboardInterrupt:
