@@ -1,1 +1,1 @@
-"""When jobs run. What they are, read and write is in jobs/catalog.py."""
+"""When jobs run. jobs/catalog.py says what they are, read and write."""

@@ -1,4 +1,4 @@
-"""What happens when a task has failed for good: one line in the log, and the same to a webhook."""
+"""Reports a task that has finally failed: one line in the log, and the same to a webhook."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 
 
 def task_failed(context: Mapping[str, Any]) -> None:
-    """Tells that a task has used up its retries, or must not be retried; never fails itself.
+    """Reports a task that has used up its retries or must not be retried; never fails itself.
 
-    The webhook's address is a secret: it comes from REASONREC_ALARM_WEBHOOK, and is not logged.
+    The webhook's address is a secret: it comes from REASONREC_ALARM_WEBHOOK and is not logged.
     """
     alarm = describe(context)
     log.error("%s of %s failed for %s: %s", alarm["task"], alarm["dag"], alarm["window"], alarm["error"])
@@ -34,7 +34,7 @@ def task_failed(context: Mapping[str, Any]) -> None:
 
 
 def describe(context: Mapping[str, Any]) -> dict[str, str]:
-    """What failed, for which window, why, and what to do, as JSON's strings."""
+    """What failed, for which window, why, and what to do; all values are strings."""
     task, run = context["task_instance"], context["dag_run"]
     error = str(context.get("exception") or "unknown").strip() or "unknown"
     return {

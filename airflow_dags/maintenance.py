@@ -1,4 +1,4 @@
-"""Every Sunday at noon, away from the nights: keeps tables small and files few."""
+"""Every Sunday at noon, outside the nightly runs: keeps tables small and files few."""
 
 from airflow_dags.job_graph import shop_dag, shops
 from jobs.catalog import GROUPS

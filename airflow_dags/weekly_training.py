@@ -1,11 +1,11 @@
-"""Every Monday, the week that has just ended: trains the shop's models and measures them; publishes nothing.
+"""Every Monday, for the week that has just ended: trains and evaluates the shop's models; publishes nothing.
 
-For a shop whose training should not hold up its night, or runs on other machines. It brings the week's days in again,
-so that what was delivered late is learnt from too.
+For a shop whose training should not delay its nightly run, or runs on other machines. It ingests the days of the week
+again, so that late deliveries are used for training too.
 
-**Beside the daily DAG.** Both know Monday's models by the same training day: whichever comes first trains, the other
-finds the models and does nothing more. A shop's tasks share one pool of one slot, and all trainings share
-`gpu_training`, so the two never write one window at once. Trigger it with `{"train": true}` to train again.
+**Beside the daily DAG.** Monday's models have the same training day in both: whichever DAG comes first trains, and the
+other finds the models and skips training. A shop's tasks share a pool of one slot, and all trainings share
+`gpu_training`, so the two never write the same window at once. Trigger it with `{"train": true}` to train again.
 """
 
 from airflow_dags.job_graph import nightly_groups, shop_dag, shops

@@ -1,4 +1,4 @@
-"""Which alarms a night raises: a job that failed, a gate that did not hold, stale models, a release that is late."""
+"""The alarms that a nightly run raises: a failed job, a failed gate, stale models, a late release."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from libs.logs import visible
 
 
 def of_failure(job: str, error: BaseException) -> Alarm:
-    """Words of our own errors are told; another's text may quote a row, so only its name is."""
-    told = f"{type(error).__name__}, see its row"
+    """The alarm of a failed job. An OperatorError is quoted; any other error only by type: its text may quote a row."""
+    message = f"{type(error).__name__}, see its row"
     if isinstance(error, OperatorError):
-        told = visible(str(error).splitlines()[0])
-    return Alarm("failed_gate" if isinstance(error, GateError) else "failed_job", job, told)
+        message = visible(str(error).splitlines()[0])
+    return Alarm("failed_gate" if isinstance(error, GateError) else "failed_job", job, message)
 
 
 def of_release(run: Run, now: datetime) -> list[Alarm]:
-    """What is to be said of a release that has just been published."""
+    """The alarms of a release that has just been published: stale models, a late release."""
     shop = run.conf.shop
     assert shop is not None
-    found = []
+    alarms = []
     if run.stale:
-        age = (run.window.as_of - run.train_cutoff).days
-        told = f"models of {run.train_cutoff} are used, {age} days old; from {run.conf.env.max_model_age_days} days on"
-        found.append(Alarm("stale_models", run.release_id, f"{told} nothing is published"))
+        age, limit = (run.window.as_of - run.train_cutoff).days, run.conf.env.max_model_age_days
+        message = f"models of {run.train_cutoff} are used, {age} days old; from {limit} days on nothing is published"
+        alarms.append(Alarm("stale_models", run.release_id, message))
     late = late_release(shop, run.window.as_of, now)
-    return [*found, late] if late else found
+    return [*alarms, late] if late else alarms
 
 
 def raise_alarms(conf: Conf, run_id: str, as_of: date, alarms: Sequence[Alarm]) -> list[tuple[object, ...]]:
-    """Sends the alarms; gives their rows of quality.alarms."""
+    """Sends the alarms; returns their rows of quality.alarms."""
     assert conf.shop is not None
     shop, now = conf.shop.name, datetime.now(UTC)
     send(alarms, conf.env.alarms, {"shop": shop, "run_id": run_id, "as_of": str(as_of)})
-    return [(shop, run_id, as_of, one.kind, one.subject, one.message, one.action, now) for one in alarms]
+    return [(shop, run_id, as_of, alarm.kind, alarm.subject, alarm.message, alarm.action, now) for alarm in alarms]
 
 
 def without_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """The text without the values that must not be seen, should an error quote one."""
+    """The text with the values of all secrets masked, in case an error quotes one."""
     for value in secrets.values():
         text = text.replace(value, "***")
     return text

@@ -1,4 +1,4 @@
-"""Walks the catalog: what a command will run, in which order, and with what a failure does to the rest."""
+"""Walks the catalog: which jobs a command runs, in which order, and what a failure does to the rest."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from libs.spark.errors import root_cause
 from libs.tables import MODELS, table
 from libs.window import Window, fold_cutoffs, train_cutoff
 
-_LONG_S = 60  # a job that takes longer says in the log what it cost
+_LONG_S = 60  # the cost of a job that takes longer is logged
 _MEASURES = "evaluation.backtest"
-# Reads no table before it runs: any may be of an older schema version.
+# Its plan reads no table: any table may have an older schema version.
 _MIGRATE = "maintenance.migrate_tables"
-# What a plan and a walk read and write themselves.
+# Tables that the plan and the walk themselves read and write.
 _OF_WALK = ("training.models", "results.releases", "results.recommendations", "quality.job_runs")
 
 
@@ -41,9 +41,9 @@ class Plan:
     """What a command will do.
 
     Attributes:
-        jobs: in order.
-        run: what they share.
-        why: one line on training: due, not due, or not allowed.
+        jobs: in the order of execution.
+        run: the context that the jobs share.
+        why: one line: whether training is due, and which models are used.
     """
 
     jobs: tuple[Job, ...]
@@ -52,15 +52,19 @@ class Plan:
 
 
 def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train: bool) -> Plan:
-    """`what` is `daily`, a group or a job's name.
+    """Decides which jobs to run for a window and which models they use.
 
-    Training is due when the window's training day has no model yet. A window that ends before the newest release is a
-    backfill: it trains only when told so by `train`. A group that comes after training, in a process of its own, finds
-    the new models, or makes do with the newest there are and says `stale`.
+    Training is due when the window's training day has no models yet. A window that ends before the newest release is a
+    backfill, which trains only with `train`. A group after training that runs in its own process uses the new models;
+    if there are none, it uses the newest earlier models and the run is `stale`.
+
+    Args:
+        what: `daily`, a group, or a job's name.
+        train: train even if training is not due.
 
     Raises:
-        OperatorError: no model may be used for the day.
-        OperatorError: a table was written by an older or a newer release of the code.
+        OperatorError: no model may be used for the day, or a table has the schema version of an older or newer release
+            of the code.
     """
     assert conf.shop is not None
     as_of, name = window.as_of, conf.shop.name
@@ -74,18 +78,18 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
     newest_release, newest_day = _newest_release(spark, conf), serving_day(measured, as_of)
     backfill = newest_release is not None and as_of < newest_release
     missing = not backfill and wanted not in measured
-    # For groups in processes of their own: is the training group through, and for which models does a later one wait?
+    # For groups in separate processes: has the training group finished, and which models must exist before this group?
     fitted = wanted in whole_days(recorded, models_of(select("training")))
     waits_for = models_before(what)
     due, jobs = train or missing, select(what)
     if len(jobs) == 1:
         due = train or jobs[0].cadence == "training_day"
-    elif what == "training":  # it may come twice before the weights are fitted
+    elif what == "training":  # may run again before the weights are fitted
         due = train or (missing and not fitted)
     elif waits_for:
         due = due and (wanted in measured if waits_for == MODELS else fitted)
         if what == "results" and missing and not due and newest_day and fitted:
-            # The lists that are there were made by models that the release will not name.
+            # The existing candidates come from models that the release will not name.
             jobs = select("candidates") + jobs
     jobs = tuple(job for job in jobs if due or job.cadence != "training_day")
     if due:
@@ -119,7 +123,7 @@ def make_plan(spark: SparkSession, conf: Conf, what: str, window: Window, train:
 
 
 def require_versions(spark: SparkSession, conf: Conf, jobs: tuple[Job, ...]) -> None:
-    """Raises OperatorError for a table of another schema version, before the first job runs."""
+    """Raises OperatorError if a table of the jobs has another schema version; called before the first job runs."""
     names = {*_OF_WALK, *(name for job in jobs for name in (*job.reads, *job.writes))}
     for needed in map(table, sorted(names)):
         if delta.exists(spark, conf.env.warehouse, needed):
@@ -127,10 +131,13 @@ def require_versions(spark: SparkSession, conf: Conf, jobs: tuple[Job, ...]) -> 
 
 
 def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
-    """Runs the plan's jobs in order; each leaves a row in quality.job_runs, whatever becomes of it.
+    """Runs the plan's jobs in order and returns the run; each job adds a row to quality.job_runs, even if it fails.
 
-    A training job that fails does not stop the night while an earlier model is young enough: the rest runs on that
-    model, candidates made before are made again, and the release says `stale`. Any other failure stops the walk.
+    A failed training job does not stop the night if earlier models are young enough: the remaining jobs use those,
+    candidates computed before are computed again, and the release is marked `stale`. Any other failure stops the walk.
+
+    Raises:
+        OperatorError: training failed and no earlier models are young enough.
     """
     log = logging.getLogger("reasonrec")
     run, done, raised, skipping, jobs = plan.run, [], [], False, list(plan.jobs)
@@ -150,7 +157,7 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
             except Exception as error:
                 record |= {"status": "failed", "error": without_secrets(one_line(error), secrets)}
                 ctx.alarms.append(of_failure(job.name, error))
-                # A group that only trains has nothing to go on with: its process fails, and its scheduler knows.
+                # Nothing is left for a group that only trains: its process fails, and the scheduler handles that.
                 only_trains = all(later.cadence == "training_day" for later in jobs[number:])
                 stops = isinstance(error, OperatorError) and not error.earlier_models_may_do
                 if stops or job.cadence != "training_day" or only_trains:
@@ -161,24 +168,24 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
                     limit = run.conf.env.max_model_age_days
                     raise OperatorError(
                         f"{job.name} failed and {_shop(run)} has no models of the last {limit} days: nothing is"
-                        f" published; mend it, then rerun ({one_line(error)})"
+                        f" published; fix it, then rerun ({one_line(error)})"
                     ) from error
                 log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
                 run, skipping = fallback, True
-                # Lists that are there already were made by models that the release will not name.
-                jobs[number:number] = [made for made in jobs[:number] if made.stage == "candidates"]
+                # The existing candidates come from models that the release will not name.
+                jobs[number:number] = [earlier for earlier in jobs[:number] if earlier.stage == "candidates"]
             finally:
                 ctx.free()
                 record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
                 done.append(_job_run(run, ctx, record))
-                if record["seconds"] >= _LONG_S:  # quality.job_runs has it for all jobs, but not before the walk ends
+                if record["seconds"] >= _LONG_S:  # quality.job_runs has this too, but only after the walk
                     figures = (record["seconds"], record["cpu_seconds"], record["peak_memory_bytes"] / 2**30)
                     ctx.log.info("%.0f s, %.0f CPU seconds, %.1f GiB at most", *figures)
                 raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
     except Exception:
         try:
             _record(spark, run, done, raised)
-        except Exception as error:  # the disk that stopped the job may stop this too: what stopped the job is raised
+        except Exception as error:  # a full disk may fail this write too; the job's error is the one to raise
             log.error("quality.job_runs lacks this run: %s", one_line(error))
         raise
     _record(spark, run, done, raised)
@@ -186,19 +193,19 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
 
 
 def _record(spark: SparkSession, run: Run, done: list[Row], raised: list[Row]) -> None:
-    for name, happened in (("quality.job_runs", done), ("quality.alarms", raised)):
-        if happened:
-            rows = spark.createDataFrame(happened, table(name).ddl).coalesce(1)
+    for name, new_rows in (("quality.job_runs", done), ("quality.alarms", raised)):
+        if new_rows:
+            rows = spark.createDataFrame(new_rows, table(name).ddl).coalesce(1)
             delta.write(spark, run.conf.env.warehouse, table(name), rows, _shop(run))
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of what went wrong at the root, without a Java stack."""
+    """The type and message of the root cause, without a Java stack trace."""
     return visible(f"{type(error).__name__}: {root_cause(error)}")
 
 
 def _fallback(spark: SparkSession, run: Run) -> Run | None:
-    """The run with the newest earlier models, or None where they are too old."""
+    """The run with the newest earlier models, or None if there are none or they are too old."""
     days = _measured_days(spark, run.conf, recorded_models(spark, run.conf))
     earlier = [day for day in days if day < run.train_cutoff]
     used = serving_day(earlier, run.window.as_of, run.conf.env.max_model_age_days)
@@ -208,7 +215,7 @@ def _fallback(spark: SparkSession, run: Run) -> Run | None:
 
 
 def _measured_days(spark: SparkSession, conf: Conf, recorded: list[Row]) -> list[date]:
-    """Whole training days, but for those whose last back-test failed: nobody knows how good their models are."""
+    """Whole training days, except those whose last back-test failed: their models are not measured."""
     runs = delta.read(spark, conf.env.warehouse, table("quality.job_runs"))
     backtests = runs.where((F.col("shop") == conf.shop.name) & (F.col("job") == _MEASURES)).orderBy("started_at")
     last = {

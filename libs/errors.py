@@ -1,4 +1,4 @@
-"""What an operator can mend: one kind of error, one line, one exit status."""
+"""What an operator can fix: one kind of error, one line, one exit status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class OperatorError(Exception):
-    """Something the operator can mend: the command ends with `status` and this one line, which names thing and fix.
+    """Something the operator can fix: the command ends with `status` and this one line, which names thing and fix.
 
     Attributes:
         status: exit status of the command.

@@ -1,4 +1,4 @@
-"""What a job is given: its tables, its parameters and its time. Nothing else comes in, nothing else goes out."""
+"""The context of a job: its tables, parameters and window. A job reads and writes through it and nothing else."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Run:
     """What all jobs of one command share.
 
     Attributes:
-        window: business days the run brings in; its end is the day D the lists are for.
-        cutoffs: days as of which features and candidates are made: D and, when training is due, the training day and
-            the folds of its back-test.
+        window: business days that the run ingests; its end is the day D that the lists are for.
+        cutoffs: days as of which features and candidates are computed: D and, when training is due, the training day
+            and the folds of its back-test.
         train_cutoff: the training day whose models D uses.
         folds: cut-offs of the back-test, oldest first; empty when training is not due.
-        release_id: this attempt.
-        stale: tonight's training failed, and the newest earlier models are used.
+        release_id: the release that this attempt writes.
+        stale: tonight's training failed and the newest earlier models are used.
     """
 
     run_id: str
@@ -66,7 +66,7 @@ class Run:
 
 @dataclass
 class JobContext:
-    """A job's view of the run; refuses tables that the catalog does not list for it."""
+    """A job's view of the run; raises PermissionError for tables that the job's catalog entry does not list."""
 
     spark: SparkSession
     run: Run
@@ -98,12 +98,16 @@ class JobContext:
         return logging.LoggerAdapter(logging.getLogger("reasonrec"), extra)
 
     def params(self, kind: type[P]) -> P:
-        """The job's parameters: its defaults, then conf/params, then the shop's; OperatorError for an unknown one."""
+        """The job's parameters: defaults, overridden by conf/params, overridden by the shop's conf.
+
+        Raises:
+            OperatorError: conf names a parameter that the job does not have.
+        """
         name = self.job.name
         return typed_params(kind, self.run.conf.job_params(name), f"params of {name}")
 
     def read(self, name: str) -> DataFrame:
-        """The shop's rows of a table; no rows where it was never written."""
+        """The shop's rows of a table; no rows if the table does not exist yet."""
         source = self._allowed(name, self.job.reads, "reads")
         version = delta.version(self.spark, self.run.conf.env.warehouse, source)
         if version is not None:
@@ -112,16 +116,16 @@ class JobContext:
         return frame.where(F.col("shop") == self.shop.name)
 
     def read_cutoffs(self, name: str, cutoffs: tuple[date, ...] | None = None) -> DataFrame:
-        """A table's rows as of the run's cut-offs, or those given."""
+        """A table's rows as of the given cut-offs (default: the run's)."""
         return self.read(name).where(F.col("cutoff").isin(list(self.run.cutoffs if cutoffs is None else cutoffs)))
 
     def read_window(self, name: str) -> DataFrame:
-        """A table's rows that became known in the run's window: those of the delivery, whatever lies before them."""
+        """A table's rows that became known in the run's window."""
         day = F.col("day")
         return self.read(name).where((day >= self.window.start) & (day < self.window.end))
 
     def write(self, name: str, frame: DataFrame) -> None:
-        """Writes the run's scope of a table (libs.tables.table.Scope); a rerun replaces the same rows."""
+        """Replaces the run's scope of a table (libs.tables.table.Scope), so that a rerun replaces the same rows."""
         target = self._allowed(name, self.job.writes, "writes")
         warehouse = self.run.conf.env.warehouse
         window = (self.window.start, self.window.end)
@@ -136,22 +140,22 @@ class JobContext:
         self.log.info("wrote %s: %s rows", name, rows if rows is not None else "?")
 
     def broadcast(self, value: T) -> Broadcast[T]:
-        """The value in each of the job's tasks (libs.spark.broadcast), until the job ends."""
+        """Broadcasts a value to the job's tasks until the job ends; see libs.spark.broadcast."""
         shared = broadcast(self.spark, value)
         self._sent.append(shared)
         return shared
 
     def free(self) -> None:
-        """Lets go of what the job keeps in the session: cached frames, and what it sent to its tasks.
+        """Frees what the job holds in the session: cached frames and broadcasts.
 
-        The driver keeps what was sent for as long as anything holds a plan that names it.
+        Without this the driver keeps a broadcast as long as any plan refers to it.
         """
         self.spark.catalog.clearCache()
         while self._sent:
             self._sent.pop().destroy()
 
     def changed_from(self, name: str, version: int) -> date | None:
-        """The first business day whose rows of the shop may differ from those of a version; None where none does."""
+        """The first business day whose rows of the shop may differ from those at `version`; None if there is none."""
         self._allowed(name, self.job.reads, "reads")
         newest = self.version(name)
         return date.min if newest is None else changed_from(self.spark, self.uri(name), self.shop.name, version, newest)
@@ -161,7 +165,7 @@ class JobContext:
         return delta.version(self.spark, self.run.conf.env.warehouse, self._listed(name))
 
     def uri(self, name: str) -> str:
-        """Where a table's files are."""
+        """Where a table lies in the warehouse."""
         return delta.uri(self.run.conf.env.warehouse, self._listed(name))
 
     def _listed(self, name: str) -> Table:
@@ -174,5 +178,5 @@ class JobContext:
 
 
 def constants(ctx: JobContext, **values: Any) -> dict[str, Any]:
-    """Columns that say whose rows these are, for `DataFrame.withColumns`."""
+    """The shop's name and the given values as columns, for `DataFrame.withColumns`."""
     return {"shop": F.lit(ctx.shop.name)} | {name: F.lit(value) for name, value in values.items()}

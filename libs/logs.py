@@ -1,4 +1,4 @@
-"""Structured logs: text for a person at a terminal, JSON lines for a log store; both carry run and job ids."""
+"""Structured logs: text for a terminal, JSON lines for a log store; the JSON has run and job ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 
 def visible(text: str) -> str:
-    """What a terminal may be given: control and direction characters, as deliveries may bring them, stand as escapes.
+    """A text that is safe to print on a terminal: control and direction characters, e.g. from source data, are escaped.
 
     >>> visible("a\\x1b[31m\\u202eb\\n")
     'a\\\\x1b[31m\\\\u202eb\\n'
@@ -39,9 +39,9 @@ class _Text(logging.Formatter):
 
 
 def configure(form: Literal["text", "json"]) -> None:
-    """Sends reasonrec's log lines to standard error; Great Expectations may warn but not tell each temporary folder."""
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    # One of its loggers has a level of its own, and MLflow's migrations give the root a handler: not that far, then.
+    """Sends reasonrec's log lines to standard error, and silences Great Expectations below warnings."""
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # not a line for each of its temporary folders
+    # One of its loggers sets its own level, and MLflow's migrations add a handler to the root logger.
     logging.getLogger("great_expectations").propagate = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())

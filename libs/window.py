@@ -1,4 +1,4 @@
-"""Half-open windows of a shop's business days, and the instants they stand for."""
+"""Half-open windows of a shop's business days, and their instants in UTC."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from libs.errors import OperatorError
 class Window:
     """Business days [start, end) of one shop.
 
-    A business day is the shop's own: it begins at midnight in the shop's time zone, so a window is two instants in UTC
-    and a day of a daylight-saving change has 23 or 25 hours.
+    A business day begins at midnight in the shop's time zone, so the window's ends are two instants in UTC, and the day
+    of a daylight-saving change has 23 or 25 hours.
     """
 
     start: date
@@ -29,17 +29,17 @@ class Window:
 
     @property
     def as_of(self) -> date:
-        """The day D that follows the window: a run knows only what was known strictly before D began."""
+        """The day D after the window: a run uses only what was known strictly before D began."""
         return self.end
 
     def days(self) -> list[Window]:
-        """Its business days as windows of one day, oldest first."""
+        """The business days as windows of one day each, oldest first."""
         starts = [self.start + timedelta(days=n) for n in range((self.end - self.start).days)]
         return [Window(day, day + timedelta(days=1), self.timezone) for day in starts]
 
     @property
     def instants(self) -> tuple[datetime, datetime]:
-        """The window's two ends in UTC."""
+        """The window's start and end in UTC."""
         return start_of(self.start, self.timezone), start_of(self.end, self.timezone)
 
 
@@ -67,15 +67,15 @@ _LAST_YEAR = 2099
 def train_cutoff(as_of: date, every_days: int) -> date:
     """The latest training day at or before `as_of`.
 
-    Training days are fixed by the calendar (with 7 days: Mondays), not by when the last training happened to run:
-    two windows run in either order then use the same models.
+    Training days are fixed by the calendar (with 7 days: Mondays), not by when training last ran, so that two windows
+    use the same models whichever is run first.
     """
     return as_of - timedelta(days=(as_of - _FIRST_TRAINING_DAY).days % every_days)
 
 
 def fold_cutoffs(train_cutoff: date, horizon_days: int, windows: int) -> list[date]:
-    """Cut-offs of the back-test, oldest first: `windows` measured windows and one before them for the first weights.
+    """Cut-offs of the back-test, oldest first: one for each measured window, after one that gives the first weights.
 
-    A fold at cut-off c is fitted on what was known before c and looked at on [c, c + horizon).
+    A fold at cut-off c is trained on what was known before c and tested on [c, c + horizon).
     """
     return [train_cutoff - timedelta(days=horizon_days * i) for i in range(windows + 1, 0, -1)]

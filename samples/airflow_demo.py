@@ -1,7 +1,7 @@
-"""`make airflow-demo`: the daily DAG runs for real, through spark-submit, into a warehouse of its own, and publishes.
+"""`make airflow-demo`: runs the daily DAG for real, through spark-submit, into a new warehouse, and publishes.
 
-The shop's first load is one window, as the DAG's parameter `start` asks for. It is compared with the same window in one
-process: the tables' checksums must agree, and what starting a JVM for each task costs is the ratio of CPU.
+The shop's first load is one window, set by the DAG's parameter `start`. It is compared with the same window in one
+process: the tables' checksums must be equal, and the ratio of CPU is the price of starting a JVM for each task.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WHERE shop = ? AND language = 'en' AND rank <= 2 ORDER BY user_id, rank LIMIT 6"
 
 @dataclass(frozen=True)
 class Night:
-    """What runs: a shop of a conf, in an environment, for the window [start, end), with a key for its pseudonyms."""
+    """A nightly run: a shop of a conf, in an environment, for the window [start, end), with a pseudonym key."""
 
     shop: str
     conf: Path
@@ -47,18 +47,18 @@ def main() -> None:
     options = argparse.ArgumentParser(allow_abbrev=False)
     options.add_argument("--shop", choices=["music_store", "tiny"], default="music_store")
     options.add_argument("--compare", action=argparse.BooleanOptionalAction, default=True)
-    chosen = options.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="reasonrec-airflow-"))  # kept, with its logs and tables, when it fails
-    if chosen.shop == "tiny":
+    arguments = options.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="reasonrec-airflow-"))  # kept with its logs and tables if the demo fails
+    if arguments.shop == "tiny":
         night = Night(tiny_shop.NAME, tiny_shop.write(folder), "test", "1998-01-01", "2014-01-06", "0" * 64)
-        (night.conf / "airflow" / "test.yaml").write_text("retries: 0\n")  # a check fails at once
+        (night.conf / "airflow" / "test.yaml").write_text("retries: 0\n")  # a failed task fails the demo at once
     else:
         night = Night("music_store", ROOT / "conf", "dev", "1998-01-01", "2014-06-30", secrets.token_hex(32))
-    run(night, folder, chosen.compare)
+    run(night, folder, arguments.compare)
     shutil.rmtree(folder)
 
 
-def run(night: Night, folder: Path, compared: bool) -> None:
+def run(night: Night, folder: Path, with_comparison: bool) -> None:
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(folder / "airflow"),
@@ -77,31 +77,31 @@ def run(night: Night, folder: Path, compared: bool) -> None:
     tasks = _show(night, folder)
 
     one_process, ratio = "not_measured", "not_measured"
-    if compared:
+    if with_comparison:
         window = ["--start", night.start, "--end", night.end, "--env", night.env]
         command = [sys.executable, str(ROOT / "jobs" / "run.py"), "daily", "--shop", night.shop, *window]
         print(f"the same window in one process: log in {folder / 'one.log'}")
-        other = environment | {"REASONREC_WAREHOUSE": str(folder / "by_one_process")}
-        alone = _logged(command, folder / "one.log", other)
-        one_process, ratio = f"{alone.cpu_s:.0f}", f"{by_airflow.cpu_s / alone.cpu_s:.2f}"
-        _same(night, folder)
+        environment |= {"REASONREC_WAREHOUSE": str(folder / "by_one_process")}
+        by_one_process = _logged(command, folder / "one.log", environment)
+        one_process, ratio = f"{by_one_process.cpu_s:.0f}", f"{by_airflow.cpu_s / by_one_process.cpu_s:.2f}"
+        _check_equal_tables(night, folder)
     print(
         f"figure: airflow_demo tasks={tasks} cpu_s={by_airflow.cpu_s:.0f} one_process_cpu_s={one_process} ratio={ratio}"
     )
 
 
 def _logged(command: list[str], log: Path, environment: dict[str, str]) -> Measured:
-    """Runs a command with its output in a log; ends this program, showing the log's end, when it fails."""
+    """Runs a command with its output in a log; if it fails, prints the end of the log and exits."""
     with log.open("w") as out:
-        done = measure(command, stdout=out, stderr=out, env=environment, cwd=ROOT)
-    if done.status:
+        measured = measure(command, stdout=out, stderr=out, env=environment, cwd=ROOT)
+    if measured.status:
         print("\n".join(log.read_text().splitlines()[-60:]), file=sys.stderr)
-        sys.exit(f"{' '.join(command)} ended with status {done.status}")
-    return done
+        sys.exit(f"{' '.join(command)} ended with status {measured.status}")
+    return measured
 
 
 def _show(night: Night, folder: Path) -> int:
-    """Checks that every task succeeded and that one release is published, and shows its best rows; gives the tasks."""
+    """Checks that all tasks succeeded and one release is published; prints its best rows; returns how many tasks."""
     with sqlite3.connect(folder / "airflow" / "airflow.db") as database:
         states = dict(database.execute("SELECT task_id, state FROM task_instance"))
     print("tasks: " + ", ".join(f"{task} {state}" for task, state in states.items()))
@@ -119,8 +119,8 @@ def _show(night: Night, folder: Path) -> int:
     return len(states)
 
 
-def _same(night: Night, folder: Path) -> None:
-    """Ends this program when a table's checksum is not that of the one-process run."""
+def _check_equal_tables(night: Night, folder: Path) -> None:
+    """Exits if a table's checksum differs from that of the one-process run."""
     spark = build_session(load(night.conf, night.env, None).env, "reasonrec airflow demo")
     both = [checksums(spark, (folder / name).as_uri(), night.shop) for name in ("by_airflow", "by_one_process")]
     spark.stop()

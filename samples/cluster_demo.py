@@ -1,12 +1,12 @@
-"""`make cluster-demo`: the nightly run by spark-submit on a standalone cluster, and with workers killed under it.
+"""`make cluster-demo`: the nightly run through spark-submit on a standalone cluster, without and with killed workers.
 
-A master and two workers of one core each on loopback. The project travels as its wheel, its packages as an environment
-without the project (`--archive`: as an archive that each executor unpacks), and the driver runs in a folder that is not
-the checkout: executors see nothing of the source tree. Spark's processes authenticate and encrypt.
+The cluster is a master and two workers with one core each on loopback. The project is shipped as its wheel, its
+packages as an environment without the project (`--archive`: as an archive that each executor unpacks). The driver runs
+outside the checkout, so executors cannot see the source tree. Spark's processes authenticate and encrypt.
 
-The tables' checksums must be those of the same window in one process on this machine. Then another warehouse, in which
-a worker with its executor is killed in the middle of features, of training and of scoring: a night either ends with the
-same tables or fails with one line and nothing published, and the next try does the rest.
+The tables' checksums must equal those of the same window in one process on this machine. Then, in another warehouse, a
+worker with its executor is killed in the middle of features, of training and of scoring. Each night must either end
+with the same tables, or fail with one line and publish nothing; the next try finishes the work.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from tests import tiny_shop
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = "SELECT release_id, users, recommendations FROM current_release WHERE shop = ?"
-# Jobs in the middle of which a worker is killed, in the order of a night.
+# The jobs during which a worker is killed, in the order of a night.
 KILLS = ("users.user_history", "training.two_tower", "scoring.recommendations")
 
 
 @dataclass(frozen=True)
 class Night:
-    """What runs: a shop of a conf, for the window [start, end)."""
+    """A nightly run: a shop of a conf, for the window [start, end)."""
 
     shop: str
     conf: Path
@@ -58,16 +58,16 @@ def main() -> None:
     options.add_argument("--shop", choices=["tiny", "music_store"], default="tiny")
     options.add_argument("--archive", action="store_true", help="send the environment too, as an archive")
     options.add_argument("--kills", action=argparse.BooleanOptionalAction, default=True, help="kill workers")
-    chosen = options.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="reasonrec-cluster-"))  # kept, with its logs and tables, when it fails
+    arguments = options.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="reasonrec-cluster-"))  # kept with its logs and tables if the demo fails
     print(f"logs and tables in {folder}")
-    if chosen.shop == "tiny":
+    if arguments.shop == "tiny":
         night = Night(tiny_shop.NAME, tiny_shop.write(folder), "1998-01-01", "2014-01-06")
     else:
         shutil.copytree(ROOT / "conf", folder / "conf")
         _absolute_paths(folder / "conf" / "shops" / "music_store.yaml")
         night = Night("music_store", folder / "conf", "1998-01-01", "2014-06-30")
-    run(night, folder, chosen.archive, chosen.kills)
+    run(night, folder, arguments.archive, arguments.kills)
     shutil.rmtree(folder)
 
 
@@ -91,8 +91,8 @@ def run(night: Night, folder: Path, archive: bool, kills: bool) -> None:
     if kills:
         sums["killed"] = checksums(spark, (folder / "killed_wh").as_uri(), night.shop)
     spark.stop()
-    for name, found in sums.items():
-        _equal(sums["alone"], found, name)
+    for name, tables in sums.items():
+        _check_equal(sums["alone"], tables, name)
     print(
         f"figure: cluster_demo tables={len(sums['clean'])} kills={len(KILLS) if kills else 0} survived={survived}"
         f" cpu_s={clean.cpu_s:.0f} one_process_cpu_s={alone.cpu_s:.0f} ratio={clean.cpu_s / alone.cpu_s:.2f}"
@@ -106,18 +106,18 @@ def _absolute_paths(path: Path) -> None:
     path.write_text(yaml.safe_dump(shop))
 
 
-# ---- what travels
+# ---- what is shipped
 
 
 def build_wheel(folder: Path) -> Path:
     uv = [ROOT / ".venv/bin/uv", "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable]
     subprocess.run([*uv, "--out-dir", folder / "dist"], cwd=ROOT, check=True)
-    # A wheel is a zip archive, and spark-submit takes it for one only by its name.
+    # A wheel is a zip archive, but spark-submit recognises one only by its name.
     return next((folder / "dist").glob("*.whl")).rename(folder / "reasonrec.zip")
 
 
 def make_environment(folder: Path, archive: bool) -> Path:
-    """The job environment from its lock, without the project; packed beside where asked."""
+    """Installs the job environment from its lock, without the project; with `archive` also packs it, beside it."""
     environment, script = folder / "environment", ROOT / "requirements" / "environment.sh"
     subprocess.run([script, environment, *([environment.with_suffix(".tar.gz")] if archive else [])], check=True)
     return environment
@@ -128,9 +128,11 @@ def make_environment(folder: Path, archive: bool) -> Path:
 
 @dataclass
 class Cluster:
-    """A master and its workers. `workers` are process groups: a worker goes with its executors.
+    """A master and its workers.
 
-    `processes` are those started anew, which are none of the night's.
+    Attributes:
+        workers: leaders of process groups, so that a worker is killed together with its executors.
+        processes: restarted workers, whose CPU time must not be counted as the night's.
     """
 
     url: str
@@ -139,7 +141,7 @@ class Cluster:
     processes: set[psutil.Process] = field(default_factory=set)
 
     def kill(self, number: int) -> None:
-        """The machine of a worker is gone: nothing on it ends in order."""
+        """Kills a worker as if its machine was lost: nothing on it shuts down in order."""
         os.killpg(self.workers[number].pid, signal.SIGKILL)
         self.workers[number].wait()
 
@@ -150,9 +152,9 @@ class Cluster:
 
 @contextmanager
 def standalone(folder: Path, environment: Path, workers: int = 2) -> Iterator[Cluster]:
-    """A standalone cluster on loopback whose processes authenticate and encrypt; its logs lie in the folder."""
+    """A standalone cluster on loopback whose processes authenticate and encrypt; its logs are in the folder."""
     port, ui = _free_port(), _free_port()
-    # A file that nobody else may read: anybody may list the arguments of a process.
+    # In a file that nobody else may read: anyone can list the arguments of a process.
     settings = folder / "cluster.properties"
     settings.touch(0o600)
     secret = os.environ["_SPARK_AUTH_SECRET"]
@@ -184,7 +186,7 @@ def standalone(folder: Path, environment: Path, workers: int = 2) -> Iterator[Cl
     cluster = Cluster(f"spark://127.0.0.1:{port}", worker)
     master = daemon("master", "master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(ui))
     try:
-        _until(lambda: _listens(port), 60, "the master does not listen")
+        _wait_until(lambda: _listens(port), 60, "the master does not listen")
         cluster.workers = [worker(number) for number in range(workers)]
         yield cluster
     finally:
@@ -194,9 +196,10 @@ def standalone(folder: Path, environment: Path, workers: int = 2) -> Iterator[Cl
 
 
 def write_conf(night: Night, master: str, like: str = "test") -> None:
-    """conf/cluster.yaml: what the environment `like` says of tables, and what a cluster needs."""
-    one = yaml.safe_load((night.conf / f"{like}.yaml").read_text())
-    spark = {key: value for key, value in one["spark"].items() if not key.startswith(("spark.driver.", "spark.master"))}
+    """Writes conf/cluster.yaml: the environment `like`, with the Spark settings that a cluster needs."""
+    base = yaml.safe_load((night.conf / f"{like}.yaml").read_text())
+    local = ("spark.driver.", "spark.master")
+    spark = {key: value for key, value in base["spark"].items() if not key.startswith(local)}
     spark |= {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -208,7 +211,7 @@ def write_conf(night: Night, master: str, like: str = "test") -> None:
         "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
     }
     horovod = {"stall_timeout_s": 90, "network_interface": "lo"}
-    settings = {**one, "spark": spark, "horovod": horovod, "compute": {"ranks": {"spark.executor.instances": "2"}}}
+    settings = {**base, "spark": spark, "horovod": horovod, "compute": {"ranks": {"spark.executor.instances": "2"}}}
     (night.conf / "cluster.yaml").write_text(yaml.safe_dump(settings))
 
 
@@ -217,7 +220,7 @@ def write_conf(night: Night, master: str, like: str = "test") -> None:
 
 @dataclass
 class Submit:
-    """The nightly run by spark-submit on the cluster, from a folder that holds nothing but the wheel's own run.py."""
+    """The nightly run through spark-submit on the cluster, from a folder with nothing but the wheel's run.py."""
 
     night: Night
     folder: Path
@@ -227,7 +230,7 @@ class Submit:
     cluster: Cluster
 
     def run(self, name: str, warehouse: str = "") -> Measured:
-        """Runs the night with its log in `NAME.log`; its CPU is the driver's and the executors'."""
+        """Runs the night with its log in `NAME.log`; the CPU time is that of the driver and the executors."""
         home = self.folder / "driver"
         home.mkdir(exist_ok=True)
         subprocess.run(["unzip", "-qoj", self.wheel, "jobs/run.py", "-d", home], check=True)
@@ -250,11 +253,11 @@ class Submit:
             variables["PYSPARK_DRIVER_PYTHON"] = str(self.environment / "bin" / "python")
         before = _tree_cpu(self.cluster.workers)
         with (self.folder / f"{name}.log").open("w") as out:
-            done = measure(command, apart=self.cluster.processes, stdout=out, stderr=out, env=variables, cwd=home)
-        executors = _tree_cpu(self.cluster.workers) - before  # of workers that were killed nobody knows any more
-        told = f", {executors:.0f} of the workers" if executors > 0 else ""
-        print(f"{name}: status {done.status}, {done.cpu_s:.0f} CPU seconds of the driver{told}", flush=True)
-        return Measured(done.status, done.cpu_s + executors, done.wall_s, None)
+            driver = measure(command, apart=self.cluster.processes, stdout=out, stderr=out, env=variables, cwd=home)
+        executors = _tree_cpu(self.cluster.workers) - before  # the CPU time of killed workers is lost
+        of_workers = f", {executors:.0f} of the workers" if executors > 0 else ""
+        print(f"{name}: status {driver.status}, {driver.cpu_s:.0f} CPU seconds of the driver{of_workers}", flush=True)
+        return Measured(driver.status, driver.cpu_s + executors, driver.wall_s, None)
 
 
 def _one_process(night: Night, folder: Path, environment: Path, wheel: Path) -> Measured:
@@ -265,62 +268,65 @@ def _one_process(night: Night, folder: Path, environment: Path, wheel: Path) -> 
     command = [str(environment / "bin" / "python"), "-m", "jobs.run", "daily", "--shop", night.shop, "--env", "test"]
     command += ["--start", night.start, "--end", night.end, "--conf", str(night.conf)]
     with (folder / "alone.log").open("w") as out:
-        done = measure(command, stdout=out, stderr=out, env=variables, cwd=folder)
-    if done.status:
+        measured = measure(command, stdout=out, stderr=out, env=variables, cwd=folder)
+    if measured.status:
         _failed(folder / "alone.log")
-    print(f"in one process: {done.cpu_s:.0f} CPU seconds")
-    return done
+    print(f"in one process: {measured.cpu_s:.0f} CPU seconds")
+    return measured
 
 
 def _with_kills(night: Night, folder: Path, submit: Submit, cluster: Cluster) -> int:
-    """Nights in one warehouse until one ends well, a worker killed in the middle of each job of KILLS; gives the kills.
+    """Runs nights in one warehouse until one succeeds, and kills a worker during each job of KILLS; returns the kills.
 
-    A night that fails must say why in one line, and must not have published.
+    A night that fails must say why in one line and must not publish.
     """
-    left = list(KILLS)
+    jobs = list(KILLS)
     for attempt in range(1, len(KILLS) + 2):
         name, ended = f"killed-{attempt}", threading.Event()
-        killer = threading.Thread(target=_kill, args=(folder / f"{name}.log", left, cluster, ended))
+        killer = threading.Thread(target=_kill, args=(folder / f"{name}.log", jobs, cluster, ended))
         killer.start()
-        done = submit.run(name, "killed")
+        measured = submit.run(name, "killed")
         ended.set()
         killer.join()
-        if done.status == 0:
-            if left:
-                sys.exit(f"{name} ended well and no worker was killed in {left}: see {folder}")
+        if measured.status == 0:
+            if jobs:
+                sys.exit(f"{name} succeeded, but no worker was killed in {jobs}: see {folder}")
             _one_release(night, folder / "killed_wh")
             return len(KILLS)
         log = (folder / f"{name}.log").read_text()
-        said = [line for line in log.splitlines() if line.startswith("reasonrec: ")]
-        if done.status:
-            print(f"  {name} failed: {said}")
-            if len(said) != 1 or "Traceback" in log.split(said[0])[-1]:
+        errors = [line for line in log.splitlines() if line.startswith("reasonrec: ")]
+        if measured.status:
+            print(f"  {name} failed: {errors}")
+            if len(errors) != 1 or "Traceback" in log.split(errors[0])[-1]:
                 _failed(folder / f"{name}.log")
             if ask((folder / "killed_wh").as_uri(), PUBLISHED, [night.shop]).fetchall():
-                sys.exit(f"{name} failed and published all the same")
-    sys.exit(f"no night ended well: see {folder}")
+                sys.exit(f"{name} failed but published")
+    sys.exit(f"no night succeeded: see {folder}")
 
 
-def _kill(log: Path, left: list[str], cluster: Cluster, ended: threading.Event) -> None:
-    """Kills worker 0 two seconds into each job that is left, once a rank runs in training, and starts it again."""
-    while left and not ended.wait(0.2):
-        if not log.exists() or f"] {left[0]}\n" not in log.read_text():
+def _kill(log: Path, jobs: list[str], cluster: Cluster, ended: threading.Event) -> None:
+    """Kills worker 0 two seconds into each of `jobs` (in training: once a rank runs) and starts it again.
+
+    Removes each job from the list once a worker was killed during it.
+    """
+    while jobs and not ended.wait(0.2):
+        if not log.exists() or f"] {jobs[0]}\n" not in log.read_text():
             continue
-        if left[0].startswith("training") and not _ranks(cluster.workers[0]):
+        if jobs[0].startswith("training") and not _has_rank(cluster.workers[0]):
             continue
         if ended.wait(2):
             return
-        print(f"  worker 0 is killed in {left[0]}", flush=True)
+        print(f"  worker 0 is killed in {jobs[0]}", flush=True)
         cluster.kill(0)
-        left.pop(0)
+        jobs.pop(0)
         ended.wait(5)
         cluster.restart(0)
 
 
-def _ranks(worker: subprocess.Popen[bytes]) -> bool:
+def _has_rank(worker: subprocess.Popen[bytes]) -> bool:
     """Whether a Horovod rank runs on a worker."""
     for process in _tree(worker):
-        with suppress(psutil.Error):  # it has just ended
+        with suppress(psutil.Error):  # the process has just ended
             if "gloo_exec_fn" in " ".join(process.cmdline()):
                 return True
     return False
@@ -334,18 +340,18 @@ def _one_release(night: Night, warehouse: Path) -> None:
     print(f"release {release}: {users} users, {rows} recommendations")
 
 
-def _equal(expected: list[Checksum], found: list[Checksum], name: str) -> None:
-    differ, close = compare(expected, found)
+def _check_equal(expected: list[Checksum], actual: list[Checksum], name: str) -> None:
+    differ, close = compare(expected, actual)
     if differ:
         sys.exit(f"{name}: tables that differ from those of one process: {', '.join(differ)}")
-    print(f"{name}: {len(found)} tables equal those of one process ({len(close)} of them to 4 digits)")
+    print(f"{name}: {len(actual)} tables equal those of one process ({len(close)} of them to 4 digits)")
 
 
-# ---- small things
+# ---- helpers
 
 
 def _environment(environment: Path) -> dict[str, str]:
-    """This process's variables without what leads to the checkout."""
+    """This process's variables, without any that point to the checkout, for programs of the job environment."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     path = [part for part in kept["PATH"].split(os.pathsep) if not Path(part).is_relative_to(ROOT)]
     python = str(environment / "bin" / "python")
@@ -363,7 +369,7 @@ def _spark_home(environment: Path) -> Path:
 
 
 def _tree_cpu(workers: list[subprocess.Popen[bytes]]) -> float:
-    """CPU seconds of workers with their executors, those that ended included."""
+    """CPU seconds of workers with their executors, including executors that have ended."""
     total = 0.0
     for worker in workers:
         for process in _tree(worker):
@@ -373,7 +379,7 @@ def _tree_cpu(workers: list[subprocess.Popen[bytes]]) -> float:
 
 
 def _tree(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """A worker with all that runs below it; nothing of one that was killed."""
+    """A worker with all its descendants; empty if it was killed."""
     try:
         root = psutil.Process(worker.pid)
         return [root, *root.children(recursive=True)]
@@ -382,21 +388,21 @@ def _tree(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
+def _wait_until(condition: Callable[[], bool], seconds: float, message: str) -> None:
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
-            sys.exit(otherwise)
+            sys.exit(message)
         time.sleep(0.2)
 
 

@@ -1,4 +1,4 @@
-"""`make demo`: the nightly run on the sample shop, then what it says to three users, and what to ask next."""
+"""`make demo`: the nightly run on the sample shop, then its lists and reasons for three users, and commands to try."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOP, START, END = "music_store", "1998-01-01", "2014-06-30"
 LIMIT = 12  # CPU-minutes of the whole process tree
 RUN = ["reasonrec", "run", "daily", "--shop", SHOP, "--start", START, "--end", END, *sys.argv[1:]]
 
-# Three users with long, middling and short histories, and their two best products.
+# Users with a list, by the length of their history.
 USERS = """
 SELECT p.user_id, p.events, p.segment_name FROM current_user_profiles AS p
 JOIN (SELECT DISTINCT user_id FROM current_recommendations) AS r USING (user_id)
@@ -29,14 +29,12 @@ FROM current_explanations WHERE shop = ?"""
 
 
 def main() -> None:
-    done = measure(RUN)
-    if done.status:
-        sys.exit(done.status)
+    run = measure(RUN)
+    if run.status:
+        sys.exit(run.status)
     show()
-    cpu = done.cpu_s / 60
-    print(
-        f"\nfigure: demo cpu_minutes={cpu:.2f} wall_minutes={done.wall_s / 60:.2f} ratio={cpu / LIMIT:.2f} of {LIMIT}"
-    )
+    cpu = run.cpu_s / 60
+    print(f"\nfigure: demo cpu_minutes={cpu:.2f} wall_minutes={run.wall_s / 60:.2f} ratio={cpu / LIMIT:.2f} of {LIMIT}")
     sys.exit(cpu > LIMIT)
 
 
@@ -51,7 +49,7 @@ def show() -> None:
     print(
         f"\n{rows} sentences, {grounded:.1%} grounded in their evidence; {moved:.1%} cite a fact that moved the score."
     )
-    print("\nAsk more (each answers in about a second):")
+    print("\nTry these next (each takes about a second):")
     for example in (
         "reasonrec sql \"SELECT title, sentence FROM recommendations_with_reasons WHERE language = 'en' LIMIT 5\"",
         'reasonrec sql "SELECT type, count(*) AS facts FROM evidence GROUP BY type ORDER BY facts DESC"',

@@ -1,8 +1,7 @@
-"""`make object-store-demo`: the daily run twice, on the local disk and on S3 (a server on loopback): the same tables.
+"""`make object-store-demo`: the daily run on the local disk and on S3 (a server on loopback) gives the same tables.
 
-The shop's files, the warehouse, weights and checkpoints all lie in the bucket. Afterwards the commands that people use
-are asked of both warehouses, and nothing may be left behind: no staged row, no checkpoint, no secret in what was
-written.
+On S3 the shop's files, the warehouse, weights and checkpoints are all in the bucket. Afterwards the CLI's read commands
+run on both warehouses. Nothing may be left behind: no staged rows, no checkpoints, no secret in any file or object.
 """
 
 from __future__ import annotations
@@ -44,15 +43,15 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Night:
-    """The window [start, end) of a shop in a folder of its own, and what a run of it needs to know."""
+    """The window of a shop up to `end` in a folder of its own, with what its runs need."""
 
     shop: str
     end: str
     folder: Path
-    variables: dict[str, str] = field(repr=False)  # of the S3 server
+    variables: dict[str, str] = field(repr=False)  # environment variables of the S3 server
 
     def environ(self, place: str) -> dict[str, str]:
-        """Of a run in `local` or `s3`: its conf, warehouse and temporary folder."""
+        """The environment of a run in `local` or `s3`: conf, warehouse and temporary folder."""
         temporary = self.folder / f"tmp_{place}"
         temporary.mkdir(exist_ok=True)
         base = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -76,51 +75,51 @@ class Night:
 def main() -> None:
     options = argparse.ArgumentParser(allow_abbrev=False)
     options.add_argument("--shop", choices=["tiny", "music_store"], default="tiny")
-    chosen = options.parse_args()
-    if why := missing(spark=True):
-        sys.exit(why)
-    folder = Path(tempfile.mkdtemp(prefix="reasonrec-object-store-"))  # kept, with its logs, when it misses
+    arguments = options.parse_args()
+    if reason := missing(spark=True):
+        sys.exit(reason)
+    folder = Path(tempfile.mkdtemp(prefix="reasonrec-object-store-"))  # kept with its logs if a check fails
     with s3_server(folder / "server.log") as variables:
-        tiny = chosen.shop == "tiny"
+        tiny = arguments.shop == "tiny"
         night = Night(
-            tiny_shop.NAME if tiny else chosen.shop, "2014-01-06" if tiny else "2014-06-30", folder, variables
+            tiny_shop.NAME if tiny else arguments.shop, "2014-01-06" if tiny else "2014-06-30", folder, variables
         )
         os.environ.update(variables)
-        missed = run(night)
-    if missed:
-        sys.exit(f"missed, see {folder}")
+        failed = run(night)
+    if failed:
+        sys.exit(f"a check failed, see {folder}")
     shutil.rmtree(folder)
 
 
 def run(night: Night) -> bool:
-    """Whether anything missed."""
+    """Runs all checks; returns whether any failed."""
     write_shop(night)
-    spent = {place: daily(night, place) for place in ("local", "s3")}
-    differ, close, equal = same_tables(night)
+    seconds = {place: daily(night, place) for place in ("local", "s3")}
+    differ, close, equal = compare_tables(night)
     answered = sum(ask_both(night, name, arguments) for name, arguments in COMMANDS.items())
-    left, secrets = left_behind(night), told_secrets(night)
+    left, secrets = left_behind(night), leaked_secrets(night)
     for line in [*differ, *left, *secrets]:
         print(f"MISS {line}")
     print(
         f"figure: object_store shop={night.shop} tables={equal + len(close) + len(differ)} equal={equal}"
         f" close={len(close)} differ={len(differ)} commands={answered}/{len(COMMANDS)} left_behind={len(left)}"
-        f" secrets={len(secrets)} local_s={spent['local']:.0f} s3_s={spent['s3']:.0f}"
+        f" secrets={len(secrets)} local_s={seconds['local']:.0f} s3_s={seconds['s3']:.0f}"
     )
     return bool(differ or left or secrets or answered < len(COMMANDS))
 
 
 def write_shop(night: Night) -> None:
-    """The shop's conf and files, once on disk and once in the bucket."""
-    at = night.folder / "local"
-    at.mkdir()
+    """Writes the shop's conf and files on disk and in the bucket."""
+    local = night.folder / "local"
+    local.mkdir()
     if night.shop == tiny_shop.NAME:
-        tiny_shop.write(at)
+        tiny_shop.write(local)
     else:
-        shutil.copytree(ROOT / "conf", at / "conf")
-        for path in (at / "conf" / "shops").glob("*.yaml"):
+        shutil.copytree(ROOT / "conf", local / "conf")
+        for path in (local / "conf" / "shops").glob("*.yaml"):
             if path.stem != night.shop:
                 path.unlink()
-    shutil.copytree(at / "conf", night.folder / "s3" / "conf")
+    shutil.copytree(local / "conf", night.folder / "s3" / "conf")
     for place in ("local", "s3"):
         path = night.folder / place / "conf" / "shops" / f"{night.shop}.yaml"
         shop = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -135,22 +134,22 @@ def write_shop(night: Night) -> None:
 
 
 def daily(night: Night, place: str) -> float:
-    """Runs the night; its seconds on the clock."""
+    """Runs the night; returns the elapsed seconds."""
     window = ["--start", "1998-01-01", "--end", night.end]
     command = night.command("daily", "--shop", night.shop, *window, "--env", "test")
     log = night.folder / f"{place}.log"
     print(f"the daily run of {night.shop} in {night.warehouse(place)}: log in {log}", flush=True)
     started = time.monotonic()
     with log.open("w") as out:
-        done = subprocess.run(command, stdout=out, stderr=out, env=night.environ(place), cwd=night.folder)
-    if done.returncode:
+        status = subprocess.run(command, stdout=out, stderr=out, env=night.environ(place), cwd=night.folder).returncode
+    if status:
         print("\n".join(log.read_text().splitlines()[-60:]), file=sys.stderr)
-        sys.exit(f"the run in {night.warehouse(place)} ended with status {done.returncode}")
+        sys.exit(f"the run in {night.warehouse(place)} ended with status {status}")
     return time.monotonic() - started
 
 
-def same_tables(night: Night) -> tuple[list[str], list[str], int]:
-    """(tables that differ, tables that are only close, how many are equal to the last bit)."""
+def compare_tables(night: Night) -> tuple[list[str], list[str], int]:
+    """(tables that differ, tables that are only close, number of exactly equal tables)."""
     env = load(night.folder / "s3" / "conf", "test", None).env.model_copy(update={"warehouse": night.warehouse("s3")})
     spark = build_session(env, "reasonrec object store demo")
     both = [checksums(spark, night.warehouse(place), night.shop) for place in ("local", "s3")]
@@ -161,64 +160,63 @@ def same_tables(night: Night) -> tuple[list[str], list[str], int]:
 
 
 def ask_both(night: Night, name: str, arguments: list[str]) -> bool:
-    """Whether a command answers the same on both sides, times and places aside."""
+    """Whether a command succeeds on both warehouses and, unless it prints times or places, prints the same."""
     user, product = night_user(night)
-    known = {"shop": night.shop, "release": f"{night.end}-01", "user": user, "product": product}
+    values = {"shop": night.shop, "release": f"{night.end}-01", "user": user, "product": product}
     answers = []
     for place in ("local", "s3"):
-        command = night.command(*[argument.format(**known) for argument in arguments])
+        command = night.command(*[argument.format(**values) for argument in arguments])
         if name != "tables":
             command += ["--env", "test"]
-        done = subprocess.run(command, env=night.environ(place), cwd=night.folder, capture_output=True, text=True)
-        told = (done.stdout + done.stderr).replace(night.warehouse(place), "WAREHOUSE")
-        answers.append((done.returncode, told))
-    good = all(status == 0 for status, _ in answers)
-    # What a run was like differs; so do the places that a doctor looks at.
+        process = subprocess.run(command, env=night.environ(place), cwd=night.folder, capture_output=True, text=True)
+        output = (process.stdout + process.stderr).replace(night.warehouse(place), "WAREHOUSE")
+        answers.append((process.returncode, output))
+    passed = all(status == 0 for status, _ in answers)
     if name in ("sql", "tables", "why"):
-        good = good and answers[0] == answers[1]
-    print(f"{'ok  ' if good else 'MISS'} reasonrec {name}: {len(answers[1][1].splitlines())} lines", flush=True)
-    if not good:
-        print("\n".join(f"{status}: {told[-2000:]}" for status, told in answers))
-    return good
+        passed = passed and answers[0] == answers[1]
+    print(f"{'ok  ' if passed else 'MISS'} reasonrec {name}: {len(answers[1][1].splitlines())} lines", flush=True)
+    if not passed:
+        print("\n".join(f"{status}: {output[-2000:]}" for status, output in answers))
+    return passed
 
 
 def night_user(night: Night) -> tuple[str, str]:
-    """The shop's own id of a user with a list, and a product of that list."""
+    """The shop's id of a user with a list, and a product of that list."""
     from libs.privacy.keys import pseudonym
     from libs.query.ask import ask
 
     warehouse = night.warehouse("s3")
     lists = dict(ask(warehouse, "SELECT user_id, min(product_id) FROM current_recommendations GROUP BY 1").fetchall())
     for (user,) in ask(warehouse, "SELECT DISTINCT user_id FROM bronze.reviews ORDER BY 1").fetchall():
-        if found := lists.get(pseudonym(user, KEY)):
-            return user, found
-    raise RuntimeError("nobody has a list")
+        if product := lists.get(pseudonym(user, KEY)):
+            return user, product
+    raise RuntimeError("no user has a list")
 
 
 def left_behind(night: Night) -> list[str]:
-    """Staged rows, checkpoints and folders that a run should have taken away."""
+    """Staged rows, checkpoints and folders that a run should have deleted."""
     local = [
         str(path) for path in (night.folder / "tmp_s3").glob("reasonrec-*") if path.name != f"reasonrec-{os.getuid()}"
     ]
     return [*local, *objects(f"{night.warehouse('s3')}/checkpoints")]
 
 
-def told_secrets(night: Night) -> list[str]:
-    """Logs and objects in which the secret key stands."""
+def leaked_secrets(night: Night) -> list[str]:
+    """Files and objects that contain the secret key."""
     secret = night.variables["AWS_SECRET_ACCESS_KEY"].encode()
-    found = [str(path) for path in night.folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+    leaks = [str(path) for path in night.folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
     store = filesystem(BUCKET_URI)[0]
     for path in objects(BUCKET_URI):
         with store.open_input_file(path) as stream:
-            found += [path] if secret in stream.read() else []
-    return found
+            leaks += [path] if secret in stream.read() else []
+    return leaks
 
 
 def objects(uri: str) -> list[str]:
-    """Paths below a URI; not those of size 0, which Hadoop leaves where it made a folder."""
+    """Paths of the objects below a URI, without the empty ones that Hadoop leaves for folders."""
     store, root = filesystem(uri)
-    found = store.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
-    return [one.path for one in found if one.type == fs.FileType.File and one.size]
+    infos = store.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return [info.path for info in infos if info.type == fs.FileType.File and info.size]
 
 
 if __name__ == "__main__":

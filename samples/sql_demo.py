@@ -1,6 +1,7 @@
-"""`make sql-demo`: the questions of docs/ask.md asked of the SQL server and of DuckDB, and what the server must refuse.
+"""`make sql-demo`: runs the queries of docs/ask.md on the SQL server and DuckDB, and statements the server must refuse.
 
-On the warehouse of `make demo`, or the one that REASONREC_WAREHOUSE names. `--write` puts DuckDB's answers there.
+Uses the warehouse of `make demo`, or the one that REASONREC_WAREHOUSE names. `--write` writes DuckDB's answers into
+docs/ask.md.
 """
 
 from __future__ import annotations
@@ -30,16 +31,17 @@ from libs.query.ask import ask
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ask.md"
-# What changes, reads past the tables, runs a program or sets something. {path}: a table's folder; {out}: a free one.
+# Statements that change data, read anything but tables, run a program or set something.
+# {path}: a table's folder; {out}: a path that does not exist.
 FORBIDDEN = (ROOT / "samples" / "forbidden.sql").read_text(encoding="utf-8")
-# The guard's own word; what is struck off or never was there; scripts, which Spark has switched off.
-_NO = ("read only:", "[UNRESOLVED_ROUTINE]", "[ROUTINE_NOT_FOUND]", "[TABLE_OR_VIEW_NOT_FOUND]", "SQL_SCRIPTING]")
+# Refusals: the guard's own errors; functions and tables that are removed or missing; scripting, which Spark has off.
+_REFUSALS = ("read only:", "[UNRESOLVED_ROUTINE]", "[ROUTINE_NOT_FOUND]", "[TABLE_OR_VIEW_NOT_FOUND]", "SQL_SCRIPTING]")
 _QUESTION = re.compile(r"^## \d+\. (?P<title>.+?)\n(?P<about>.*?)```sql\n(?P<sql>.*?)\n```\n", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Rows of an engine, as values of one kind (`plain`), and the seconds it took."""
+    """The rows of an engine, with values made comparable by `plain`, and the seconds it took."""
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
@@ -47,12 +49,12 @@ class Answer:
 
 
 def questions(page: str) -> dict[str, str]:
-    """Title -> SQL, as docs/ask.md has them."""
-    return {found["title"]: found["sql"] for found in _QUESTION.finditer(page)}
+    """Title -> SQL of the questions in docs/ask.md."""
+    return {match["title"]: match["sql"] for match in _QUESTION.finditer(page)}
 
 
 def forbidden(warehouse: str, out: Path) -> list[str]:
-    """The statements that must be refused, about a warehouse's own files."""
+    """The statements that must be refused, with paths of the warehouse filled in."""
     path = f"{urlparse(warehouse).path}/results/releases"
     lines = [line for line in FORBIDDEN.splitlines() if line and not line.startswith("--")]
     return [line.replace("{path}", path).replace("{out}", str(out)) for line in lines]
@@ -60,7 +62,7 @@ def forbidden(warehouse: str, out: Path) -> list[str]:
 
 @contextmanager
 def server(warehouse: str, env: str = "dev", cwd: Path | None = None) -> Iterator[int]:
-    """A server of its own on a free port, which is given; ended at the end. RuntimeError where it does not start."""
+    """Starts a server, yields its port and stops it at the end. Raises RuntimeError if it does not start."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -82,7 +84,7 @@ def server(warehouse: str, env: str = "dev", cwd: Path | None = None) -> Iterato
 
 @contextmanager
 def cursor(port: int, **options: Any) -> Iterator[Any]:
-    """A DB-API cursor of PyHive on the server."""
+    """A PyHive (DB-API) cursor on the server."""
     from pyhive import hive
 
     connection = hive.connect("127.0.0.1", port, **options)
@@ -102,13 +104,13 @@ def by_thrift(at: Any, sql: str) -> Answer:
 
 def by_duckdb(warehouse: str, sql: str) -> Answer:
     started = time.monotonic()
-    found = ask(warehouse, sql)
-    rows = found.fetchall()
-    return Answer(list(found.columns), [plain(row) for row in rows], time.monotonic() - started)
+    relation = ask(warehouse, sql)
+    rows = relation.fetchall()
+    return Answer(list(relation.columns), [plain(row) for row in rows], time.monotonic() - started)
 
 
 def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Numbers as floats, days as text: what drivers make of one value differs."""
+    """Numbers as floats and dates as text: drivers return different types for the same value."""
     return tuple(
         float(value)
         if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
@@ -120,7 +122,7 @@ def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def equal(one: Answer, other: Answer) -> bool:
-    """The same columns and rows in the same order; figures that the SQL rounds to 3 places may differ in the last."""
+    """Whether columns and rows are the same in the same order; numbers rounded to 3 places may differ in the last."""
 
     def same(a: Any, b: Any) -> bool:
         if isinstance(a, float) and isinstance(b, float):
@@ -135,34 +137,34 @@ def equal(one: Answer, other: Answer) -> bool:
 
 
 def refused(at: Any, statement: str) -> bool:
-    """Whether the server says no to a statement that it can read: a slip of the pen here would prove nothing."""
+    """Whether the server refuses a statement; a syntax error does not count, since it would prove nothing."""
     from pyhive.exc import OperationalError
 
     try:
         at.execute(statement)
     except OperationalError as error:
-        return any(word in str(error) for word in _NO)
+        return any(refusal in str(error) for refusal in _REFUSALS)
     return False
 
 
 def state(folder: Path) -> str:
-    """A hash over every file of a folder: its name, size and time."""
-    found = sorted((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file())
-    return hashlib.sha256(repr(found).encode()).hexdigest()
+    """A hash over the names, sizes and times of all files in a folder."""
+    files = sorted((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file())
+    return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
 def with_answers(page: str, answers: dict[str, Answer]) -> str:
     """The page with each answer as a table under its question."""
     parts = [page[: next(_QUESTION.finditer(page)).start()]]
-    for found in _QUESTION.finditer(page):
-        answer = answers[found["title"]]
+    for match in _QUESTION.finditer(page):
+        answer = answers[match["title"]]
         lines = [
             answer.columns,
             ["---"] * len(answer.columns),
             *[[_cell(value) for value in row] for row in answer.rows],
         ]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts.append(f"{found[0]}\n{table}\n\n")
+        parts.append(f"{match[0]}\n{table}\n\n")
     return "".join(parts).rstrip("\n") + "\n"
 
 
@@ -174,48 +176,49 @@ def _cell(value: Any) -> str:
 def main() -> None:
     options = argparse.ArgumentParser(allow_abbrev=False, description=__doc__)
     options.add_argument("--write", action="store_true", help="only write DuckDB's answers into docs/ask.md")
-    chosen = options.parse_args()
-    published = load(conf_root(), "dev", None).env.warehouse
-    if urlparse(published).scheme != "file":
-        sys.exit(f"{published} is not on this machine's disk: name a warehouse that is by REASONREC_WAREHOUSE")
-    if not by_duckdb(published, "SELECT release_id FROM current_release").rows:
-        sys.exit(f"nothing is published in {published}: run `make demo` first, or name one by REASONREC_WAREHOUSE")
+    arguments = options.parse_args()
+    original = load(conf_root(), "dev", None).env.warehouse
+    if urlparse(original).scheme != "file":
+        sys.exit(f"{original} is not on this machine's disk: set REASONREC_WAREHOUSE to a warehouse that is")
+    if not by_duckdb(original, "SELECT release_id FROM current_release").rows:
+        sys.exit(f"nothing is published in {original}: run `make demo` first, or set REASONREC_WAREHOUSE")
     page = PAGE.read_text(encoding="utf-8")
-    if chosen.write:
-        answers = {title: by_duckdb(published, sql) for title, sql in questions(page).items()}
+    if arguments.write:
+        answers = {title: by_duckdb(original, sql) for title, sql in questions(page).items()}
         PAGE.write_text(with_answers(page, answers), encoding="utf-8")
         return
     with tempfile.TemporaryDirectory(prefix="reasonrec-sql-demo-") as scratch:
-        # A copy: were the guard broken, the statements that must be refused would be done.
+        # A copy: if the guard is broken, the statements that it must refuse are executed.
         folder, out = Path(scratch) / "warehouse", Path(scratch) / "out"
-        shutil.copytree(urlparse(published).path, folder)
+        shutil.copytree(urlparse(original).path, folder)
         sys.exit(compare(folder, out, page))
 
 
 def compare(folder: Path, out: Path, page: str) -> bool:
-    """Asks, tries and prints; whether anything missed."""
+    """Runs and prints all checks; returns whether any failed."""
     warehouse = folder.as_uri()
-    ours = {title: by_duckdb(warehouse, sql) for title, sql in questions(page).items()}
+    from_duckdb = {title: by_duckdb(warehouse, sql) for title, sql in questions(page).items()}
     with server(warehouse) as port, cursor(port) as at:
-        by_thrift(at, "SELECT 1")  # what a session costs is not a question's
-        theirs = {title: by_thrift(at, sql) for title, sql in questions(page).items()}
+        by_thrift(at, "SELECT 1")  # the cost of a new session is not that of the first question
+        from_thrift = {title: by_thrift(at, sql) for title, sql in questions(page).items()}
         before, statements = state(folder), forbidden(warehouse, out)
-        passed = [statement for statement in statements if not refused(at, statement)]
+        accepted = [statement for statement in statements if not refused(at, statement)]
         untouched = state(folder) == before and not out.exists()
-    for title, answer in ours.items():
-        same = equal(answer, theirs[title])
+    for title, answer in from_duckdb.items():
+        other = from_thrift[title]
+        same = equal(answer, other)
         print(f"{'equal' if same else 'DIFFER':6} {len(answer.rows):3} rows  duckdb {answer.seconds:5.2f} s"
-              f"  thrift {theirs[title].seconds:5.2f} s  {title}")  # fmt: skip
+              f"  thrift {other.seconds:5.2f} s  {title}")  # fmt: skip
         if not same:
-            print(f"  duckdb {answer.columns} {answer.rows}\n  thrift {theirs[title].columns} {theirs[title].rows}")
-    for statement in passed:
+            print(f"  duckdb {answer.columns} {answer.rows}\n  thrift {other.columns} {other.rows}")
+    for statement in accepted:
         print(f"NOT REFUSED {statement}")
-    agreed = sum(equal(answer, theirs[title]) for title, answer in ours.items())
-    spent = [sum(answer.seconds for answer in all_of.values()) for all_of in (theirs, ours)]
-    print(f"figure: sql questions={len(ours)} equal={agreed} refused={len(statements) - len(passed)}/{len(statements)}"
-          f" files_untouched={'yes' if untouched else 'NO'} thrift_s={spent[0]:.2f} duckdb_s={spent[1]:.2f}"
-          f" ratio={spent[0] / spent[1]:.2f}")  # fmt: skip
-    return bool(agreed < len(ours) or len(ours) < 10 or passed or not untouched)
+    n, n_equal = len(from_duckdb), sum(equal(answer, from_thrift[title]) for title, answer in from_duckdb.items())
+    thrift_s, duckdb_s = (sum(answer.seconds for answer in side.values()) for side in (from_thrift, from_duckdb))
+    print(f"figure: sql questions={n} equal={n_equal} refused={len(statements) - len(accepted)}/{len(statements)}"
+          f" files_untouched={'yes' if untouched else 'NO'} thrift_s={thrift_s:.2f} duckdb_s={duckdb_s:.2f}"
+          f" ratio={thrift_s / duckdb_s:.2f}")  # fmt: skip
+    return bool(n_equal < n or n < 10 or accepted or not untouched)
 
 
 if __name__ == "__main__":

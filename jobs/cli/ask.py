@@ -44,15 +44,15 @@ def tables(
         typer.echo(f"{name}: {VIEWS[name].about}\n{VIEWS[name].sql}")
     elif name is not None:
         try:
-            found = table(name)
+            described = table(name)
         except UnknownTableError as error:
             raise OperatorError(str(error)) from None
-        typer.echo(f"{found.name}: {found.about}\nkeys: {', '.join(found.keys)}\n")
-        for column in found.columns:
+        typer.echo(f"{described.name}: {described.about}\nkeys: {', '.join(described.keys)}\n")
+        for column in described.columns:
             typer.echo(f"  {column.name:18} {column.type:40} {column.comment}")
     else:
-        for each in [*TABLES.values(), *VIEWS.values()]:
-            typer.echo(f"{each.name:36} {each.about}")
+        for relation in [*TABLES.values(), *VIEWS.values()]:
+            typer.echo(f"{relation.name:36} {relation.about}")
 
 
 @app.command()
@@ -75,15 +75,15 @@ def sql(
     if engine == "duckdb":
         from libs.query.ask import answer
 
-        found = answer(chosen.env.warehouse, query)
+        rows = answer(chosen.env.warehouse, query)
     elif engine == "spark":
         from libs.query.spark_sql import ask as ask_spark
         from libs.spark.session import build_session
 
-        found = ask_spark(build_session(chosen.env), chosen.env.warehouse, query).toArrow()
+        rows = ask_spark(build_session(chosen.env), chosen.env.warehouse, query).toArrow()
     else:
         raise OperatorError(f"--engine {engine}: choose duckdb or spark")
-    typer.echo(render(found, form, output), nl=False)
+    typer.echo(render(rows, form, output), nl=False)
 
 
 @app.command(name="sql-server")
@@ -104,7 +104,8 @@ def sql_server(
     chosen = load(conf, env)
     from libs.query.sql_server import HOST, serve
 
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # both ways its temporary folder is removed
+    # So that SIGTERM, like Ctrl-C, removes the server's temporary folder.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         serve(chosen.env, port, lambda: typer.echo(f"ready: jdbc:hive2://{HOST}:{port}"))
     except KeyboardInterrupt:
@@ -130,15 +131,15 @@ def why(
 
     chosen = load(conf, env, shop)
     user_id = pseudonym(user, pseudonym_key(chosen.env))
-    found = look_up(chosen.env.warehouse, shop, user_id, product)
-    if found is None and not is_known(chosen.env.warehouse, shop, user_id):
+    answer = look_up(chosen.env.warehouse, shop, user_id, product)
+    if answer is None and not is_known(chosen.env.warehouse, shop, user_id):
         raise OperatorError(f"{shop} has never seen user {user}; is the id spelled as the shop does?")
-    if found is None:
+    if answer is None:
         missing = f"{product} is not in tonight's list of user {user}"
         if product is None:
             missing = f"user {user} has no list tonight"
         raise OperatorError(f"{missing}: see current_recommendations")
-    typer.echo(render_why(found), nl=False)
+    typer.echo(render_why(answer), nl=False)
 
 
 @app.command()
@@ -196,7 +197,7 @@ def doctor(env: EnvOption = "dev", conf: ConfOption = None) -> None:
 
 @app.command()
 def checksum(shop: ShopOption, env: EnvOption = "dev", conf: ConfOption = None) -> None:
-    """Print each table's rows and checksum; equal results print equal lines (run ids and times left out).
+    """Print each table's rows and checksum; equal results print equal lines (run ids and times are left out).
 
     Example: reasonrec checksum --shop music_store
     """
@@ -204,5 +205,5 @@ def checksum(shop: ShopOption, env: EnvOption = "dev", conf: ConfOption = None) 
     from libs.spark.session import build_session
 
     chosen = load(conf, env, shop)
-    for found in checksums(build_session(chosen.env), chosen.env.warehouse, shop):
-        typer.echo(f"{found.table:36} {found.rows:>9} {found.exact} {found.close}")
+    for row in checksums(build_session(chosen.env), chosen.env.warehouse, shop):
+        typer.echo(f"{row.table:36} {row.rows:>9} {row.exact} {row.close}")

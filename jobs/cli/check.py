@@ -1,4 +1,4 @@
-"""`reasonrec status --check`: notices a missing release even if nothing ran that could raise an alarm."""
+"""`reasonrec status --check`: raises an alarm for a missing release even if no job ran."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from libs.logs import visible
 from libs.query.ask import ask
 
 _NEWEST = "SELECT max(as_of) FROM results.releases WHERE shop = ? AND status = 'published'"
-_TOLD = "SELECT count(*) FROM quality.alarms WHERE shop = ? AND kind = ? AND subject = ?"
+_ALARMS_RAISED = "SELECT count(*) FROM quality.alarms WHERE shop = ? AND kind = ? AND subject = ?"
 
 
 def check_published(root: Path, env: str) -> None:
@@ -53,14 +53,14 @@ def check_shop(conf: Conf) -> bool:
         typer.echo(f"{conf.shop.name}: published for {newest}")
         return False
     typer.echo(f"reasonrec: {conf.shop.name}: {alarm.message}", err=True)
-    (before,) = ask(conf.env.warehouse, _TOLD, [conf.shop.name, alarm.kind, alarm.subject]).fetchall()[0]
+    (before,) = ask(conf.env.warehouse, _ALARMS_RAISED, [conf.shop.name, alarm.kind, alarm.subject]).fetchall()[0]
     if not before:
         raise_alarm(conf, alarm)
     return True
 
 
 def raise_alarm(conf: Conf, alarm: Alarm) -> None:
-    """Sends the alarm before writing its row: Spark, which writes it, may be what is broken tonight."""
+    """Sends the alarm before writing its row: the row needs Spark, which may be what failed tonight."""
     from jobs.night_alarms import raise_alarms
     from libs.spark import delta
     from libs.spark.session import build_session

@@ -7,7 +7,7 @@ from libs.tables import TABLES, VIEWS, Table
 
 
 def mermaid() -> str:
-    """A Mermaid flowchart of all jobs, boxed by stage; the later job of an arrow reads what the earlier one wrote."""
+    """A Mermaid flowchart of all jobs, boxed by stage; an arrow goes from a table's writer to its reader."""
     lines = ["flowchart TD"]
     stages: dict[str, list[str]] = {}
     for job in CATALOG:
@@ -27,7 +27,7 @@ def groups_mermaid() -> str:
     """
     names = list(GROUPS)
     written, read = (
-        {group: {table for job in jobs for table in getattr(job, use)} for group, jobs in GROUPS.items()}
+        {group: {name for job in jobs for name in getattr(job, use)} for group, jobs in GROUPS.items()}
         for use in ("writes", "reads")
     )
     direct = {(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if written[a] & read[b]}
@@ -37,7 +37,7 @@ def groups_mermaid() -> str:
     lines = ["flowchart LR"]
     for a, b in sorted(direct, key=lambda edge: (names.index(edge[0]), names.index(edge[1]))):
         if not any({(a, middle), (middle, b)} <= paths for middle in names):
-            layers = sorted({table.split(".")[0] for table in written[a] & read[b]})
+            layers = sorted({name.split(".")[0] for name in written[a] & read[b]})
             lines.append(f"  {a} -->|{', '.join(layers)}| {b}")
     return "\n".join(lines) + "\n"
 
@@ -53,24 +53,24 @@ def tables_markdown() -> str:
     lines += ["## Views", "", "| view | what it shows |", "|---|---|"]
     lines += [f"| `{view.name}` | {view.about} |" for view in VIEWS.values()] + [""]
     layer = ""
-    for found in TABLES.values():
-        if found.layer != layer:
-            layer = found.layer
+    for table in TABLES.values():
+        if table.layer != layer:
+            layer = table.layer
             lines += [f"## {layer}", ""]
-        lines += [f"### {found.name}", "", found.about, ""]
+        lines += [f"### {table.name}", "", table.about, ""]
         lines += [
-            f"Keys: {', '.join(found.keys)}. Partitioned by: {', '.join(found.partitioned_by)}. "
-            f"A write replaces: {found.scope}. Equality: {found.equality}. Kept: {_kept(found)}.",
+            f"Keys: {', '.join(table.keys)}. Partitioned by: {', '.join(table.partitioned_by)}. "
+            f"A write replaces: {table.scope}. Equality: {table.equality}. Kept: {_kept(table)}.",
             "",
             "| column | type | meaning |",
             "|---|---|---|",
         ]
-        lines += [f"| {c.name} | `{c.type}` | {c.comment.replace('|', '/')} |" for c in found.columns] + [""]
+        lines += [f"| {c.name} | `{c.type}` | {c.comment.replace('|', '/')} |" for c in table.columns] + [""]
     return "\n".join(lines)
 
 
-def _kept(found: Table) -> str:
-    return f"{found.retention_days} days" if found.retention_days else "for ever"
+def _kept(table: Table) -> str:
+    return f"{table.retention_days} days" if table.retention_days else "for ever"
 
 
 def _id(job: str) -> str:

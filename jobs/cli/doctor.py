@@ -1,4 +1,4 @@
-"""Checks everything a run needs: one finding for each, with what to do about it."""
+"""Checks everything that a run needs; each finding says what to fix."""
 
 from __future__ import annotations
 
@@ -29,22 +29,28 @@ class Finding:
 
 def examine(root: Path, env: str) -> list[Finding]:
     """Checks the machine, conf with every shop, the warehouse and the key; reports every fault, not only the first."""
-    found = [_python(), _java(), _module("horovod.tensorflow", "horovod"), _module("petastorm", "petastorm"), _jars()]
+    findings = [
+        _python(),
+        _java(),
+        _module("horovod.tensorflow", "horovod"),
+        _module("petastorm", "petastorm"),
+        _jars(),
+    ]
     try:
         settings = configuration.load(root, env, None).env
-        found += [Finding(f"conf/{env}.yaml", True, "valid"), _warehouse(settings), _key(settings)]
+        findings += [Finding(f"conf/{env}.yaml", True, "valid"), _warehouse(settings), _key(settings)]
     except OperatorError as error:
-        found.append(Finding(f"conf/{env}.yaml", False, str(error)))
+        findings.append(Finding(f"conf/{env}.yaml", False, str(error)))
     for shop in configuration.shops(root):
-        found.append(_told(f"conf/shops/{shop}.yaml", partial(_shop, root, shop)))
-    return found
+        findings.append(_checked(f"conf/shops/{shop}.yaml", partial(_shop, root, shop)))
+    return findings
 
 
 def _shop(root: Path, shop: str) -> str:
     return f"valid, time zone {configuration.load_shop(root, shop).timezone}"
 
 
-def _told(what: str, check: Callable[[], object]) -> Finding:
+def _checked(what: str, check: Callable[[], object]) -> Finding:
     try:
         return Finding(what, True, str(check()))
     except OperatorError as error:

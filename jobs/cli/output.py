@@ -66,37 +66,37 @@ def check_output(output: Path | None, warehouse: str) -> None:
     """
     if output is None:
         return
-    told, place = repr(str(output)), urlparse(warehouse)
+    name, place = repr(str(output)), urlparse(warehouse)
     if ":" in str(output).split("/")[0] or ".." in output.parts or not str(output).isprintable():
-        raise OperatorError(f"--output {told}: write a plain path, without `..` and without a scheme")
+        raise OperatorError(f"--output {name}: write a plain path, without `..` and without a scheme")
     try:
-        taken, folder = output.is_symlink() or output.exists(), output.parent.resolve()
-        there = folder.is_dir()
+        exists, folder = output.is_symlink() or output.exists(), output.parent.resolve()
+        folder_exists = folder.is_dir()
     except (OSError, ValueError):
-        raise OperatorError(f"--output {told}: not a file name") from None
-    if taken:
-        raise OperatorError(f"--output {told}: exists already; name a new file")
-    if not there:
-        raise OperatorError(f"--output {told}: its folder does not exist")
+        raise OperatorError(f"--output {name}: not a file name") from None
+    if exists:
+        raise OperatorError(f"--output {name}: exists already; name a new file")
+    if not folder_exists:
+        raise OperatorError(f"--output {name}: its folder does not exist")
     if place.scheme == "file" and folder.is_relative_to(Path(place.path).resolve()):
-        raise OperatorError(f"--output {told}: is in the warehouse, where only jobs write")
+        raise OperatorError(f"--output {name}: is in the warehouse, where only jobs write")
 
 
-def render_why(found: Why) -> str:
+def render_why(why: Why) -> str:
     """A recommendation, its sentences, and each fact with its contribution, support and source."""
-    row = found.recommendation
+    row = why.recommendation
     lines = [f"#{row['rank']} {row['title']}  (release {row['release_id']}, score {row['score']:.4f})"]
     parts = sorted(_pairs(row["contributions"]), key=lambda pair: -pair[1])
     lines += [
         "  score: " + ", ".join(f"{source} {part:.4f}" for source, part in parts),
         f"  models: {row['model_version']}",
     ]
-    for sentence in found.sentences:
+    for sentence in why.sentences:
         state = "checked" if sentence["grounded"] else "NOT GROUNDED"
         lines.append(f"  [{sentence['language']}] {sentence['sentence']}  ({sentence['generator']}, {state},"
                      f" faithfulness {sentence['faithfulness']:.2f})")  # fmt: skip
-    cited = {fact for sentence in found.sentences for fact in sentence["evidence_ids"]}
-    for fact in found.facts:
+    cited = {fact for sentence in why.sentences for fact in sentence["evidence_ids"]}
+    for fact in why.facts:
         slots = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["slots"])))
         keys = ", ".join(f"{name}={value}" for name, value in sorted(_pairs(fact["source_keys"])))
         if fact["review_ids"]:
@@ -123,7 +123,7 @@ def _table(answer: pa.Table) -> str:
     for row in answer.to_pylist():
         # Text, because product names and reviews must not be read as markup.
         shown.add_row(*[Text("" if value is None else visible(str(value))) for value in row.values()])
-    # In a file or a pipe nothing is cut off; a terminal sets its own width.
+    # Files and pipes get wide tables so that nothing is cut off; a terminal sets its own width.
     console = Console(width=None if sys.stdout.isatty() else 300)
     with console.capture() as captured:
         console.print(shown)

@@ -1,4 +1,4 @@
-"""Pins: a pinned release stays current whatever is published."""
+"""Pins: a pinned release stays current even if newer ones are published."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from libs.job import JobContext
 from libs.quality import audits
 from libs.quality.audits import GINI, Audited, Backtest
 from libs.quality.audits import Limits as Params
-from libs.quality.gates import hold, run_expectations
+from libs.quality.gates import record_and_enforce, run_expectations
 from libs.tables import released_tables, table
 
 _EVENTS = [f"silver.{kind}" for kind in ("transactions", "reviews", "interactions")]
@@ -32,7 +32,7 @@ def run(ctx: JobContext) -> None:
              *users(ctx, lists, last, limits), evenness(ctx, lists, last, limits)]  # fmt: skip
     store(ctx, found)
     try:
-        hold(
+        record_and_enforce(
             ctx,
             "results",
             [r for name, rows in tables.items() for r in run_expectations(rows, name, ctx.run.conf.root)],

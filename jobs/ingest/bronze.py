@@ -1,9 +1,9 @@
 """Brings the window's rows of each source in, mapped onto the contract, as delivered.
 
-One row of bronze.<kind> is one row of a source that became known in the window, its columns mapped by the shop's SQL
-expressions and still text; a row that cannot even be read stands in `broken`. A source with `{date}` in its path is
-read for the window's days alone; any other is read whole, and its rows without a readable time come with every run.
-Of an erased user's row that is delivered again its day and source come in, so that it is counted, and nothing else.
+One row of bronze.<kind> is one source row that became known in the window. Its columns are mapped by the shop's SQL
+expressions and are still text; a row that cannot be read at all is in `broken`. If a source's path has `{date}`, only
+the files of the window's days are read; otherwise the whole source, whose rows without a readable time come with every
+run. When a row of an erased user is delivered again, only its day and source are stored, so that it is counted.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ from libs.tables import CONTRACT, table
 
 
 def run(ctx: JobContext) -> None:
-    brought = {kind: bring_in(ctx, kind) for kind in sorted(ctx.shop.kinds())}
-    files = sorted({file for frame in brought.values() for file in frame.inputFiles()})
+    # Every mapping and every file is checked here, before the first table is written.
+    frames = {kind: bronze_rows(ctx, kind) for kind in sorted(ctx.shop.kinds())}
+    files = sorted({file for frame in frames.values() for file in frame.inputFiles()})
     with readable(ctx.spark), unchanged(ctx.spark, files):
-        for kind, frame in brought.items():
+        for kind, frame in frames.items():
             ctx.write(f"bronze.{kind}", frame)
 
 
-def bring_in(ctx: JobContext, kind: str) -> DataFrame:
-    """Rows of all sources of a kind; every mapping and file is checked before the first table is written."""
+def bronze_rows(ctx: JobContext, kind: str) -> DataFrame:
+    """The window's rows of all sources of a kind."""
     sources = [name for name, source in ctx.shop.sources.items() if source.kind == kind]
-    found = [frame for frame in (bring_in_source(ctx, name) for name in sources) if frame is not None]
-    if not found:
+    frames = [frame for frame in (source_rows(ctx, name) for name in sources) if frame is not None]
+    if not frames:
         return ctx.spark.createDataFrame([], table(f"bronze.{kind}").ddl)
-    return reduce(DataFrame.unionByName, found).withColumns(constants(ctx))
+    return reduce(DataFrame.unionByName, frames).withColumns(constants(ctx))
 
 
-def bring_in_source(ctx: JobContext, name: str) -> DataFrame | None:
+def source_rows(ctx: JobContext, name: str) -> DataFrame | None:
+    """The window's rows of a source; None if the shop was closed on all days of the window."""
     shop, source = ctx.shop, ctx.shop.sources[name]
     root = ctx.run.conf.root.resolve()
     where = f"{root.name}/shops/{shop.name}.yaml: sources.{name}"
@@ -61,20 +63,21 @@ def bring_in_source(ctx: JobContext, name: str) -> DataFrame | None:
 
 
 def with_day(rows: DataFrame, zone: str) -> DataFrame:
-    """Adds `day`: of the delivery, else on which the row became known, else TIMELESS. `broken` holds the unread row."""
+    """Adds `day`: the delivery's, else the day on which the row became known, else TIMELESS; renames BROKEN."""
     times = [instant(F.col(c), zone) for c in ("known_at", "event_time") if c in rows.columns]
-    known = once(F.coalesce(*times), lambda time: F.when(plausible(time), local_day(time, zone)))
-    day = F.coalesce(F.col(DELIVERED), known, timeless())
+    known_day = once(F.coalesce(*times), lambda time: F.when(plausible(time), local_day(time, zone)))
+    day = F.coalesce(F.col(DELIVERED), known_day, timeless())
     return rows.withColumn("day", day).withColumnRenamed(BROKEN, "broken")
 
 
 def with_row_id(rows: DataFrame) -> DataFrame:
-    """Adds `row_id`: a hash of the source, the row as delivered, and its number among a day's equal rows.
+    """Adds `row_id`: a hash of the source, the row as delivered, and its number among the day's equal rows.
 
-    Equal rows differ in nothing, so that whichever of them gets which number the table is the same.
+    Equal rows are identical, so the table does not depend on which of them gets which number.
     """
     rows = rows.withColumn("row_hash", F.sha2(ROW, 256))
-    # Spark sorts by the first key's first bytes, and compares whole rows where these are equal: a hash's differ.
+    # The hash, not the row, comes first: Spark sorts by the first bytes of the first key and compares whole rows when
+    # those are equal, and hashes rarely share them.
     equal = Window.partitionBy("row_hash", "day").orderBy(F.lit(1))
     number = F.row_number().over(equal).cast("string")
     return rows.withColumn(

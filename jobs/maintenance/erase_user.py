@@ -46,7 +46,7 @@ def run(ctx: JobContext) -> None:
     withdraw_facts(ctx, traces)
     delete(ctx, traces)
     remove_folder(f"{ctx.run.conf.env.warehouse.rstrip('/')}/exports/{ctx.shop.name}")
-    maintenance.forget_all(ctx.spark, ctx.run.conf.env.warehouse, ctx.log)
+    maintenance.purge_all_histories(ctx.spark, ctx.run.conf.env.warehouse, ctx.log)
     hold_deliveries(ctx, ids)
 
 

@@ -34,7 +34,7 @@ def run(ctx: JobContext) -> None:
     for number, found in enumerate(tables, 1):
         rewrite(ctx, found, rotation.with_pseudonyms(rows_of(ctx, found), mapping, key_id(new)))
         ctx.log.info("[%d/%d] %s: under the new key", number, len(tables), found.name)
-    maintenance.forget_all(ctx.spark, ctx.run.conf.env.warehouse, ctx.log)
+    maintenance.purge_all_histories(ctx.spark, ctx.run.conf.env.warehouse, ctx.log)
 
 
 def shop_ids(ctx: JobContext) -> list[DataFrame]:

@@ -1,4 +1,4 @@
-"""`conf` as typed objects: read whole, checked whole, unknown keys refused by name."""
+"""`conf` as typed objects: all of it is read and checked at once; an unknown key is an error."""
 
 from libs.conf.environment import EnvConf, HorovodConf
 from libs.conf.read import SHOP_NAME, Conf, conf_root, load, load_shop, shops, typed_params

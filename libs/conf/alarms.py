@@ -10,7 +10,7 @@ class _Strict(BaseModel):
 
 
 class EmailConf(_Strict):
-    """Where alarms are mailed by. The password of `user` is REASONREC_SMTP_PASSWORD of the environment."""
+    """The mail server for alarms. The password of `user` is the environment variable REASONREC_SMTP_PASSWORD."""
 
     host: str
     port: int = Field(default=587, ge=1, le=65535)
@@ -21,10 +21,10 @@ class EmailConf(_Strict):
 
 
 class AlarmsConf(_Strict):
-    """Where alarms go beside quality.alarms: a webhook, e-mail, both or neither.
+    """Where alarms go besides quality.alarms: a webhook, e-mail, both or neither.
 
-    A webhook whose address is itself a secret is named by REASONREC_ALARM_WEBHOOK of the environment instead; a bearer
-    token is REASONREC_ALARM_WEBHOOK_TOKEN. Each way is tried `attempts` times, each time for `timeout_s` seconds.
+    A webhook whose address is secret is set by the environment variable REASONREC_ALARM_WEBHOOK instead, a bearer token
+    by REASONREC_ALARM_WEBHOOK_TOKEN. Each channel is tried `attempts` times, each time for `timeout_s` seconds.
     """
 
     webhook: str | None = Field(default=None, pattern="^https?://[^/]")

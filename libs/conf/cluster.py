@@ -1,6 +1,6 @@
-"""Spark's settings of conf/<env>.yaml, held against each other before anything starts.
+"""Checks the Spark settings of conf/<env>.yaml for contradictions before anything starts.
 
-Spark itself would find out late, or never.
+Spark itself would fail late, or not at all.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Iterator, Mapping
 # Left in conf/prod.yaml where only the reader knows what to write.
 PLACEHOLDER = "FILL-IN"
 _SECRET = re.compile(r"(?i)secret|password|passwd|token|(access|account|private|encryption)\.key|credential|\.sas\.")
-# Named after a secret, and none: a class, the path of a file, a reference to what the cluster keeps.
+# Named like a secret but none: a class, the path of a file, a reference to a secret that the cluster keeps.
 _NO_SECRET = re.compile(r"(?i)(provider|file)$|^spark\.kubernetes\.(driver|executor)\.(secrets|secretKeyRef)\.")
 _GPU = ("spark.executor.resource.gpu.amount", "spark.task.resource.gpu.amount")
 
 
 def faults(spark: Mapping[str, str], ranks: int = 0, gpu: bool = False) -> Iterator[str]:
-    """What cannot hold in one application's settings, each as `KEY: what is wrong; the fix`.
+    """Contradictions and errors in the settings of one application, each as `KEY: what is wrong; the fix`.
 
     Args:
         spark: settings by Spark's own names.
-        ranks: Horovod's, where it runs in this application; 0 where it does not.
+        ranks: Horovod's ranks; 0 if Horovod does not run in this application.
         gpu: a rank has a GPU of its own.
     """
     for key, value in spark.items():
@@ -50,8 +50,8 @@ def _of_allocation(spark: Mapping[str, str]) -> Iterator[str]:
     if fixed in spark:
         yield f"{fixed}: a fixed number, under dynamic allocation: say minExecutors and maxExecutors, or switch it off"
     bounds = [_number(spark, f"spark.dynamicAllocation.{end}Executors") for end in ("min", "initial", "max")]
-    told = [bound for bound in bounds if bound is not None]
-    if told != sorted(told):
+    given = [bound for bound in bounds if bound is not None]
+    if given != sorted(given):
         yield "spark.dynamicAllocation.maxExecutors: minExecutors <= initialExecutors <= maxExecutors does not hold"
 
 
@@ -75,7 +75,7 @@ def _of_ranks(spark: Mapping[str, str], ranks: int, gpu: bool) -> Iterator[str]:
 
 
 def _slots(spark: Mapping[str, str]) -> int | None:
-    """Tasks that run at once; None where the settings do not say."""
+    """Tasks that run at once; None if the settings do not say."""
     instances, cores = _number(spark, "spark.executor.instances"), _number(spark, "spark.executor.cores")
     if instances is None or cores is None:
         return None

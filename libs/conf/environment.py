@@ -17,7 +17,7 @@ class _Strict(BaseModel):
 class HorovodConf(_Strict):
     """How training ranks run. `gpu: one_per_rank` pins each rank to one GPU of its machine and needs an NCCL build.
 
-    `stall_timeout_s`: no step of a fit takes as long; when one does, all ranks are ended and no model is recorded.
+    If a step of a fit takes longer than `stall_timeout_s`, all ranks are ended and no model is recorded.
     """
 
     ranks: int = Field(default=2, ge=1)
@@ -29,7 +29,7 @@ class HorovodConf(_Strict):
 
 
 class EnvConf(_Strict):
-    """An environment. `compute` has settings of Spark by the catalog's compute class, which go over `spark`."""
+    """An environment. `compute` maps a compute class of the catalog to Spark settings, which override `spark`."""
 
     env: str
     warehouse: str
@@ -44,7 +44,7 @@ class EnvConf(_Strict):
     alarms: AlarmsConf = AlarmsConf()
 
     def spark_of(self, compute: str) -> dict[str, str]:
-        """Spark's settings of an application of a compute class."""
+        """The Spark settings of an application of a compute class."""
         return {**self.spark, **self.compute.get(compute, {})}  # type: ignore[call-overload]
 
     @model_validator(mode="after")

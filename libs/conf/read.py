@@ -1,4 +1,4 @@
-"""`conf` as typed objects: read whole, checked whole, unknown keys refused by name."""
+"""Reads and checks `conf`: YAML files to typed objects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclasses.dataclass(frozen=True)
 class Conf:
-    """The whole of `conf` for one environment and, where asked, one shop."""
+    """All of `conf` for one environment and, optionally, one shop."""
 
     root: Path
     env: EnvConf
@@ -30,9 +30,9 @@ class Conf:
     params: dict[str, dict[str, Any]]
 
     def job_params(self, job: str) -> dict[str, Any]:
-        """Values for a job's Params: those of conf/params, then the shop's own."""
-        own = self.shop.params.get(job, {}) if self.shop else {}
-        return {**self.params.get(job, {}), **own}
+        """Values for a job's Params: conf/params, overridden by the shop's."""
+        overrides = self.shop.params.get(job, {}) if self.shop else {}
+        return {**self.params.get(job, {}), **overrides}
 
 
 SHOP_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -41,21 +41,21 @@ SHOP_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 def conf_root(option: Path | None = None) -> Path:
     """The conf folder: the option, else REASONREC_CONF, else ./conf, else the one beside the code."""
     beside = Path(__file__).resolve().parents[2] / "conf"
-    found = option or (Path(os.environ["REASONREC_CONF"]) if "REASONREC_CONF" in os.environ else None)
-    for root in [found] if found else [Path.cwd() / "conf", beside]:
+    chosen = option or (Path(os.environ["REASONREC_CONF"]) if "REASONREC_CONF" in os.environ else None)
+    for root in [chosen] if chosen else [Path.cwd() / "conf", beside]:
         try:
             if (root / "base.yaml").is_file():
                 return root
-        except OSError:  # no name of a folder at all
+        except OSError:  # not a valid folder name
             continue
-    raise OperatorError(f"no conf folder at {found or Path.cwd() / 'conf'}: name it by --conf or REASONREC_CONF")
+    raise OperatorError(f"no conf folder at {chosen or Path.cwd() / 'conf'}: name it with --conf or REASONREC_CONF")
 
 
 def load(root: Path, env: str, shop: str | None, overrides: dict[str, dict[str, Any]] | None = None) -> Conf:
     """Reads and checks conf; raises OperatorError with one line that names file, key and fix."""
-    known = sorted(path.stem for path in root.glob("*.yaml") if path.stem not in ("base", "fairness"))
-    if env not in known:
-        raise OperatorError(f"unknown environment {env!r}: {root} has {', '.join(known)}")
+    environments = sorted(path.stem for path in root.glob("*.yaml") if path.stem not in ("base", "fairness"))
+    if env not in environments:
+        raise OperatorError(f"unknown environment {env!r}: {root} has {', '.join(environments)}")
     base, own = _read(root / "base.yaml"), _read(root / f"{env}.yaml")
     merged = {**base, **own, "env": env}
     for nested in ("spark", "compute", "horovod", "alarms"):
@@ -116,12 +116,12 @@ def typed_params(kind: type[P], values: dict[str, Any], where: str) -> P:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise OperatorError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if found is not None and not isinstance(found, dict):
+    if values is not None and not isinstance(values, dict):
         raise OperatorError(f"{path}: expected keys and values at the top")
-    return found or {}
+    return values or {}
 
 
 def _checked(model: type[M], values: dict[str, Any], path: Path) -> M:
@@ -136,5 +136,5 @@ def _first(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key"
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {said}" if where else said
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

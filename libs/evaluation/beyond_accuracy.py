@@ -1,4 +1,4 @@
-"""What accuracy does not say: how much of the catalogue is shown, how evenly, how novel and how varied lists are."""
+"""Metrics beyond accuracy: catalogue coverage, evenness of exposure, novelty and diversity of lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from libs.arrays import Floats
 
 
 def coverage(exposed_items: Iterable[Hashable], n_catalogue: int) -> float:
-    """Share of the catalogue that stands in at least one list: |distinct exposed| / n_catalogue.
+    """Share of the catalogue that is in at least one list: |distinct exposed| / n_catalogue.
 
     Reference: Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy", RecSys 2010.
 
@@ -25,10 +25,10 @@ def coverage(exposed_items: Iterable[Hashable], n_catalogue: int) -> float:
 
 
 def gini(exposure_counts: ArrayLike, n_catalogue: int) -> float:
-    """Gini coefficient of exposure: 0 when all products are shown equally often, near 1 when one takes all.
+    """Gini coefficient of exposure: 0 if all products are shown equally often, near 1 if one gets all exposure.
 
     G = sum_i (2 i - n - 1) x_i / (n sum x), x ascending, i = 1..n over the whole catalogue: products that were never
-    shown count as zeros (the caller passes counts of the shown ones). NaN when nothing was shown.
+    shown count as zeros (the caller passes only counts of shown products). NaN if nothing was shown.
     Reference: Fleder & Hosanagar, "Blockbuster culture's next rise or fall", Management Science 55(5), 2009.
 
     One of two products shown 3 times, the other never: (2*1-3)*0 + (2*2-3)*3 = 3, over 2*3 = 0.5.
@@ -43,15 +43,15 @@ def gini(exposure_counts: ArrayLike, n_catalogue: int) -> float:
         raise ValueError("exposure counts must not be negative")
     if not counts.sum():
         return float("nan")
-    place = np.arange(n_catalogue - counts.size + 1, n_catalogue + 1)  # the zeros stand first and add nothing
+    place = np.arange(n_catalogue - counts.size + 1, n_catalogue + 1)  # the zeros come first and add nothing
     return float(((2 * place - n_catalogue - 1) * counts).sum() / (n_catalogue * counts.sum()))
 
 
 def novelty(popularity_share: ArrayLike) -> float:
-    """Mean self-information of the listed products, in bits: mean of -log2(p), p the share of users who had it.
+    """Mean self-information of the listed products in bits: mean of -log2(p), p the share of users who have it.
 
-    A product that nobody had has no finite value: pass a smoothed share, (users + 1) / (all users + 1). NaN for an
-    empty list. Reference: Zhou et al., "Solving the apparent diversity-accuracy dilemma", PNAS 107(10), 2010.
+    A product that nobody has would be infinite: pass a smoothed share, (users + 1) / (all users + 1). NaN for an empty
+    list. Reference: Zhou et al., "Solving the apparent diversity-accuracy dilemma", PNAS 107(10), 2010.
 
     >>> novelty([0.5, 0.125])
     2.0
@@ -68,11 +68,11 @@ def intra_list_diversity(vectors: ArrayLike) -> Floats:
     """Mean pairwise cosine distance within a list: 2 / (n (n - 1)) sum_{i<j} (1 - cos(v_i, v_j)).
 
     Args:
-        vectors: [..., n, d], any lengths; leading axes are separate lists. A zero vector is at distance 1 of all.
+        vectors: [..., n, d] of any length; leading axes are separate lists. A zero vector has distance 1 to all others.
 
     Returns:
-        [...] in [0, 2]; NaN for lists of fewer than two. Time and memory are O(n d): the sum of all cosines is the
-        squared length of the sum of the unit vectors.
+        [...] in [0, 2]; NaN for lists of fewer than two. Time and memory are O(n d), because the sum of all cosines is
+        the squared length of the sum of the unit vectors.
     Reference: Ziegler et al., "Improving recommendation lists through topic diversification", WWW 2005.
 
     >>> float(intra_list_diversity([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]).round(4))  # distances 1, 0, 1

@@ -1,8 +1,8 @@
-"""Intervals by the bootstrap over users, and the words that may be said of a difference.
+"""Bootstrap intervals over users, and the verdict on a difference.
 
-Percentile bootstrap: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13. What is drawn is users,
-not rows: a user whom several pooled test windows measured is kept or left out as one cluster (Field & Welsh,
-"Bootstrapping clustered data", JRSS B 69(3), 2007), since rows of one user are not independent.
+Percentile bootstrap: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13. Resampling draws users, not
+rows: the rows of one user are not independent, so a user in several pooled test windows is drawn or left out as one
+cluster (Field & Welsh, "Bootstrapping clustered data", JRSS B 69(3), 2007).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from libs.arrays import Floats, Ints
 
 Verdict = Literal["better", "at least", "worse", "not shown"]
 
-# With 5 users all of one sign the two-sided sign test is at 2 / 2^5 = 6%: fewer than 6 can show nothing at 95%,
-# however narrow the interval that the bootstrap draws round them.
+# With 5 users of the same sign the two-sided sign test gives p = 2 / 2^5 = 6%: fewer than 6 users can show nothing at
+# 95%, however narrow their bootstrap interval is.
 MIN_USERS = 6
-_CELLS = 2_000_000  # draws held at once: 16 MB an array
+_CELLS = 2_000_000  # draws in memory at once: 16 MB per array
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its bootstrap interval [low, high] and the number of users it rests on."""
+    """A mean with its bootstrap interval [low, high] and the number of users in it."""
 
     mean: float
     low: float
@@ -43,15 +43,16 @@ def mean_interval(
     """Mean of `values` and its percentile bootstrap interval.
 
     Args:
-        values: [n] one value a row, finite. The order matters to the draw: sort rows by user id for a repeatable one.
-        clusters: [n] user of each row when users repeat (pooled windows); None when each row is its own user. The
-            mean stays the mean over rows; a draw takes all the rows of a user or none.
-        n_boot: number of resamples.
-        seed: the same seed and rows give the same interval; memory is bounded whatever n * n_boot.
+        values: [n] finite values, one per row. The draw depends on their order: sort rows by user id to make it
+            repeatable.
+        clusters: [n] user of each row if users repeat (pooled windows); None if each row is a different user. The mean
+            is the mean over rows in both cases; a draw takes all rows of a user or none.
+        n_boot: number of resamples; memory is bounded for any n * n_boot.
+        seed: the same seed and rows give the same interval.
         level: coverage, in (0, 1).
 
     Raises:
-        ValueError: no rows, a value that is not finite, or clusters of another length.
+        ValueError: there are no rows, a value is not finite, or `clusters` has another length.
 
     >>> mean_interval([0.0, 1.0, 1.0, 1.0] * 25)
     Interval(mean=0.75, low=0.66, high=0.83, n_users=100)
@@ -61,7 +62,7 @@ def mean_interval(
         raise ValueError("an interval needs at least one value, and all values finite")
     if n_boot < 1 or not 0 < level < 1:
         raise ValueError(f"n_boot is {n_boot} and level {level}; need n_boot >= 1 and 0 < level < 1")
-    sums, sizes = rows, None  # of each user; None: one row each
+    sums, sizes = rows, None  # per user; `sizes` None: one row each
     if clusters is not None:
         ids, inverse = np.unique(np.asarray(clusters).ravel(), return_inverse=True)
         if inverse.size != rows.size:
@@ -81,7 +82,7 @@ def difference(
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """Interval of the mean of a - b, paired: row i of both is the same user in the same window.
+    """Interval of the mean of a - b, paired: row i is the same user in the same window in both.
 
     >>> difference([0.5] * 10, [0.25] * 10)
     Interval(mean=0.25, low=0.25, high=0.25, n_users=10)
@@ -93,17 +94,17 @@ def difference(
 
 
 def is_better(interval: Interval) -> bool:
-    """The interval of the difference is wholly above 0 (and rests on at least MIN_USERS users)."""
+    """Whether the interval of a difference is wholly above 0 and has at least MIN_USERS users."""
     return interval.n_users >= MIN_USERS and interval.low > 0
 
 
 def is_at_least(interval: Interval) -> bool:
-    """The interval of the difference is not wholly below 0 (and rests on at least MIN_USERS users)."""
+    """Whether the interval of a difference is not wholly below 0 and has at least MIN_USERS users."""
     return interval.n_users >= MIN_USERS and interval.high >= 0
 
 
 def verdict(interval: Interval) -> Verdict:
-    """The one word for the interval of a difference; "better" implies "at least".
+    """The verdict on the interval of a difference; "better" implies "at least".
 
     >>> verdict(Interval(0.1, 0.01, 0.2, 500)), verdict(Interval(-0.1, -0.3, 0.1, 500))
     ('better', 'at least')
@@ -118,7 +119,7 @@ def verdict(interval: Interval) -> Verdict:
 
 
 def _resampled_means(sums: Floats, sizes: Ints | None, n_boot: int, seed: int) -> Floats:
-    """[n_boot] means over rows of users drawn with replacement; chunks change memory, not the draw."""
+    """[n_boot] means over the rows of users drawn with replacement. Chunks bound memory and do not change the draw."""
     rng, n = np.random.default_rng(seed), sums.size
     means = np.empty(n_boot)
     step = max(1, _CELLS // n)

@@ -1,8 +1,8 @@
-"""Figures of ranked lists over one or several test windows, as rows of quality.metrics.
+"""Metrics of ranked lists over one or several test windows, as rows of quality.metrics.
 
-A mean over users has a 95% bootstrap interval over users, who are drawn whole when several windows are pooled.
-Coverage and Gini belong to all lists together, not to a user: a resampled half of the users shows fewer products, so
-their bootstrap is biased and they stand without an interval.
+A mean over users has a 95% bootstrap interval over users; with several pooled windows a user is drawn with all windows.
+Coverage and Gini are properties of all lists together, not of a user. They have no interval: a resample has fewer
+distinct users, who are shown fewer products, so the bootstrap would be biased.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from libs.evaluation.intervals import Interval, verdict
 from libs.evaluation.ranking import KS, user_metrics
 
 ACCURACY = ("hit_rate", "ndcg", "map", "recall")
-K = 10  # of what is told at one length only: differences, coverage, novelty, diversity, Gini
+K = 10  # length for metrics that are reported at one length only: differences, coverage, novelty, diversity, Gini
 NDCG = ("ndcg", K)
 TARGETS = ("all", "first")
-_CHUNK = 256  # lists whose vectors are held at once: 256 * 10 * 384 float64 = 8 MB
-_CELLS = 2_000_000  # draws held at once
+_CHUNK = 256  # lists whose vectors are in memory at once: 256 * 10 * 384 float64 = 8 MB
+_CELLS = 2_000_000  # draws in memory at once
 
 Values = dict[tuple[str, int], Floats]
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is known of the products that may be shown.
+    """The products that may be shown.
 
     Attributes:
-        products: index of product ids; a product's number is its place.
-        sizes: products on offer, by cut-off.
+        products: index of product ids; a product's number is its position.
+        sizes: number of products on offer, by cut-off.
         bits: [n products] -log2 of the share of users who had the product before the cut-off, by cut-off.
-        vectors: [n products, d] of the texts; zeros for a product without; None where no product has one.
-        categories: [n products] number of the product's set of categories.
-        distances: [sets, sets] Jaccard distance of the sets.
+        vectors: [n products, d] text vectors; zeros for a product without one; None if no product has one.
+        categories: [n products] number of the product's category set.
+        distances: [sets, sets] Jaccard distances of the category sets.
     """
 
     products: pd.Index[Any]
@@ -54,12 +54,12 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Fold:
-    """What the n users of one window were shown and took, for one target.
+    """The lists and metrics of the n users of one window, for one target.
 
     Attributes:
         users: [n] ids, ascending.
-        shown: by list, [n, K] numbers of the first K products; -1 pads.
-        values: by list and (metric, k), [n] one value a user; NaN where the list says nothing (diversity of one).
+        shown: by list, [n, K] numbers of the first K products, padded with -1.
+        values: by list and (metric, k), [n] one value per user; NaN if undefined (the diversity of one product).
     """
 
     cutoff: date
@@ -71,31 +71,31 @@ class Fold:
 
 def fold(users: pd.DataFrame, lists: pd.DataFrame, cutoff: date, target: str, names: Sequence[str],
          catalogue: Catalogue | None = None) -> Fold:  # fmt: skip
-    """One window's users and lists with all per-user values.
+    """One window's users and lists with all metrics per user.
 
-    A user without a list counts 0 in it: every list is judged on the same users.
+    All lists are evaluated on the same users: a user without a list counts 0 for it.
 
     Args:
-        users: cutoff, user_id, n_all, n_first; those without a target of the kind are left out.
+        users: cutoff, user_id, n_all, n_first; users without a target of the kind are left out.
         lists: cutoff, user_id, target, list, products, hits (ranks).
-        names: lists looked at.
-        catalogue: without it novelty and diversity are left out, and nothing is `shown`.
+        names: the lists to evaluate.
+        catalogue: None leaves out novelty and diversity, and `shown` is empty.
     """
     rows = users[(users["cutoff"] == cutoff) & (users[f"n_{target}"] > 0)].sort_values("user_id")
     ids = rows["user_id"].to_numpy(dtype=object)
-    own = lists[(lists["cutoff"] == cutoff) & (lists["target"] == target) & lists["user_id"].isin(ids)]
+    of_fold = lists[(lists["cutoff"] == cutoff) & (lists["target"] == target) & lists["user_id"].isin(ids)]
     n_targets = rows[f"n_{target}"].to_numpy(dtype=np.int64)
     shown: dict[str, Ints] = {}
     values: dict[str, Values] = {}
-    # Where no profile was made yet there are no lists either.
+    # A cut-off without product profiles has no lists either.
     bits = catalogue.bits.get(cutoff, np.zeros(len(catalogue.products))) if catalogue else None
     for name in names:
-        listed = own[own["list"] == name]
+        listed = of_fold[of_fold["list"] == name]
         place = np.searchsorted(ids, listed["user_id"].to_numpy(dtype=object))
-        found = [np.zeros(0, dtype=np.int64)] * ids.size
+        hits = [np.zeros(0, dtype=np.int64)] * ids.size
         for at, ranks in zip(place, listed["hits"], strict=True):
-            found[at] = np.asarray(ranks, dtype=np.int64)
-        metrics = user_metrics(found, n_targets, KS)
+            hits[at] = np.asarray(ranks, dtype=np.int64)
+        metrics = user_metrics(hits, n_targets, KS)
         values[name] = {(m, k): metrics[f"{m}@{k}"] for m in ACCURACY for k in KS}
         if catalogue is not None and bits is not None:
             shown[name] = _numbers(listed["products"], place, ids.size, catalogue)
@@ -105,7 +105,7 @@ def fold(users: pd.DataFrame, lists: pd.DataFrame, cutoff: date, target: str, na
 
 
 def best_source(validation: Sequence[Fold], sources: Sequence[str], fallback: str = "popular") -> str:
-    """The source of greatest mean NDCG@10 over the users of earlier windows; the first of equals."""
+    """The source with the greatest mean NDCG@10 over the users of earlier windows; ties go to the first."""
     if not sum(f.users.size for f in validation):
         return fallback
     totals = [sum(float(f.values[source][NDCG].sum()) for f in validation) for source in sources]
@@ -114,13 +114,13 @@ def best_source(validation: Sequence[Fold], sources: Sequence[str], fallback: st
 
 def metric_rows(folds: Sequence[Fold], names: Sequence[str], final: str | None = None,
                 best: Sequence[str] = (), catalogue: Catalogue | None = None) -> list[dict[str, Any]]:  # fmt: skip
-    """Figures of the windows taken together: list, metric, k, value, low, high, users, verdict.
+    """Metrics of the pooled windows: list, metric, k, value, low, high, users, verdict.
 
-    Where no user took anything there is one row a list: NDCG without a value.
+    If no user has a target, the result is one row per list: NDCG without a value.
 
     Args:
-        final: the list that is compared with the best single source.
-        best: for each window the single source that the windows before it chose.
+        final: the list to compare with the best single source.
+        best: for each window, the single source that was best in the windows before it.
     """
     if not sum(f.users.size for f in folds):
         return [_row(name, *NDCG, None, 0) for name in names]
@@ -132,8 +132,8 @@ def metric_rows(folds: Sequence[Fold], names: Sequence[str], final: str | None =
         if "popular" in names and name != "popular":
             columns[name, "ndcg_minus_popular", K] = columns[name, *NDCG] - columns["popular", *NDCG]
     if final is not None:
-        chosen = np.concatenate([f.values[b][NDCG] for f, b in zip(folds, best, strict=True)])
-        columns[final, "ndcg_minus_best", K] = columns[final, *NDCG] - chosen
+        of_best = np.concatenate([f.values[b][NDCG] for f, b in zip(folds, best, strict=True)])
+        columns[final, "ndcg_minus_best", K] = columns[final, *NDCG] - of_best
     users = np.concatenate([f.users for f in folds])
     intervals = mean_intervals(np.column_stack(list(columns.values())), users)
     rows = [
@@ -156,10 +156,10 @@ def metric_rows(folds: Sequence[Fold], names: Sequence[str], final: str | None =
 def mean_intervals(
     values: Floats, clusters: NDArray[np.object_], n_boot: int = 1000, seed: int = 0, level: float = 0.95
 ) -> list[Interval]:
-    """`libs.evaluation.intervals.mean_interval` of each column at once: one draw of users serves all columns.
+    """`libs.evaluation.intervals.mean_interval` of every column, with the same draws of users for all columns.
 
     Args:
-        values: [n, m]; NaN leaves a row out of its column.
+        values: [n, m]; a NaN is left out of its column.
         clusters: [n] user of each row.
 
     Returns:
@@ -178,41 +178,42 @@ def mean_intervals(
         times = np.bincount(drawn.ravel(), minlength=draws * ids.size).reshape(draws, ids.size).astype(np.float64)
         with np.errstate(invalid="ignore"):
             means.append((times @ sums) / (times @ sizes))
-    some = sizes.any(axis=0)
+    nonempty = sizes.any(axis=0)
     low, high, mean = (np.full(values.shape[1], np.nan) for _ in range(3))
     bounds = [(1 - level) / 2, (1 + level) / 2]
-    low[some], high[some] = np.nanquantile(np.concatenate(means)[:, some], bounds, axis=0)
-    mean[some] = sums[:, some].sum(axis=0) / sizes[:, some].sum(axis=0)
+    low[nonempty], high[nonempty] = np.nanquantile(np.concatenate(means)[:, nonempty], bounds, axis=0)
+    mean[nonempty] = sums[:, nonempty].sum(axis=0) / sizes[:, nonempty].sum(axis=0)
     users = np.count_nonzero(sizes, axis=0)
     columns = zip(mean.tolist(), low.tolist(), high.tolist(), users.tolist(), strict=True)
     return [Interval(m, lo, hi, n) for m, lo, hi, n in columns]
 
 
 def make_catalogue(profiles: pd.DataFrame, shown: Iterable[str]) -> Catalogue:
-    """From products as of each cut-off; `shown` are ids that must have a number even if no profile has them.
+    """The catalogue of the products as of each cut-off.
 
     Args:
         profiles: cutoff, product_id, buyers, n_users (known users as of the cut-off), categories (list of strings),
-            vector (list of floats or None); vector and categories count as of the newest cut-off.
+            vector (list of floats or None); vector and categories are those of the newest cut-off.
+        shown: ids of products that need a number even if no profile has them.
     """
     products = pd.Index(sorted({*profiles["product_id"], *shown}), dtype=object)
     sizes: dict[date, int] = {}
     bits: dict[date, Floats] = {}
     for cutoff in sorted(set(profiles["cutoff"])):
         rows = profiles[profiles["cutoff"] == cutoff]
-        had = np.zeros(len(products))
-        had[products.get_indexer(pd.Index(rows["product_id"]))] = rows["buyers"]
-        # One user more than there are, so that a product nobody had yet is rare, not impossible.
-        bits[cutoff] = -np.log2(np.minimum((had + 1) / (rows["n_users"].iloc[0] + 1), 1.0)) + 0.0
+        buyers = np.zeros(len(products))
+        buyers[products.get_indexer(pd.Index(rows["product_id"]))] = rows["buyers"]
+        # Add-one smoothing: a product that nobody has yet is rare, not impossible.
+        bits[cutoff] = -np.log2(np.minimum((buyers + 1) / (rows["n_users"].iloc[0] + 1), 1.0)) + 0.0
         sizes[cutoff] = len(rows)
     newest = profiles[profiles["cutoff"] == profiles["cutoff"].max()]
     at = products.get_indexer(pd.Index(newest["product_id"]))
     vectors = None
-    filled = newest["vector"].notna().to_numpy()
-    if filled.any():
-        known = np.stack([np.asarray(v, dtype=np.float32) for v in newest["vector"][filled]])
-        vectors = np.zeros((len(products), known.shape[1]), dtype=np.float32)
-        vectors[at[filled]] = known
+    has_vector = newest["vector"].notna().to_numpy()
+    if has_vector.any():
+        present = np.stack([np.asarray(v, dtype=np.float32) for v in newest["vector"][has_vector]])
+        vectors = np.zeros((len(products), present.shape[1]), dtype=np.float32)
+        vectors[at[has_vector]] = present
     sets: dict[frozenset[str], int] = {frozenset(): 0}
     categories = np.zeros(len(products), dtype=np.int64)
     for number, levels in zip(at, newest["categories"], strict=True):
@@ -221,11 +222,11 @@ def make_catalogue(profiles: pd.DataFrame, shown: Iterable[str]) -> Catalogue:
 
 
 def _jaccard(sets: Sequence[frozenset[str]]) -> Floats:
-    """[n, n] 1 - |A & B| / |A | B|; two empty sets are at distance 0."""
+    """[n, n] 1 - |A & B| / |A | B|; two empty sets have distance 0."""
     names = {name: i for i, name in enumerate(sorted(set().union(*sets)))}
     member = np.zeros((len(sets), len(names)))
-    for i, one in enumerate(sets):
-        member[i, [names[name] for name in one]] = 1
+    for i, categories in enumerate(sets):
+        member[i, [names[name] for name in categories]] = 1
     both = member @ member.T
     either = member.sum(axis=1)[:, None] + member.sum(axis=1) - both
     return np.asarray(1 - np.divide(both, either, out=np.ones_like(both), where=either > 0))
@@ -233,23 +234,23 @@ def _jaccard(sets: Sequence[frozenset[str]]) -> Floats:
 
 def _numbers(products: pd.Series[Any], place: Ints, n_users: int, catalogue: Catalogue) -> Ints:
     shown = np.full((n_users, K), -1, dtype=np.int64)
-    cut = [list(p[:K]) for p in products]
-    flat = catalogue.products.get_indexer(pd.Index([p for one in cut for p in one], dtype=object))
-    lengths = np.array([len(one) for one in cut], dtype=np.int64)
+    lists = [list(p[:K]) for p in products]
+    flat = catalogue.products.get_indexer(pd.Index([p for first in lists for p in first], dtype=object))
+    lengths = np.array([len(first) for first in lists], dtype=np.int64)
     column = np.arange(flat.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     shown[np.repeat(place, lengths), column] = flat
     return shown
 
 
 def _novelty(shown: Ints, bits: Floats) -> Floats:
-    """[n] mean of the bits of each list (`libs.evaluation.beyond_accuracy.novelty`); NaN for an empty one."""
+    """[n] mean of the bits of each list (`libs.evaluation.beyond_accuracy.novelty`); NaN for an empty list."""
     length = (shown >= 0).sum(axis=1)
     total = np.where(shown >= 0, bits[shown], 0.0).sum(axis=1)
     return np.asarray(np.divide(total, length, out=np.full(len(shown), np.nan), where=length > 0))
 
 
 def _diversity(shown: Ints, catalogue: Catalogue) -> Floats:
-    """[n] mean pairwise distance in each list, by text vectors where the shop has them, else by categories."""
+    """[n] mean pairwise distance in each list, by text vectors if the shop has any, else by categories."""
     result, length = np.full(len(shown), np.nan), (shown >= 0).sum(axis=1)
     for n in range(2, shown.shape[1] + 1):
         rows = np.flatnonzero(length == n)
@@ -260,12 +261,12 @@ def _diversity(shown: Ints, catalogue: Catalogue) -> Floats:
             else:
                 codes = catalogue.categories[numbers]
                 pairs = catalogue.distances[codes[:, :, None], codes[:, None, :]]
-                # A product is at distance 0 of itself, so that the diagonal adds nothing.
+                # A product has distance 0 to itself, so the diagonal adds nothing.
                 result[part] = pairs.sum(axis=(1, 2)) / (n * (n - 1))
     return result
 
 
 def _row(name: str, metric: str, k: int, value: float | None, users: int, low: float | None = None,
-         high: float | None = None, word: str | None = None) -> dict[str, Any]:  # fmt: skip
+         high: float | None = None, verdict: str | None = None) -> dict[str, Any]:  # fmt: skip
     return {"list": name, "metric": metric, "k": k, "value": value, "low": low, "high": high, "users": users,
-            "verdict": word}  # fmt: skip
+            "verdict": verdict}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Source rows mapped onto the contract by the shop's SQL expressions, each checked before a row is read."""
+"""Maps source rows onto the contract with the shop's SQL expressions; each is checked before any row is read."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from libs.ingest.sources import BROKEN, DELIVERED, ROW, one_line
 from libs.spark.session import with_settings
 from libs.tables import Kind
 
-_OWN = (ROW, BROKEN, DELIVERED)
+_ADDED = (ROW, BROKEN, DELIVERED)
 _INSTANT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 
 
 def mapped(raw: DataFrame, source: SourceConf, kind: Kind, where: str, zone: str) -> DataFrame:
-    """The contract's columns as text beside ROW, BROKEN and DELIVERED, and `excluded`: the first reason that holds.
+    """ROW, BROKEN, DELIVERED, the contract's columns as text, and `excluded`: the first `exclude` reason that holds.
 
-    A text or a timestamp without a zone is the shop's local time; a timestamp becomes a text with its offset.
+    A text or timestamp without a zone is the shop's local time; a timestamp becomes text with its offset.
 
     Raises:
-        OperatorError: an expression is not SQL, names a column the source does not have, or gives what has no place.
+        OperatorError: an expression is not valid SQL, names a column that the source lacks, or has a type that does not
+            fit its place.
     """
     with lenient(raw.sparkSession, zone):
         columns = {}
         for column, sql in source.columns.items():
             absent = _may_be_absent(source) and column not in kind.required
             columns[column] = _text(*_checked(raw, sql, f"{where}.columns.{column}", absent), where, column, kind)
-        holds = {why: _condition(raw, sql, f"{where}.exclude.{why}") for why, sql in source.exclude.items()}
-        kept = raw
+        exclusions = {
+            reason: _condition(raw, sql, f"{where}.exclude.{reason}") for reason, sql in source.exclude.items()
+        }
+        rows = raw
         if source.where:
-            kept = raw.where(F.col(BROKEN).isNotNull() | _condition(raw, source.where, f"{where}.where"))
+            rows = raw.where(F.col(BROKEN).isNotNull() | _condition(raw, source.where, f"{where}.where"))
         for role in ("attributes", "sensitive"):
-            columns |= _gathered(raw, getattr(source, role), f"{where}.{role}", role, _may_be_absent(source))
+            columns |= _map_column(raw, getattr(source, role), f"{where}.{role}", role, _may_be_absent(source))
         if source.directed:
             columns.setdefault("directed", F.lit("true"))
         empty = {c: F.lit(None).cast(_bronze_type(kind, c)) for c in kind.types if c not in columns}
-        reasons = [F.when(F.col(BROKEN).isNull() & holds_for_row, F.lit(why)) for why, holds_for_row in holds.items()]
+        reasons = [F.when(F.col(BROKEN).isNull() & holds, F.lit(reason)) for reason, holds in exclusions.items()]
         excluded = F.coalesce(*reasons, F.lit(None).cast("string"))
-        return kept.select(
-            *[F.col(name) for name in _OWN],
+        return rows.select(
+            *[F.col(name) for name in _ADDED],
             excluded.alias("excluded"),
             *[(columns | empty)[c].alias(c) for c in kind.types],
         )
@@ -56,24 +59,25 @@ def mapped(raw: DataFrame, source: SourceConf, kind: Kind, where: str, zone: str
 
 @contextmanager
 def lenient(spark: SparkSession, zone: str) -> Iterator[None]:
-    """Expressions analysed inside give null for a value they cannot read, and tell times in the shop's zone.
+    """Inside, expressions give null for values they cannot read and use the shop's time zone.
 
-    Spark fixes both in the plan when it analyses it, so they hold when the plan runs later.
+    Spark fixes both settings in the plan when it analyses it, so they still hold when the plan runs later.
     """
     settings = {"spark.sql.ansi.enabled": "false", "spark.sql.session.timeZone": zone}
-    # By PySpark's own way: it logs with arguments that a plain logger of that name would refuse.
-    queries = PySparkLogger.getLogger("SQLQueryContextLogger")  # writes a page for each expression that is not valid
-    logged = queries.disabled
+    # The logger writes a page for each invalid expression. It must be created as a PySparkLogger: PySpark logs with
+    # arguments that a plain logger of that name would refuse.
+    logger = PySparkLogger.getLogger("SQLQueryContextLogger")
+    disabled = logger.disabled
     try:
-        queries.disabled = True
+        logger.disabled = True
         with with_settings(spark, settings):
             yield
     finally:
-        queries.disabled = logged
+        logger.disabled = disabled
 
 
 def _may_be_absent(source: SourceConf) -> bool:
-    """A key that no JSON line of a day has is no mistake in the mapping."""
+    """Whether a missing column is allowed: a key that no JSON line of a day has is not a mapping error."""
     return source.daily and source.format == "jsonl"
 
 
@@ -88,39 +92,39 @@ def _checked(raw: DataFrame, sql: str, where: str, may_be_absent: bool = False) 
             raise OperatorError(f"{where}: not a valid SQL expression: {one_line(error)}") from None
         unknown = (error.getMessageParameters() or {}).get("objectName", "").replace("`", "")
         if may_be_absent:
-            logging.getLogger("reasonrec").warning("%s: no row has %s; taken as empty", where, unknown)
+            logging.getLogger("reasonrec").warning("%s: no row has %s; treated as empty", where, unknown)
             return F.lit(None).cast("string"), StringType()
-        has = ", ".join(name for name in raw.columns if name not in _OWN)[:1000] or "none"
-        raise OperatorError(f"{where}: the source has no column {unknown}; it has {has}") from None
+        available = ", ".join(name for name in raw.columns if name not in _ADDED)[:1000] or "none"
+        raise OperatorError(f"{where}: the source has no column {unknown}; it has {available}") from None
 
 
 def _condition(raw: DataFrame, sql: str, where: str) -> Column:
-    condition, found = _checked(raw, sql, where)
-    if not isinstance(found, BooleanType):
-        raise OperatorError(f"{where}: is {found.simpleString()}, a condition is needed")
+    condition, type_ = _checked(raw, sql, where)
+    if not isinstance(type_, BooleanType):
+        raise OperatorError(f"{where}: is {type_.simpleString()}, a condition is needed")
     return F.coalesce(condition, F.lit(False))
 
 
-def _text(value: Column, found: DataType, where: str, column: str, kind: Kind) -> Column:
-    wanted = _bronze_type(kind, column)
-    if (wanted == "string") == isinstance(found, ArrayType | MapType | StructType):
-        raise OperatorError(f"{where}.columns.{column}: is {found.simpleString()}, {wanted} is needed")
-    if wanted != "string":
-        return value.cast(wanted)
-    if isinstance(found, TimestampType):
+def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind) -> Column:
+    expected = _bronze_type(kind, column)
+    if (expected == "string") == isinstance(type_, ArrayType | MapType | StructType):
+        raise OperatorError(f"{where}.columns.{column}: is {type_.simpleString()}, {expected} is needed")
+    if expected != "string":
+        return value.cast(expected)
+    if isinstance(type_, TimestampType):
         return F.date_format(value, _INSTANT)
     text = value.cast("string")
     return as_utf8(text) if column in kind.text else F.make_valid_utf8(text)
 
 
-def _gathered(raw: DataFrame, given: dict[str, str], where: str, role: str, absent: bool) -> dict[str, Column]:
-    """A map of the role's expressions, those without a value left out; null where none has one."""
-    if not given:
+def _map_column(raw: DataFrame, expressions: dict[str, str], where: str, role: str, absent: bool) -> dict[str, Column]:
+    """One map column of the role's expressions without null values; null where all are null."""
+    if not expressions:
         return {}
-    values = {name: _checked(raw, sql, f"{where}.{name}", absent)[0] for name, sql in given.items()}
+    values = {name: _checked(raw, sql, f"{where}.{name}", absent)[0] for name, sql in expressions.items()}
     pairs = [part for name, value in values.items() for part in (F.lit(name), F.make_valid_utf8(value.cast("string")))]
-    filled = F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull())
-    return {role: F.when(F.size(filled) > 0, filled)}
+    entries = F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull())
+    return {role: F.when(F.size(entries) > 0, entries)}
 
 
 def _bronze_type(kind: Kind, column: str) -> str:

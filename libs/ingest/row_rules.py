@@ -1,4 +1,4 @@
-"""Row checks: each a pure column that says whether a row fails, with the reason. The first failure is the row's."""
+"""Row checks: each is a column that says whether a row fails, with a reason. A row's failure is its first one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pyspark.sql import functions as F
 from libs.ingest.times import FIRST_YEAR, LAST_YEAR, instant, local_day, timeless
 from libs.tables import Kind
 
-_SPOKEN = {"int": "a whole number", "double": "a number", "timestamp": "a time", "boolean": "true or false"}
-_MOST_CHARS, _MOST_URL_CHARS = 256, 2048
+_TYPE_WORDS = {"int": "a whole number", "double": "a number", "timestamp": "a time", "boolean": "true or false"}
+_MAX_CHARS, _MAX_URL_CHARS = 256, 2048
 _CONTROL = r"[\x00-\x1f\x7f]"
-# A price may be announced before its day; what a user did may not.
+# The kind whose event_time may lie after its day: a price may be announced, a user's action may not.
 _ANNOUNCED = "prices"
 
 
 @dataclass(frozen=True)
 class Check:
-    """A row fails where `fails` is true; null passes."""
+    """A row fails if `fails` is true; null passes."""
 
     reason: str
     field: str | None
@@ -28,25 +28,25 @@ class Check:
 
 
 def first_failure(checks: list[Check]) -> Column:
-    """struct<reason:string, field:string> of the first check a row fails, or null."""
+    """struct<reason:string, field:string> of the first check that a row fails; null if it passes all."""
     struct = "struct<reason:string,field:string>"
-    found = [
+    failures = [
         F.when(c.fails, F.struct(F.lit(c.reason).alias("reason"), F.lit(c.field).alias("field")).cast(struct))
         for c in checks
     ]
-    return F.coalesce(*found, F.lit(None).cast(struct))
+    return F.coalesce(*failures, F.lit(None).cast(struct))
 
 
 def split(rows: DataFrame, failure: str = "failure") -> tuple[DataFrame, DataFrame]:
-    """Good rows without the failure's column, and bad rows with it."""
+    """(good rows without the failure column, bad rows with it)."""
     return rows.where(F.col(failure).isNull()).drop(failure), rows.where(F.col(failure).isNotNull())
 
 
 def typed(text: Column, kind: str, zone: str) -> Column:
-    """A delivered text as the contract's type; null where it does not tell such a value. A map stays as it is.
+    """A delivered text as the contract's type; null if it is not a value of that type. A map is returned unchanged.
 
-    Whole numbers may be written with a zero fraction (3.0), as tools that know only floats do. NaN and infinity are no
-    numbers here.
+    Whole numbers may have a zero fraction (3.0), as tools that know only floats write them. NaN and infinity do not
+    count as numbers.
     """
     if kind.startswith("map"):
         return text
@@ -66,16 +66,16 @@ def typed(text: Column, kind: str, zone: str) -> Column:
 
 
 def contract_checks(name: str, kind: Kind, raw: str, zone: str) -> list[Check]:
-    """What every row of a kind must meet.
+    """The checks that every row of a kind must pass.
 
     Args:
         name: the kind's name.
-        raw: column that holds the delivered texts as a struct; the typed columns stand beside it, with `day`.
+        raw: struct column with the delivered texts; the rows also have the typed columns and `day`.
     """
-    return [*_reading(kind, raw), *_times(name, kind, zone), *_rules(kind)]
+    return [*_value_checks(kind, raw), *_time_checks(name, kind, zone), *_rule_checks(kind)]
 
 
-def _reading(kind: Kind, raw: str) -> list[Check]:
+def _value_checks(kind: Kind, raw: str) -> list[Check]:
     checks = []
     for column, type_ in kind.types.items():
         value, delivered = F.col(column), F.trim(F.col(raw)[column]) if not type_.startswith("map") else None
@@ -84,16 +84,16 @@ def _reading(kind: Kind, raw: str) -> list[Check]:
         if column in kind.required:
             checks.append(Check(f"{column} is missing", column, F.coalesce(delivered, F.lit("")) == ""))
         if type_ != "string":
-            spoken = _SPOKEN.get(type_, "a number")
-            checks.append(Check(f"{column} is not {spoken}", column, value.isNull() & (delivered != "")))
+            type_words = _TYPE_WORDS.get(type_, "a number")
+            checks.append(Check(f"{column} is not {type_words}", column, value.isNull() & (delivered != "")))
         elif column not in kind.text:
-            most = _MOST_URL_CHARS if column.endswith("_url") else _MOST_CHARS
+            limit = _MAX_URL_CHARS if column.endswith("_url") else _MAX_CHARS
             checks.append(Check(f"{column} holds control characters", column, value.rlike(_CONTROL)))
-            checks.append(Check(f"{column} is longer than {most} characters", column, F.length(value) > most))
+            checks.append(Check(f"{column} is longer than {limit} characters", column, F.length(value) > limit))
     return checks
 
 
-def _times(name: str, kind: Kind, zone: str) -> list[Check]:
+def _time_checks(name: str, kind: Kind, zone: str) -> list[Check]:
     checks = []
     for column in ("event_time", "known_at"):
         if kind.types.get(column) != "timestamp":
@@ -106,7 +106,7 @@ def _times(name: str, kind: Kind, zone: str) -> list[Check]:
     return checks
 
 
-def _rules(kind: Kind) -> list[Check]:
+def _rule_checks(kind: Kind) -> list[Check]:
     checks = []
     for reason, condition in kind.checks.items():
         field = re.split(r"\W", reason, maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""Bronze rows judged: typed, checked, told apart into silver, quarantined, duplicate and excluded."""
+"""Types and checks bronze rows and gives each its fate: silver, quarantined, duplicate or excluded."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from libs.privacy.keys import key_id
 from libs.privacy.pseudonyms import pseudonym_of
 from libs.tables import Kind
 
-# What becomes of a row; quality.ingest_counts has a column of each name.
+# The possible fates of a row; quality.ingest_counts has a column for each.
 SILVER, QUARANTINED, DUPLICATES, EXCLUDED = FATES = ("silver", "quarantined", "duplicates", "excluded")
 
 
-def judged(bronze: DataFrame, name: str, kind: Kind, unreadable: Column, zone: str, redelivery_days: int) -> DataFrame:
-    """Typed rows with `fate`, `failure` and, of quarantined ones, `payload`.
+def classify(
+    bronze: DataFrame, name: str, kind: Kind, unreadable: Column, zone: str, redelivery_days: int
+) -> DataFrame:
+    """Typed rows with `fate`, `failure` and, for quarantined rows, `payload`.
 
     Args:
-        bronze: bronze.<name>; more days than the window's where an event may be delivered again later.
-        unreadable: reason of a row that stands in `broken`.
-        redelivery_days: as of `with_fate`.
+        bronze: bronze.<name>; also days before the window if an event may be delivered again later.
+        unreadable: the reason for a row that could not be read (it is in `broken`).
+        redelivery_days: see `with_fate`.
     """
-    own = list(kind.types)
+    columns = list(kind.types)
     rows = bronze.select(
         *("shop", "period", "day", "source", "row_id", "excluded", "broken"),
-        F.struct(*own).alias("raw"),
-        *[typed(F.col(c), kind.types[c], zone).alias(c) for c in own],
+        F.struct(*columns).alias("raw"),
+        *[typed(F.col(c), kind.types[c], zone).alias(c) for c in columns],
     )
     broken = F.when(
         F.col("broken").isNotNull(), F.struct(unreadable.alias("reason"), F.lit(None).cast("string").alias("field"))
@@ -41,10 +43,10 @@ def judged(bronze: DataFrame, name: str, kind: Kind, unreadable: Column, zone: s
 
 
 def with_known_at(rows: DataFrame, kind: Kind, zone: str) -> DataFrame:
-    """Fills `known_at` where the shop does not tell it, and adds `event_day`.
+    """Fills `known_at` where the shop gives none, and adds `event_day`.
 
-    An event became known when it happened, or as the day of its delivery began if that was a later day; a state as the
-    day of its delivery began, and one of no day is timeless (null).
+    An event is known when it happens, or at the start of its delivery day if that is a later day. A state is known at
+    the start of its delivery day; a state without a day has null (timeless).
     """
     day = F.col("day")
     delivered = F.when(day != timeless(), day_start(day, zone))
@@ -56,32 +58,32 @@ def with_known_at(rows: DataFrame, kind: Kind, zone: str) -> DataFrame:
 
 
 def with_fate(rows: DataFrame, keys: tuple[str, ...], redelivery_days: int) -> DataFrame:
-    """Of good rows with equal keys the one first known is kept, by row id where several were known at once.
+    """Adds `fate`. Of good rows with equal keys the one known first is silver (ties: the smallest row id).
 
-    What comes more than `redelivery_days` after the last of its key is a row of its own: however many days are looked
-    at together, each has the fate that it has alone. Rows of no day are looked at with every day.
+    A row that comes more than `redelivery_days` after the previous one of its key is not a duplicate. A day's rows
+    therefore get the same fate whichever window they are processed in. Timeless rows are processed with every window.
     """
-    fault = F.when(F.col("excluded").isNotNull(), EXCLUDED).when(F.col("failure").isNotNull(), QUARANTINED)
-    # Rows that are not good take no part, and must not meet in one group: many of them have no key at all.
-    apart = F.when(fault.isNotNull(), F.col("row_id"))
-    order = Window.partitionBy(*keys, apart).orderBy("day", "known_at", "row_id")
-    last, first = F.lag("day").over(order), F.first("day").over(order)
-    again = last.isNotNull() & ((F.date_diff("day", last) <= redelivery_days) | (first == timeless()))
-    return rows.withColumn("fate", F.coalesce(fault, F.when(again, DUPLICATES), F.lit(SILVER))).drop("excluded")
+    bad_fate = F.when(F.col("excluded").isNotNull(), EXCLUDED).when(F.col("failure").isNotNull(), QUARANTINED)
+    # Each bad row is a group of its own: many have no key and would otherwise form one huge group.
+    bad_row_id = F.when(bad_fate.isNotNull(), F.col("row_id"))
+    order = Window.partitionBy(*keys, bad_row_id).orderBy("day", "known_at", "row_id")
+    previous, first = F.lag("day").over(order), F.first("day").over(order)
+    again = previous.isNotNull() & ((F.date_diff("day", previous) <= redelivery_days) | (first == timeless()))
+    return rows.withColumn("fate", F.coalesce(bad_fate, F.when(again, DUPLICATES), F.lit(SILVER))).drop("excluded")
 
 
-def kept(rows: DataFrame, kind: Kind, key: str) -> DataFrame:
-    """The silver table's rows: texts cleaned, user ids pseudonymised."""
-    fresh = {c: cleaned(F.col(c)) for c in kind.text}
-    # A text that must be there may be empty once its mark-up is gone.
-    fresh |= {c: F.coalesce(fresh[c], F.lit("")) for c in kind.text if c in kind.required}
-    fresh |= {c: pseudonym_of(F.col(c), key) for c in kind.users}
-    rows = rows.where(F.col("fate") == SILVER).withColumns(fresh)
+def silver_rows(rows: DataFrame, kind: Kind, key: str) -> DataFrame:
+    """The rows of silver.<kind>: texts cleaned, user ids pseudonymised."""
+    columns = {c: cleaned(F.col(c)) for c in kind.text}
+    # A required text may be empty once its mark-up is removed.
+    columns |= {c: F.coalesce(columns[c], F.lit("")) for c in kind.text if c in kind.required}
+    columns |= {c: pseudonym_of(F.col(c), key) for c in kind.users}
+    rows = rows.where(F.col("fate") == SILVER).withColumns(columns)
     rows = rows.withColumn("key_id", F.lit(key_id(key) if kind.users else None).cast("string"))
     return rows.select("shop", "period", "day", "event_day", "row_id", "key_id", *kind.types)
 
 
-def counted(rows: DataFrame) -> DataFrame:
-    """Rows a day and source by fate: rows_in is their sum."""
-    each = [F.count_if(F.col("fate") == fate).alias(fate) for fate in FATES]
-    return rows.groupBy("shop", "period", "day", "source", "kind").agg(F.count("*").alias("rows_in"), *each)
+def count_fates(rows: DataFrame) -> DataFrame:
+    """Rows per day and source by fate; `rows_in` is their sum."""
+    counts = [F.count_if(F.col("fate") == fate).alias(fate) for fate in FATES]
+    return rows.groupBy("shop", "period", "day", "source", "kind").agg(F.count("*").alias("rows_in"), *counts)

@@ -1,4 +1,4 @@
-"""A shop's source files as DataFrames: every row as delivered, those that cannot be read among them."""
+"""A shop's source files as DataFrames: every row as delivered, including rows that cannot be read."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from pyspark.sql.types import StructType
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.cleaning import as_utf8
-from libs.spark.errors import spoken
+from libs.spark.errors import file_uri
 from libs.window import Window
 
-# Beside the source's own columns: the row as delivered, the same where it cannot be read, the {date} of its file.
+# Added to the source's columns: the row as delivered; the same if it cannot be read, else null; its file's {date}.
 ROW, BROKEN, DELIVERED = "__row", "__broken", "__delivered"
 
 IsOpen = Callable[[date], bool]
-_BY_LINE = ("csv", "jsonl")
+_LINE_FORMATS = ("csv", "jsonl")
 _FILE = re.compile(r"reading file (\S+?)\.?\s|for file:? ?(?:FileStatus\{path=)?([^\s;]+)")
 _CAUSE = re.compile(r"Caused by: [\w.$]+: (.+)")
-_TOLD = 500  # characters of a header that an error quotes
-_SOME_DAY = "0000-00-00"
+_QUOTED_CHARS = 500  # characters of a header that an error quotes
+_DATE_PLACEHOLDER = "0000-00-00"
 
 
 def read_source(
     spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, is_open: IsOpen
 ) -> DataFrame | None:
-    """The source's columns with ROW, BROKEN and DELIVERED; None when the shop was closed on all of the window's days.
+    """The source's columns with ROW, BROKEN and DELIVERED; None if the shop was closed on all days of the window.
 
-    A source with `{date}` gives exactly the files of the window's days; any other is given whole.
+    If the source's path has `{date}`, only the files of the window's days are read; otherwise the whole source.
 
     Args:
-        root: the project's root, to which a path without a scheme is relative.
+        root: the project's root; a path without a scheme is relative to it.
         where: file and key of the mapping, for messages.
-        is_open: whether the shop trades on a day; the delivery of a day on which it does not may be absent.
+        is_open: whether the shop trades on a day. A closed day needs no delivery.
 
     Raises:
         OperatorError: a file is missing, broken, empty, or not what the mapping says.
     """
     if source.daily and source.format == "delta":
         raise OperatorError(
-            f"{where}.path: a Delta table is one table: take {{date}} out, or name the format of the files"
+            f"{where}.path: a Delta table has no file per day: remove {{date}}, or set `format` to that of the files"
         )
     paths = _paths(spark, root, where, source, window, is_open)
     if not paths:
@@ -71,7 +71,7 @@ def read_source(
 
 
 def read_deliveries(spark: SparkSession, root: Path, where: str, source: SourceConf) -> DataFrame | None:
-    """Every row of a source that still lies there, of whatever day, its file in DELIVERED; None where no file is.
+    """All rows of all of a source's files that still exist, with the file in DELIVERED; None if there is no file.
 
     Raises:
         OperatorError: as `read_source`.
@@ -94,21 +94,21 @@ def uri(root: Path, path: str) -> str:
 
 @contextmanager
 def readable(spark: SparkSession) -> Iterator[None]:
-    """Turns a file that Spark cannot read, whenever it notices, into one line that names it.
+    """Turns any error about an unreadable file, whenever Spark notices it, into one line that names the file.
 
-    Spark logs a failed task's stack traces at once; the log is off inside, because the error itself is raised.
+    Spark's log is off inside: Spark would print the stack traces of failed tasks, and the error is raised anyway.
     """
     spark.sparkContext.setLogLevel("OFF")
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
-        found = _FILE.search(str(error))
-        if found is None:
+        file = _FILE.search(str(error))
+        if file is None:
             raise
         causes = _CAUSE.findall(str(error))
         cause = f" ({causes[-1].strip()[:160]})" if causes else ""
         raise OperatorError(
-            f"cannot read {spoken(found[1] or found[2])}: the file is broken{cause}; deliver it again, then rerun"
+            f"cannot read {file_uri(file[1] or file[2])}: the file is broken{cause}; deliver it again, then rerun"
         ) from None
     finally:
         spark.sparkContext.setLogLevel("ERROR")
@@ -116,19 +116,19 @@ def readable(spark: SparkSession) -> Iterator[None]:
 
 @contextmanager
 def unchanged(spark: SparkSession, files: list[str]) -> Iterator[None]:
-    """Raises OperatorError when a file changed while it was read: several passes must see the same rows.
+    """Raises OperatorError if a file changes while it is read: several passes must see the same rows.
 
-    What was written inside is not right then; a rerun replaces it.
+    The tables written inside are then wrong; a rerun replaces them.
     """
     before = {file: _size_and_time(spark, file) for file in files}
     yield
-    for file, known in before.items():
-        if _size_and_time(spark, file) != known:
-            raise OperatorError(f"{spoken(file)} changed while it was read; run again when its delivery is complete")
+    for file, size_and_time in before.items():
+        if _size_and_time(spark, file) != size_and_time:
+            raise OperatorError(f"{file_uri(file)} changed while it was read; run again when its delivery is complete")
 
 
 def _size_and_time(spark: SparkSession, file: str) -> tuple[int, int] | None:
-    """None where it is gone."""
+    """(bytes, modification time in ms); None if the file is gone."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(file))
     system = path.getFileSystem(spark._jsc.hadoopConfiguration())
@@ -139,9 +139,9 @@ def _size_and_time(spark: SparkSession, file: str) -> tuple[int, int] | None:
 
 
 def one_line(error: Exception) -> str:
-    """What Spark says of a plan, without its codes and its drawing of the plan."""
-    said = re.sub(r"^\s*\[[A-Z0-9_.]+\]\s*", "", str(error))
-    return " ".join(re.split(r"\s*SQLSTATE|\n\n|;\s*\n", said)[0].split())
+    """Spark's message about an invalid plan, without error codes and without the printed plan."""
+    message = re.sub(r"^\s*\[[A-Z0-9_.]+\]\s*", "", str(error))
+    return " ".join(re.split(r"\s*SQLSTATE|\n\n|;\s*\n", message)[0].split())
 
 
 def _paths(
@@ -167,27 +167,27 @@ def _paths(
 
 
 def _files(spark: SparkSession, path: str) -> list[str]:
-    """Files at a path, which may be a pattern or a folder."""
+    """Data files at a path, which may be a pattern or a folder."""
     jvm: Any = spark._jvm
     pattern = jvm.org.apache.hadoop.fs.Path(path)
     system = pattern.getFileSystem(spark._jsc.hadoopConfiguration())
-    found: list[str] = []
+    files: list[str] = []
     for status in system.globStatus(pattern) or []:
-        inside = system.listStatus(status.getPath()) if status.isDirectory() else [status]
-        found += [s.getPath().toString() for s in inside if not s.getPath().getName().startswith(("_", "."))]
-    return sorted(found)
+        entries = system.listStatus(status.getPath()) if status.isDirectory() else [status]
+        files += [s.getPath().toString() for s in entries if not s.getPath().getName().startswith(("_", "."))]
+    return sorted(files)
 
 
 def _date_pattern(spark: SparkSession, full: str) -> str:
-    """Pattern that finds `{date}` in the name Spark gives a file."""
+    """Regex whose first group is `{date}` in a file's path as Spark writes it."""
     jvm: Any = spark._jvm
-    name = re.escape(jvm.org.apache.hadoop.fs.Path(full.replace("{date}", _SOME_DAY)).toUri().getRawPath())
-    first, *others = name.replace(r"\*", "[^/]*").split(re.escape(_SOME_DAY))
+    path = re.escape(jvm.org.apache.hadoop.fs.Path(full.replace("{date}", _DATE_PLACEHOLDER)).toUri().getRawPath())
+    first, *others = path.replace(r"\*", "[^/]*").split(re.escape(_DATE_PLACEHOLDER))
     return r"\1".join([first + r"(\d{4}-\d{2}-\d{2})" + others[0], *others[1:]])
 
 
 def _rows(spark: SparkSession, where: str, source: SourceConf, paths: list[str]) -> DataFrame:
-    if source.format in _BY_LINE and not source.multiline:
+    if source.format in _LINE_FORMATS and not source.multiline:
         return _lines(spark, where, source, paths)
     if source.format == "csv":
         names = _header(spark, where, source, paths)[0]
@@ -199,12 +199,12 @@ def _rows(spark: SparkSession, where: str, source: SourceConf, paths: list[str])
         reader = spark.read.format(source.format)
         frame = reader.load(paths if source.format == "parquet" else paths[0])
         frame = frame.select("*", F.lit(None).cast("string").alias(BROKEN), _file_name())
-    own = [name for name in frame.columns if name not in (BROKEN, "__file")]
-    return frame.withColumn(ROW, F.to_json(F.struct(*[_quoted(name) for name in own])))
+    columns = [name for name in frame.columns if name not in (BROKEN, "__file")]
+    return frame.withColumn(ROW, F.to_json(F.struct(*[_quoted(name) for name in columns])))
 
 
 def _lines(spark: SparkSession, where: str, source: SourceConf, paths: list[str]) -> DataFrame:
-    """CSV and JSON lines are split into lines first, so that one broken or foreign line harms no other."""
+    """Rows of CSV or JSON lines, split into lines before parsing, so that a broken line affects no other."""
     if source.encoding.replace("-", "").lower().startswith(("utf16", "utf32")):
         raise OperatorError(
             f"{where}.encoding: {source.encoding} cannot be split into lines; convert the file to utf-8"
@@ -221,7 +221,7 @@ def _lines(spark: SparkSession, where: str, source: SourceConf, paths: list[str]
 
 
 def _csv(source: SourceConf) -> dict[str, str]:
-    # RFC 4180: a quote inside quotes is doubled.
+    # As in RFC 4180, a quote inside quotes is doubled.
     return {"sep": source.delimiter, "quote": '"', "escape": '"', "mode": "PERMISSIVE",
             "columnNameOfCorruptRecord": BROKEN, "maxCharsPerColumn": "-1"}  # fmt: skip
 
@@ -239,7 +239,7 @@ def _file_name() -> Any:
 
 
 def _json_schema(spark: SparkSession, text: DataFrame) -> StructType:
-    """What the lines hold, every number and truth value as a string: one odd value then changes no column's type."""
+    """The schema of JSON lines with numbers and booleans as strings: one odd value then changes no column's type."""
     jvm: Any = spark._jvm
     valid = text.select(F.make_valid_utf8("value"))
     strings = getattr(valid._jdf, "as")(jvm.org.apache.spark.sql.Encoders.STRING())
@@ -248,25 +248,25 @@ def _json_schema(spark: SparkSession, text: DataFrame) -> StructType:
 
 
 def _header(spark: SparkSession, where: str, source: SourceConf, paths: list[str]) -> tuple[list[str], list[str]]:
-    """Column names, the same in each file, and the header lines that say so."""
+    """(column names, header lines). All files have the same columns; their header lines may be spelled differently."""
     names: list[str] = []
     headers: list[str] = []
-    for path in [file for given in paths for file in _files(spark, given)]:
+    for path in [file for pattern in paths for file in _files(spark, pattern)]:
         with readable(spark):
             line = _first_line(spark, path, source.encoding)
         if line is None:
-            raise OperatorError(f"{where}: {spoken(path)} has no rows, not even a header; deliver it again")
-        found = next(csv.reader([line], delimiter=source.delimiter))
-        if len({name.lower() for name in found}) < len(found):
+            raise OperatorError(f"{where}: {file_uri(path)} has no rows, not even a header; deliver it again")
+        columns = next(csv.reader([line], delimiter=source.delimiter))
+        if len({name.lower() for name in columns}) < len(columns):
             raise OperatorError(
-                f"{where}: the header of {spoken(path)} names a column twice: {', '.join(found)[:_TOLD]}"
+                f"{where}: the header of {file_uri(path)} names a column twice: {', '.join(columns)[:_QUOTED_CHARS]}"
             )
-        if names and found != names:
+        if names and columns != names:
             raise OperatorError(
-                f"{where}: {spoken(path)} has the columns {', '.join(found)[:_TOLD]}, other files"
-                f" {', '.join(names)[:_TOLD]}"
+                f"{where}: {file_uri(path)} has the columns {', '.join(columns)[:_QUOTED_CHARS]}, other files"
+                f" {', '.join(names)[:_QUOTED_CHARS]}"
             )
-        names = found
+        names = columns
         headers += [line] if line not in headers else []
     return names, headers
 
@@ -279,12 +279,12 @@ def _first_line(spark: SparkSession, path: str, encoding: str) -> str | None:
         stream = file.getFileSystem(conf).open(file)
         codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(file)
         stream = codec.createInputStream(stream) if codec else stream
-        # Latin-1 keeps each byte as it is; the line is decoded here.
+        # Latin-1 keeps each byte as it is; Python decodes the line below.
         line = jvm.java.io.BufferedReader(jvm.java.io.InputStreamReader(stream, "ISO-8859-1")).readLine()
         stream.close()
     except Py4JJavaError as error:
         cause = " ".join(str(error.java_exception.getMessage()).split())
         raise OperatorError(
-            f"cannot read {spoken(path)}: the file is broken ({cause}); deliver it again, then rerun"
+            f"cannot read {file_uri(path)}: the file is broken ({cause}); deliver it again, then rerun"
         ) from None
     return line.encode("latin-1").decode(encoding, "replace").lstrip("\ufeff") if line else None

@@ -1,7 +1,7 @@
-"""Model files: named arrays as safetensors beside a JSON description that carries their SHA-256.
+"""Model files: named arrays as safetensors, beside a JSON description with their SHA-256.
 
-No pickle and no code in a file: a model is rebuilt from this repository's own classes, then filled with arrays.
-Imports NumPy only, so that a Spark worker can read a model without TensorFlow.
+Files contain no pickle and no code: a model is built from this repository's classes, then filled with the arrays.
+Does not import TensorFlow, so that a Spark worker can read a model without it.
 """
 
 import hashlib
@@ -22,19 +22,19 @@ _SUFFIX = ".safetensors"
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of one file's bytes as 64 hex digits."""
+    """SHA-256 of a file's bytes as 64 hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_arrays(folder: Path, name: str, parts: Mapping[str, Mapping[str, NDArray[Any]]], about: Any) -> None:
-    """Write each part as `<part>.safetensors` and, last, `<name>.json` with `about` and the parts' checksums.
+    """Writes each part as `<part>.safetensors` and then `<name>.json` with `about` and the parts' checksums.
 
     Args:
-        folder: made when absent; files of the same names are replaced.
-        name: of the description, for example "model".
+        folder: created if it does not exist; files of the same names are replaced.
+        name: name of the description, for example "model".
         parts: part name -> array name -> array of any shape.
-        about: what JSON can hold; comes back from `read_about`.
+        about: any JSON-serialisable value; `read_about` returns it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checksums = {}
@@ -63,7 +63,7 @@ def read_about(folder: Path, name: str) -> Any:
     """The `about` of `<name>.json`.
 
     Raises:
-        ModelFileError: the file is missing or not readable as such a description.
+        ModelFileError: the file is missing or is not such a description.
     """
     return _description(folder, name)["about"]
 
@@ -72,13 +72,13 @@ def _verify_file(path: Path, expected: str | None) -> None:
     if expected is None:
         raise ModelFileError(f"{path}: not listed in the model's description")
     if not path.is_file():
-        raise ModelFileError(f"{path}: no such file, though the model's description lists it")
+        raise ModelFileError(f"{path}: no such file, but the model's description lists it")
     if sha256_of(path) != expected:
         raise ModelFileError(f"{path}: checksum differs from the model's description (truncated or swapped)")
 
 
 def verify(folder: Path, name: str) -> None:
-    """Compare every part with its checksum.
+    """Compares every part with its checksum.
 
     Raises:
         ModelFileError: a part is missing, truncated or swapped; the message names the file.
@@ -88,7 +88,7 @@ def verify(folder: Path, name: str) -> None:
 
 
 def read_arrays(folder: Path, name: str, part: str) -> Arrays:
-    """The arrays of one part, after its bytes are compared with the checksum in `<name>.json`.
+    """The arrays of one part; its bytes are first compared with the checksum in `<name>.json`.
 
     Raises:
         ModelFileError: the part is missing, truncated or swapped; the message names the file.

@@ -1,11 +1,11 @@
-"""Softmax losses of retrieval models. Every function is pure and returns one loss an example."""
+"""Softmax losses for retrieval models. Every function is pure and returns one loss per example."""
 
 from typing import Any
 
 import tensorflow as tf
 
 Tensor = Any
-# Far below any logit, yet finite: -inf times a zero gradient would be NaN.
+# Far below any logit but finite: -inf times a zero gradient would be NaN.
 MASKED = -1e9
 
 
@@ -14,19 +14,19 @@ def in_batch_softmax(
 ) -> Tensor:
     """Sampled softmax whose negatives are the other targets of the batch, with the logQ correction.
 
-    A product is a negative as often as it is bought, so plain in-batch softmax pushes popular products down; taking
-    log Q(j), the log probability that j is drawn into a batch, off column j's logit undoes that.
+    A product is a negative as often as it is bought, so plain in-batch softmax pushes popular products down.
+    Subtracting log Q(j), the log probability that j is drawn into a batch, from column j's logits corrects that.
     Yi et al., "Sampling-bias-corrected neural modeling for large corpus item recommendations", RecSys 2019, eq. 3-5.
 
-    A column is no negative for a row when it holds that row's own target (an accidental hit) or, where `history` is
-    given, a product that the user has already (a shop that never sells the same thing twice).
+    A column is not a negative for a row if it has the row's own target (an accidental hit) or, with `history`, a
+    product that the user already has (for shops that never sell a user the same product twice).
 
     Args:
         logits: float [b, b]; row = user, column = that row's target.
         targets: int [b].
         log_q: float [b], log sampling probability of each target.
         history: int [b, l] of products to leave out as negatives, 0 = none; or None.
-        corrected: False leaves log_q out, for comparison.
+        corrected: False ignores log_q, for comparison.
 
     Returns:
         float32 [b].
@@ -37,13 +37,13 @@ def in_batch_softmax(
     left_out = targets[:, None] == targets[None, :]
     if history is not None:
         left_out |= tf.reduce_any(history[:, :, None] == targets[None, None, :], axis=1)
-    own = tf.eye(tf.shape(targets)[0], dtype=tf.bool)
-    scores = tf.where(left_out & ~own, MASKED, scores)
+    positive = tf.eye(tf.shape(targets)[0], dtype=tf.bool)
+    scores = tf.where(left_out & ~positive, MASKED, scores)
     return tf.reduce_logsumexp(scores, axis=1) - tf.linalg.diag_part(scores)
 
 
 def full_softmax(logits: Tensor, targets: Tensor, history: Tensor | None = None) -> Tensor:
-    """Softmax over all products; column 0 is padding and takes no part.
+    """Softmax over all products; column 0 is padding and is ignored.
 
     Args:
         logits: float [b, n + 1].
@@ -58,7 +58,7 @@ def full_softmax(logits: Tensor, targets: Tensor, history: Tensor | None = None)
     width = tf.shape(scores)[1]
     left_out = tf.one_hot(0, width, on_value=True, off_value=False)[None, :]
     if history is not None:
-        # The target stays, even where it is in the history.
+        # The target is kept even if it is in the history.
         ids = tf.where(history == targets[:, None], 0, history)
         rows = tf.repeat(tf.range(tf.shape(ids)[0]), tf.shape(ids)[1])
         hits = tf.scatter_nd(tf.stack([rows, tf.reshape(ids, [-1])], axis=1), tf.ones(tf.size(ids)), tf.shape(scores))

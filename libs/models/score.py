@@ -1,4 +1,4 @@
-"""Scores and their split over the history, in NumPy alone: one code for the nightly batch and, later, online.
+"""Scores and their attribution to the history in NumPy only, so that a nightly batch and a server can share the code.
 
 Shapes: u users, l history slots, n products (row 0 is padding), d factors, m (user, product) pairs.
 """
@@ -10,34 +10,34 @@ import numpy as np
 from libs.arrays import AnyFloats, AnyInts, Float32s, Floats, Ints
 from libs.models.files import Arrays, read_arrays
 
-MODEL = "model"  # name of a model folder's description
-SERVING = "serving"  # the part of it that this module reads
+MODEL = "model"  # name of the description in a model folder
+SERVING = "serving"  # the part that this module reads
 PADDING_BIAS = -1e9  # score of the padding row
 
-_BLOCK = 1 << 25  # floats of one temporary array: 128 MB at most
+_BLOCK = 1 << 25  # elements of a temporary array
 
 
 def log_share(counts: AnyFloats) -> Float32s:
-    """log of each product's share of `counts` [n + 1], a half added to every product so that none is at -inf.
+    """log of each product's share of `counts` [n + 1]; 0.5 is added to every product's count so that none is -inf.
 
-    Row 0, padding, is left at 0.
+    Row 0, padding, is 0.
     """
-    own = np.asarray(counts, np.float64)[1:] + 0.5
-    out: Float32s = np.concatenate([[0.0], np.log(own / own.sum())]).astype(np.float32)
+    smoothed = np.asarray(counts, np.float64)[1:] + 0.5
+    out: Float32s = np.concatenate([[0.0], np.log(smoothed / smoothed.sum())]).astype(np.float32)
     return out
 
 
 def log_trend(recent: AnyFloats, trained: AnyFloats, strength: float | None = None) -> Float32s:
-    """log of recent demand over demand in the training rows, shrunk to 0 where little is known; float32 [n + 1].
+    """log of recent demand over demand in the training rows, shrunk towards 0 with little data; float32 [n + 1].
 
-    A model fitted on months gives each product the demand of those months. Its score plus log q_recent - log q_trained
-    is the score under recent demand (the prior shift of Saerens, Latinne, Decaestecker, Neural Computation 2002).
-    The recent share is estimated with `strength` pseudo-events of the trained distribution.
+    A model fitted on months of data reflects the demand of those months. Its score plus log q_recent - log q_trained is
+    the score under recent demand (prior shift: Saerens, Latinne, Decaestecker, Neural Computation 2002). The recent
+    share is estimated with `strength` pseudo-events drawn from the trained distribution.
 
     Args:
-        recent: [n + 1] decayed counts of the last days; half-life about a quarter of the horizon served.
+        recent: [n + 1] decayed counts of the last days; use a half-life of about a quarter of the horizon.
         trained: [n + 1] sums of training weights.
-        strength: pseudo-events; the number of products by default.
+        strength: pseudo-events; by default the number of products.
     """
     n = len(trained) - 1
     strength = float(n) if strength is None else strength
@@ -52,16 +52,16 @@ def load_two_tower(folder: Path) -> Arrays:
     """The serving arrays that `TwoTower.save` wrote.
 
     Raises:
-        ModelFileError: missing, truncated or swapped file.
+        ModelFileError: a file is missing, truncated or swapped.
     """
     return read_arrays(folder, MODEL, SERVING)
 
 
 def two_tower_users(arrays: Arrays, history: AnyInts, history_age: AnyFloats, profile: AnyFloats) -> Float32s:
-    """User vectors, float32 [u, d + 1]; times `arrays["item_vectors"].T` they give the scores (logits).
+    """User vectors, float32 [u, d + 1]; their product with `arrays["item_vectors"].T` gives the scores (logits).
 
-    Equals `TwoTower.user_vectors` to 1e-5. A user without history is scored from the profile and popularity; a
-    product id beyond the catalogue counts as padding. Slots that are 0 may stand anywhere.
+    Equals `TwoTower.user_vectors` to 1e-5. A user without history is scored by profile and popularity; a product id
+    beyond the catalogue counts as padding. Empty slots (0) may be anywhere.
 
     Args:
         arrays: from `load_two_tower`.
@@ -70,17 +70,17 @@ def two_tower_users(arrays: Arrays, history: AnyInts, history_age: AnyFloats, pr
         profile: [u, p].
     """
     tower = arrays["tower"]
-    known = np.where((history > 0) & (history < len(tower)), history, 0)
-    present = known > 0
-    vectors = tower[known]
+    ids = np.where((history > 0) & (history < len(tower)), history, 0)
+    present = ids > 0
+    vectors = tower[ids]
     logits = vectors @ arrays["query"] - np.exp(arrays["log_decay"]) * history_age.astype(np.float32)
     logits = np.where(present, logits, np.float32(-1e9))
     weights = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-1e9)) * present
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
     pooled = np.einsum("uld,ul->ud", vectors, weights)
-    place = np.arange(1, known.shape[1] + 1) * present
-    last_id = np.take_along_axis(known, place.argmax(axis=1)[:, None], axis=1)[:, 0]
-    last = tower[last_id]  # all padding gives slot 0, whose id is 0, whose vector is zero
+    place = np.arange(1, ids.shape[1] + 1) * present
+    last_id = np.take_along_axis(ids, place.argmax(axis=1)[:, None], axis=1)[:, 0]
+    last = tower[last_id]  # for a history of padding only: slot 0 has id 0, whose vector is zero
     inputs = np.concatenate([pooled, last, profile.astype(np.float32)], axis=1)
     hidden = np.maximum(inputs @ arrays["hidden_map"] + arrays["hidden_bias"], 0)
     users = pooled * arrays["pool_gate"] + last * arrays["last_gate"]
@@ -101,19 +101,19 @@ def _als_matrices(
     reg: float,
     users: AnyInts,
 ) -> Floats:
-    """A_u = Y'Y + Y'(C_u - I)Y + reg n_u I of the given users, [len(users), d, d]; Y'Y is `gram`."""
+    """A_u = Y'Y + Y'(C_u - I)Y + reg n_u I for each of `users`, [len(users), d, d]; Y'Y is `gram`."""
     out = np.empty((len(users), *gram.shape))
     for row, user in enumerate(users):
         span = slice(indptr[user], indptr[user + 1])
-        own = factors[indices[span]]
+        history = factors[indices[span]]
         positives = np.count_nonzero(counts[span] > 0)
-        out[row] = gram + (own.T * (alpha * np.abs(counts[span]))) @ own + reg * positives * np.eye(len(gram))
+        out[row] = gram + (history.T * (alpha * np.abs(counts[span]))) @ history + reg * positives * np.eye(len(gram))
     return out
 
 
 def _check_als(reg: float) -> None:
     if reg <= 0:
-        raise ValueError("reg must be positive: without it the equations of a short history need not have a solution")
+        raise ValueError("reg must be positive: otherwise the equations of a short history may have no solution")
 
 
 def als_user_factors(
@@ -137,7 +137,7 @@ def als_user_factors(
             once, with ratings `counts` of the same span.
         alpha: confidence of one unit of rating.
         reg: `regParam` of MLlib, above 0.
-        gram: Y'Y, [d, d], where it is at hand: it costs n d^2, whatever the number of users.
+        gram: Y'Y, [d, d], if already computed: it costs n d^2 for any number of users.
 
     Raises:
         ValueError: reg is not positive.
@@ -148,19 +148,19 @@ def als_user_factors(
     dim = factors.shape[1]
     gram = factors.T @ factors if gram is None else gram
     out = np.zeros((users, dim))
-    some = np.flatnonzero(np.diff(indptr) > 0)
+    nonempty = np.flatnonzero(np.diff(indptr) > 0)
     step = max(1, _BLOCK // (dim * dim))
-    for block in (some[start : start + step] for start in range(0, len(some), step)):
+    for block in (nonempty[start : start + step] for start in range(0, len(nonempty), step)):
         right = np.stack([_weighted_sum(factors, indptr, indices, counts, alpha, user) for user in block])
         left = _als_matrices(factors, gram, indptr, indices, counts, alpha, reg, block)
-        # No positive rating: the right side is zero, and so is the answer, whatever the matrix.
+        # Without a positive rating the right side is zero, and so is the solution, whatever the matrix.
         solvable = right.any(axis=1)
         out[block[solvable]] = np.linalg.solve(left[solvable], right[solvable][:, :, None])[:, :, 0]
     return out
 
 
 def _weights(counts: AnyFloats, alpha: float) -> Floats:
-    """c p of each rating: 1 + alpha r above 0, else 0."""
+    """c p of each rating: 1 + alpha r if r > 0, else 0."""
     return np.where(counts > 0, 1 + alpha * np.abs(counts), 0.0).astype(np.float64)
 
 
@@ -183,18 +183,18 @@ def als_shares(
     pair_items: AnyInts,
     gram: Floats | None = None,
 ) -> tuple[Ints, Floats]:
-    """How an ALS score splits over the user's history.
+    """Attributes ALS scores to the products of the user's history.
 
-    The score y_i' A_u^-1 Y'Cp is a sum over the history: product j carries y_i' A_u^-1 y_j c_j p_j (Hu et al. 2008,
-    section 5). A share is that part over the whole score; a user's shares of one product sum to 1, and one may be
-    negative. Where the score is 0 all shares are 0.
+    The score y_i' A_u^-1 Y'Cp is a sum over the history: product j contributes y_i' A_u^-1 y_j c_j p_j (Hu et al. 2008,
+    section 5). A share is that contribution over the score. The shares of a pair sum to 1 and may be negative; if the
+    score is 0 they are all 0.
 
     Args: as in `als_user_factors`; pairs are `pair_users` [m] (rows of the histories), `pair_items` [m] (rows of
         `item_factors`).
 
     Returns:
-        (offsets int64 [m + 1], shares float64 [offsets[m]]): pair k's shares lie at `offsets[k]:offsets[k + 1]`, in
-        the order of that user's `indices`.
+        (offsets int64 [m + 1], shares float64 [offsets[m]]): pair k has the shares `offsets[k]:offsets[k + 1]`, in the
+        order of that user's `indices`.
 
     Raises:
         ValueError: reg is not positive.

@@ -1,7 +1,7 @@
 """The two-tower retrieval model: a user vector from profile and history, a product vector from id, attributes, text.
 
-The score of a pair is a dot product, so that the best products of every user come from one blocked matrix product.
-`libs.models.score` computes the same scores in NumPy alone.
+The score of a pair is a dot product, so the best products of all users come from one blocked matrix product.
+`libs.models.score` computes the same scores with NumPy only.
 """
 
 import math
@@ -38,7 +38,7 @@ class TwoTower(keras.Model):  # type: ignore[misc]
         self._text = tf.constant(catalogue.text, self.compute_dtype)
         popularity = np.where(np.arange(catalogue.n_items + 1) > 0, catalogue.log_popularity, 0.0)
         self._log_q = tf.constant(popularity, tf.float32)
-        # Centred, so that the prior's weight moves no constant through the loss.
+        # Centred, so that changing the prior's weight does not shift all scores by a constant.
         self._prior = tf.constant(np.where(popularity != 0, popularity - popularity[1:].mean(), 0.0), tf.float32)
         self.full = params.loss == "full" or (params.loss == "auto" and catalogue.n_items <= params.full_softmax_below)
         self._add_variables(seed)
@@ -71,7 +71,7 @@ class TwoTower(keras.Model):  # type: ignore[misc]
         self.out_bias = add("out_bias", (dim,), zeros)
 
     def _c(self, variable: Any) -> Tensor:
-        """A variable in the compute dtype; keras casts by itself only inside `call`."""
+        """A variable in the compute dtype; Keras casts automatically only inside `call`."""
         return ops.cast(variable, self.compute_dtype)
 
     def _finish(self, vectors: Tensor) -> Tensor:
@@ -82,15 +82,15 @@ class TwoTower(keras.Model):  # type: ignore[misc]
 
     def product_vectors(self, ids: Tensor, keep_id: Tensor | None = None) -> Tensor:
         """Product tower: [m] ids -> [m, d]; padding gives zeros. `keep_id` float [m] scales the id vectors."""
-        own = self._c(ops.take(self.id_vectors, ids, axis=0))
+        id_vectors = self._c(ops.take(self.id_vectors, ids, axis=0))
         if keep_id is not None:
-            own = own * self._c(keep_id)[:, None]
+            id_vectors = id_vectors * self._c(keep_id)[:, None]
         attributes = tf.gather(self._attributes, ids)
         present = self._c(attributes > 0)[:, :, None]
         vectors = ops.take(self.attribute_vectors, attributes, axis=0)
         mean = ops.sum(self._c(vectors) * present, axis=1) / ops.maximum(ops.sum(present, axis=1), 1)
         text = ops.matmul(tf.gather(self._text, ids), self._c(self.text_map))
-        return self._finish((own + mean + text) * self._c(ids > 0)[:, None])
+        return self._finish((id_vectors + mean + text) * self._c(ids > 0)[:, None])
 
     def biases(self, ids: Tensor) -> Tensor:
         """The part of a score that does not depend on the user: [m] ids -> float32 [m]."""
@@ -114,7 +114,7 @@ class TwoTower(keras.Model):  # type: ignore[misc]
         return self._finish(pooled * self._c(self.pool_gate) + last * self._c(self.last_gate) + learned)
 
     def training_loss(self, batch: dict[str, Tensor], seed: Tensor) -> Tensor:
-        """Mean weighted loss of one batch, dropout drawn from `seed` (int [2]) alone, so that a step can be replayed.
+        """Mean weighted loss of one batch. Dropout depends on `seed` (int [2]) only, so a step can be replayed.
 
         Args:
             batch: `history` int [b, l], `history_age` float [b, l], `profile` float [b, p], `target` int [b],
@@ -130,7 +130,7 @@ class TwoTower(keras.Model):  # type: ignore[misc]
             places, columns = history, ids
         else:
             flat = tf.concat([tf.reshape(history, [-1]), target], axis=0)
-            ids, index = tf.unique(flat)  # each product's vector is computed once a batch
+            ids, index = tf.unique(flat)  # computes each product's vector once per batch
             places = tf.reshape(index[: tf.size(history)], tf.shape(history))
             columns = index[tf.size(history) :]
         keep_id = tf.random.stateless_uniform(tf.shape(ids), seed + 1) >= self.params.id_dropout
@@ -142,22 +142,22 @@ class TwoTower(keras.Model):  # type: ignore[misc]
         else:
             losses = in_batch_softmax(logits, target, tf.gather(self._log_q, target), owned)
         rows = tf.gather(self.id_vectors.value, ids)
-        size = tf.reduce_mean(tf.reduce_sum(tf.square(rows), axis=1)) + tf.reduce_mean(
+        squared_norm = tf.reduce_mean(tf.reduce_sum(tf.square(rows), axis=1)) + tf.reduce_mean(
             tf.square(tf.gather(self.item_bias.value, ids))
         )
-        return tf.reduce_mean(losses * tf.cast(batch["weight"], tf.float32)) + self.params.penalty * size
+        return tf.reduce_mean(losses * tf.cast(batch["weight"], tf.float32)) + self.params.penalty * squared_norm
 
     def _logits(self, users: Tensor, items: Tensor, biases: Tensor) -> Tensor:
         products = ops.cast(ops.matmul(users, ops.transpose(items)), "float32")
         return products * ops.exp(ops.convert_to_tensor(self.log_scale)) + biases[None, :]
 
     def user_vectors(self, history: Any, history_age: Any, profile: Any) -> NDArray[np.float32]:
-        """float32 [b, d + 1]; its product with `item_vectors` transposed is the score. The last column is 1."""
+        """float32 [b, d + 1]; the product with `item_vectors` transposed gives the scores. The last column is 1."""
         history = tf.constant(history, tf.int32)
-        known = tf.where(history <= self.catalogue.n_items, history, 0)
-        vectors = self.product_vectors(tf.reshape(known, [-1]))
-        vectors = tf.reshape(vectors, [*known.shape, self.params.dim])
-        users = self.pool(vectors, known, tf.constant(history_age, tf.float32), tf.constant(profile, tf.float32))
+        ids = tf.where(history <= self.catalogue.n_items, history, 0)
+        vectors = self.product_vectors(tf.reshape(ids, [-1]))
+        vectors = tf.reshape(vectors, [*ids.shape, self.params.dim])
+        users = self.pool(vectors, ids, tf.constant(history_age, tf.float32), tf.constant(profile, tf.float32))
         out: NDArray[np.float32] = np.asarray(ops.cast(users, "float32"))
         return np.concatenate([out, np.ones((len(out), 1), np.float32)], axis=1)
 
@@ -173,7 +173,7 @@ class TwoTower(keras.Model):  # type: ignore[misc]
         return np.concatenate([self._tower() * np.exp(np.float32(self.log_scale)), bias[:, None]], axis=1)
 
     def serving_arrays(self) -> Arrays:
-        """What `libs.models.score` needs to score without TensorFlow."""
+        """The arrays with which `libs.models.score` scores without TensorFlow."""
         names = ("query", "pool_gate", "last_gate", "hidden_map", "hidden_bias", "out_map", "out_bias", "log_decay")
         arrays = {name: np.asarray(getattr(self, name)) for name in names}
         return arrays | {
@@ -190,12 +190,12 @@ def _constant(value: float) -> Any:
 def build(
     params: TwoTowerParams, catalogue: Catalogue, n_profile: int, *, seed: int = 0, dtype: str = "float32"
 ) -> TwoTower:
-    """A model with fresh weights that depend on `seed` alone."""
+    """A model with freshly initialised weights, which depend on `seed` only."""
     return TwoTower(params, catalogue, n_profile, seed, dtype)
 
 
 def save(model: TwoTower, folder: Path) -> None:
-    """Write weights, catalogue and serving arrays with checksums; see `libs.models.files`."""
+    """Writes weights, catalogue and serving arrays with checksums; see `libs.models.files`."""
     weights = {variable.name: np.asarray(variable) for variable in model.variables}
     parts = {_WEIGHTS: weights, _CATALOGUE: model.catalogue.arrays(), SERVING: model.serving_arrays()}
     about = {"model": "two_tower", "params": asdict(model.params), "n_profile": model.n_profile}
@@ -203,7 +203,7 @@ def save(model: TwoTower, folder: Path) -> None:
 
 
 def load(folder: Path) -> TwoTower:
-    """The model that `save` wrote: this module's architecture, filled with the folder's arrays.
+    """Loads a model that `save` wrote.
 
     Raises:
         ModelFileError: a file is missing, truncated, swapped or of another model; the message names it.

@@ -1,4 +1,4 @@
-"""The keys that hash user ids: from the environment, or on a laptop from files of their own."""
+"""The keys that hash user ids: from the environment, or on a laptop from key files."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ from libs.conf import EnvConf
 from libs.errors import OperatorError
 
 VARIABLE = "REASONREC_KEY"
-# The name under which jobs find a key -> its variable, and what it is for.
+# A key's name in jobs -> its environment variable, and what fails without it.
 _KEYS = {
     "pseudonym_key": (VARIABLE, "user ids cannot be pseudonymised"),
     "suppression_key": ("REASONREC_SUPPRESSION_KEY", "erased users cannot be kept out"),
     "old_key": ("REASONREC_KEY_OLD", "pseudonyms of the old key cannot be found"),
 }
-# Endings of the files that a laptop makes beside its warehouse.
+# Endings of the key files that are created beside a local warehouse.
 _FILES = {"pseudonym_key": ".key", "suppression_key": ".suppression.key"}
 
 
 def keys(env: EnvConf) -> dict[str, str]:
-    """The keys there are, as hex, by name; `pseudonym_key` always. On a laptop the first two have files of their own.
+    """The available keys as hex, by name; `pseudonym_key` is always among them.
+
+    Where conf allows key files, missing pseudonym and suppression keys are created.
 
     Raises:
         OperatorError: the environment has no pseudonym key and conf does not allow a key file, or a key is malformed.
     """
-    found = {name: key for name in _KEYS if (key := _find(env, name)) is not None}
-    required(found, "pseudonym_key")
-    return found
+    available = {name: key for name in _KEYS if (key := _find(env, name)) is not None}
+    required(available, "pseudonym_key")
+    return available
 
 
 def pseudonym_key(env: EnvConf) -> str:
-    """The key that makes pseudonyms, alone: who only looks makes no other; raises OperatorError as `keys`."""
-    found = _find(env, "pseudonym_key")
-    return required({} if found is None else {"pseudonym_key": found}, "pseudonym_key")
+    """The pseudonym key alone, for commands that only read: creates no other key. Raises OperatorError as `keys`."""
+    key = _find(env, "pseudonym_key")
+    return required({} if key is None else {"pseudonym_key": key}, "pseudonym_key")
 
 
 def _find(env: EnvConf, name: str) -> str | None:
@@ -54,16 +56,16 @@ def _find(env: EnvConf, name: str) -> str | None:
     return None if key is None else key.lower()
 
 
-def required(found: Mapping[str, str], name: str) -> str:
-    """One of the keys; raises OperatorError that names the variable to set."""
-    if name not in found:
-        variable, without = _KEYS[name]
-        raise OperatorError(f"{variable} is not set: {without}; set it to 64 hex digits")
-    return found[name]
+def required(available: Mapping[str, str], name: str) -> str:
+    """The key of that name; raises OperatorError that names the variable to set."""
+    if name not in available:
+        variable, consequence = _KEYS[name]
+        raise OperatorError(f"{variable} is not set: {consequence}; set it to 64 hex digits")
+    return available[name]
 
 
 def key_file(warehouse: str, ending: str = ".key") -> Path:
-    """Beside a local warehouse, not in it: a copy of the tables is then no copy of the key."""
+    """The key file of a local warehouse: beside it, not in it, so that a copy of the tables has no copy of the key."""
     return Path(urlparse(warehouse).path.rstrip("/") + ending)
 
 
@@ -77,7 +79,7 @@ def _from_file(warehouse: str, ending: str) -> str:
     path = key_file(warehouse, ending)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Readable by its owner alone, and there once it is whole: of two first runs at once, both read the first's.
+        # Readable by its owner only, and linked into place when complete: of two first runs, both read the same key.
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as file:
             file.write(random.token_hex(32))
             file.flush()
@@ -89,10 +91,10 @@ def _from_file(warehouse: str, ending: str) -> str:
 
 
 def pseudonym(user_id: str, key: str) -> str:
-    """HMAC-SHA256 of a shop's user id, the first 32 hex digits: the form all tables after bronze hold."""
+    """The first 32 hex digits of the HMAC-SHA256 of a shop's user id; all tables after bronze hold ids in this form."""
     return hmac.new(bytes.fromhex(key), user_id.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def key_id(key: str) -> str:
-    """Which key made a pseudonym, without telling the key."""
+    """Identifies a key without revealing it: 8 hex digits."""
     return hashlib.sha256(bytes.fromhex(key)).hexdigest()[:8]

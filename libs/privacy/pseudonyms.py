@@ -1,4 +1,4 @@
-"""Pseudonyms of user ids, on the workers."""
+"""Pseudonyms of user ids, computed on the workers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from libs.privacy.keys import pseudonym
 
 
 def pseudonym_of(column: Column, key: str) -> Column:
-    """HMAC-SHA256 of an id, 32 hex digits, spaces around the id aside; null stays null.
+    """The pseudonym of an id (32 hex digits), with spaces around the id removed; null stays null.
 
-    A Python function on purpose: as Spark's own sha2 over literals the key would stand in query plans and event logs.
+    A Python function on purpose: with Spark's own sha2 over literals, the key would appear in query plans and event
+    logs.
     """
 
     @F.pandas_udf("string")  # type: ignore[untyped-decorator, unused-ignore]
     def hashed(ids: pd.Series) -> pd.Series:
-        # An id comes on many rows: hash each once a batch.
+        # An id is on many rows: hash each once per batch.
         distinct = {user: pseudonym(user, key) for user in ids.dropna().unique()}
         return ids.map(distinct)
 

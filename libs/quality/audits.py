@@ -1,6 +1,6 @@
-"""Is tonight's release good enough to be published? Pure functions of few figures; each gives a row of quality.audits.
+"""Whether tonight's release is good enough to publish: pure functions of a few figures, each a row of quality.audits.
 
-A check that has nothing to be held against (a first release, no test users) passes or warns, and says so.
+A check that has nothing to compare with (a first release, no test users) passes or warns, and its message says so.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ _MIN_TEST_USERS = 200
 
 @dataclass(frozen=True)
 class Limits:
-    """What tonight's release is held against.
+    """The limits for tonight's release.
 
     Attributes:
-        min_user_share: share of the users with candidates who must have a list.
+        min_user_share: this share of the users with candidates must have a list.
         max_quality_drop: NDCG@10 may be below the last release's by this share of it, or by noise.
-        max_stale_open_days: open days before the release's day that may be without any event.
-        volume_ratio: the last open day may have so many times the events its weekday lets expect, or that part of them.
-        volume_z: robust z-score that is more than noise.
-        volume_min_rows: a shop that usually has fewer events a day is too thin for its volume to be judged.
-        past_days: how far back a weekday's past reaches.
+        max_stale_open_days: this many open days before the release's day may be without any event.
+        volume_ratio: the last open day may have up to this many times the events expected for its weekday, and no fewer
+            than expected / volume_ratio.
+        volume_z: a robust z-score above this is more than noise.
+        volume_min_rows: the volume of a shop that usually has fewer events a day is not checked.
+        past_days: days of history for a weekday's expected volume.
         max_user_drop, max_row_drop: lists and rows may be fewer than the last release's by this share.
-        min_activity_ratio: rows a list of the less active half of the users, against those of the more active half.
-        max_gini: of how often each product of the catalogue is shown: 0 all equally, 1 one alone.
-        max_gini_rise: above the last release's.
+        min_activity_ratio: least ratio of rows per list of the less active half of the users to the more active half.
+        max_gini: greatest Gini coefficient of how often each product of the catalogue is shown: 0 if all are shown
+            equally, 1 if only one is.
+        max_gini_rise: the Gini coefficient may be above the last release's by this much.
     """
 
     min_user_share: float = 0.95
@@ -54,7 +56,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Audited:
-    """What one check found; `observed` and `limit` are None where there is nothing to measure or to hold against."""
+    """The result of one check; `observed` and `limit` are None if there is nothing to measure or to compare with."""
 
     check: str
     passed: bool
@@ -66,7 +68,7 @@ class Audited:
 
 @dataclass(frozen=True)
 class Backtest:
-    """A figure of the back-test with its 95% interval over users, and its verdict where it is a difference."""
+    """A figure of the back-test with its 95% interval over users; if it is a difference, with its verdict."""
 
     value: float
     low: float
@@ -76,28 +78,30 @@ class Backtest:
 
     @property
     def severity(self) -> Literal["stop", "warn"]:
-        """Few users are all noise: they warn."""
+        """`warn` with few users, whose figures are mostly noise; else `stop`."""
         return "stop" if self.users >= _MIN_TEST_USERS else "warn"
 
 
 def none_broken(check: str, rows: int) -> Audited:
+    """A check that no row may fail; `rows` fail it."""
     return Audited(check, rows == 0, rows, 0, f"{rows} rows do not")
 
 
-def at_least_popular(found: Backtest | None) -> Audited:
-    """The paired difference of the final list to the popular one is not wholly below 0."""
+def at_least_popular(difference: Backtest | None) -> Audited:
+    """Fails if the interval of the paired difference, final list minus popular list, is wholly below 0."""
     check = "NDCG@10 of the final list is not below popular"
-    if found is None:
+    if difference is None:
         return Audited(check, False, None, 0, "no user to test on", "warn")
-    message = f"{found.verdict}: {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], {found.users} users"
-    return Audited(check, found.verdict != "worse", found.value, 0, message, found.severity)
+    interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
+    message = f"{difference.verdict}: {difference.value:+.4f} {interval}, {difference.users} users"
+    return Audited(check, difference.verdict != "worse", difference.value, 0, message, difference.severity)
 
 
 def not_below_last(now: Backtest | None, last: Backtest | None, limits: Limits) -> Audited:
-    """NDCG@10 is below the last release's by more than its margin and by more than noise.
+    """Fails if NDCG@10 is below the last release's by more than the allowed drop and by more than noise.
 
-    The two back-tests have windows of their own, so the difference's 95% half-width is the root of the sum of the
-    squares of theirs; that many users are in both makes it wider than need be, never narrower.
+    The two back-tests have different windows, so the 95% half-width of the difference is taken as the root of the sum
+    of their squared half-widths. Many users are in both, which makes the true interval narrower, never wider.
     """
     check = "NDCG@10 of the back-test is not below the last release's"
     if now is None:
@@ -108,36 +112,38 @@ def not_below_last(now: Backtest | None, last: Backtest | None, limits: Limits) 
     limit = last.value * (1 - limits.max_quality_drop)
     message = f"{now.value:.4f} after {last.value:.4f}, noise {noise:.4f}, {min(now.users, last.users)} users"
     passed = now.value >= limit or fall <= noise
-    return Audited(check, passed, now.value, limit, message, min(now, last, key=lambda one: one.users).severity)
+    smaller = min(now, last, key=lambda backtest: backtest.users)
+    return Audited(check, passed, now.value, limit, message, smaller.severity)
 
 
 def users_listed(listed: int, users: int, limits: Limits) -> Audited:
+    """Fails if too few of the users with candidates have a list."""
     share = listed / users if users else 0.0
     passed = listed > 0 and share >= limits.min_user_share
     return Audited("users with candidates have a list", passed, share, limits.min_user_share, f"{listed} of {users}")
 
 
 def fresh(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Limits) -> Audited:
-    """Open days since the newest event; a thin shop may have twice the longest gap it ever had.
+    """Fails if too many open days have passed since the newest event; twice the shop's longest gap is always allowed.
 
     Args:
-        events: day -> events, of the days that were brought in.
+        events: day -> number of events, for each day that was ingested.
     """
     check = "the newest event is of the last open day"
-    some = sorted(day for day, rows in events.items() if rows and day < as_of)
-    if not some:
+    days = sorted(day for day, rows in events.items() if rows and day < as_of)
+    if not days:
         return Audited(check, False, None, None, "no day with events is known: run monitoring.table_health", "warn")
-    stale = len(_open_between(some[-1], as_of, is_open))
-    longest = max((len(_open_between(a, b, is_open)) for a, b in pairwise(some)), default=0)
+    stale = len(_open_between(days[-1], as_of, is_open))
+    longest = max((len(_open_between(a, b, is_open)) for a, b in pairwise(days)), default=0)
     limit = max(limits.max_stale_open_days, 2 * longest)
-    return Audited(check, stale <= limit, stale, limit, f"newest event {some[-1]}, {stale} open days since")
+    return Audited(check, stale <= limit, stale, limit, f"newest event {days[-1]}, {stale} open days since")
 
 
 def usual_volume(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Limits) -> Audited:
-    """Events of the last open day against the same weekday's past."""
+    """Fails if the last open day has far more or fewer events than the same weekday in the past."""
     check = "events of the last open day are as many as its weekday lets expect"
-    known = [day for day in events if day < as_of and is_open(day)]
-    day = max(known, default=None)
+    open_days = [day for day in events if day < as_of and is_open(day)]
+    day = max(open_days, default=None)
     past = weekday_past(events, day, is_open, limits.past_days) if day else []
     if day is None or not past or median(past) < limits.volume_min_rows:
         return Audited(check, True, events[day] if day else None, None, "too few days or events to tell")
@@ -147,6 +153,7 @@ def usual_volume(events: Mapping[date, float], as_of: date, is_open: IsOpen, lim
 
 
 def not_fewer(what: str, now: int, last: int | None, max_drop: float) -> Audited:
+    """Fails if `now` is below `last` by more than the share `max_drop`."""
     check = f"{what} are not fewer than the last release's"
     if last is None:
         return Audited(check, True, now, None, "no earlier release")
@@ -155,7 +162,7 @@ def not_fewer(what: str, now: int, last: int | None, max_drop: float) -> Audited
 
 
 def activity_ratio(less: float | None, more: float | None, limits: Limits) -> Audited:
-    """Fairness floor: rows a list of the less active half of the users over those of the more active half."""
+    """Fairness floor: rows per list of the less active half of the users over those of the more active half."""
     check = "less active users have lists as long as active ones"
     if not more or less is None:
         return Audited(check, True, None, limits.min_activity_ratio, "all users are equally active")
@@ -165,19 +172,19 @@ def activity_ratio(less: float | None, more: float | None, limits: Limits) -> Au
 
 
 def exposure(shown: Mapping[int, int], products: int, last: float | None, limits: Limits) -> Audited:
-    """Fairness floor: how unevenly the catalogue is shown.
+    """Fairness floor: how unevenly the products of the catalogue are shown.
 
     Args:
-        shown: times shown -> number of products shown so often.
+        shown: times shown -> number of products shown that often.
         products: size of the catalogue.
     """
     counts = [times for times, number in sorted(shown.items()) for _ in range(number)]
     if not counts:
         return Audited(GINI, False, None, limits.max_gini, "nothing is shown")
-    found = gini(counts, max(products, len(counts)))
+    value = gini(counts, max(products, len(counts)))
     limit = limits.max_gini if last is None else min(limits.max_gini, last + limits.max_gini_rise)
     before = "no earlier release" if last is None else f"{last:.3f} in the last release"
-    return Audited(GINI, found <= limit, found, limit, f"{found:.3f} over {products} products, {before}")
+    return Audited(GINI, value <= limit, value, limit, f"{value:.3f} over {products} products, {before}")
 
 
 def _open_between(earlier: date, later: date, is_open: IsOpen) -> list[date]:

@@ -1,4 +1,4 @@
-"""Gates: a table held against conf/expectations/<layer.table>.yaml. The only module that imports Great Expectations."""
+"""Gates: check a table with conf/expectations/<layer.table>.yaml. The only module that imports Great Expectations."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from great_expectations.expectations.registry import (
     list_registered_expectation_implementations,
 )
 
-logging.getLogger("great_expectations").setLevel(logging.WARNING)  # its ephemeral folders are of no interest
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # not a line for each of its temporary folders
 
 Severity = Literal["stop", "warn"]
 _SCHEMA = "table string, check string, passed boolean, observed string, expected string, severity string"
-# SUMMARY without examples: BASIC and above may carry values of rows, COMPLETE pulls every bad key to the driver.
+# SUMMARY without examples: BASIC and above may contain values of rows, COMPLETE collects every bad key to the driver.
 _FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
 
 @dataclass(frozen=True)
 class Expected:
-    """One entry of an expectations file: an expectation of the library, its arguments, and how much it counts."""
+    """One entry of an expectations file: the name of an expectation of the library, its arguments and severity."""
 
     name: str
     arguments: dict[str, Any]
@@ -44,18 +44,18 @@ class Expected:
 
     @property
     def check(self) -> str:
-        """Name of the check, unique in its table: the expectation, its columns and its condition."""
-        said = [
+        """The check's name, unique in its table: the expectation with its columns and condition."""
+        parts = [
             str(self.arguments[k])
             for k in ("column", "column_A", "column_B", "column_list", "row_condition")
             if k in self.arguments
         ]
-        return f"{self.name}({', '.join(said)})"
+        return f"{self.name}({', '.join(parts)})"
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """What one check found; `observed` and `expected` are short JSON."""
+    """The result of one check; `observed` and `expected` are short JSON."""
 
     table: str
     check: str
@@ -66,10 +66,11 @@ class GateResult:
 
 
 def expectations(table_name: str, conf_folder: Path) -> list[Expected]:
-    """The table's expectations; none where conf has no file for it.
+    """The table's expectations; none if conf has no file for it.
 
     Raises:
-        OperatorError: an entry is not an expectation, or has an argument it does not take; names file, place and key.
+        OperatorError: an entry is not an expectation, or has an argument that it does not take; the message names the
+            file, the entry's position and the key.
     """
     path = conf_folder / "expectations" / f"{table_name}.yaml"
     if not path.is_file():
@@ -77,18 +78,18 @@ def expectations(table_name: str, conf_folder: Path) -> list[Expected]:
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     if not isinstance(entries, list):
         raise OperatorError(f"{path}: a list of expectations is needed")
-    found = [_expected(entry, f"{path}: entry {place}") for place, entry in enumerate(entries, 1)]
-    checks = [one.check for one in found]
+    wanted = [_expected(entry, f"{path}: entry {number}") for number, entry in enumerate(entries, 1)]
+    checks = [expected.check for expected in wanted]
     for check in checks:
         if checks.count(check) > 1:
             raise OperatorError(
-                f"{path}: {check} stands there twice; join the two, or give each a row_condition of its own"
+                f"{path}: {check} is there twice; merge the two, or give each a row_condition of its own"
             )
-    return found
+    return wanted
 
 
 def run_expectations(frame: DataFrame, table_name: str, conf_folder: Path) -> list[GateResult]:
-    """Holds a frame against its table's expectations; one result each, in the file's order."""
+    """Checks a frame with its table's expectations; one result for each, in the file's order."""
     wanted = expectations(table_name, conf_folder)
     if not wanted:
         return []
@@ -97,22 +98,25 @@ def run_expectations(frame: DataFrame, table_name: str, conf_folder: Path) -> li
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark("spark").add_dataframe_asset("frame")
     batch = asset.add_batch_definition_whole_dataframe("whole")
-    built = [get_expectation_impl(one.name)(**_arguments(one), meta={"place": i}) for i, one in enumerate(wanted)]
-    suite = gx.ExpectationSuite(name=table_name, expectations=built)
+    gx_expectations = [
+        get_expectation_impl(expected.name)(**_arguments(expected), meta={"place": place})
+        for place, expected in enumerate(wanted)
+    ]
+    suite = gx.ExpectationSuite(name=table_name, expectations=gx_expectations)
     validation = gx.ValidationDefinition(name=table_name, data=batch, suite=context.suites.add(suite))
     context.validation_definitions.add(validation)
-    used = _used(frame, wanted).persist()  # every check reads it
+    used = _used_columns(frame, wanted).persist()  # every check reads it
     outcome = validation.run(batch_parameters={"dataframe": used}, result_format=_FORMAT)
     used.unpersist()
     results = {result.expectation_config.meta["place"]: result for result in outcome.results}
-    return [_result(table_name, one, results[place]) for place, one in enumerate(wanted)]
+    return [_result(table_name, expected, results[place]) for place, expected in enumerate(wanted)]
 
 
-def hold(ctx: JobContext, gate: Literal["silver", "results"], results: list[GateResult]) -> None:
-    """Writes what a gate found to quality.gate_results, then stops the run where a check that counts has failed.
+def record_and_enforce(ctx: JobContext, gate: Literal["silver", "results"], results: list[GateResult]) -> None:
+    """Writes a gate's results to quality.gate_results, logs failed warnings and stops the run at a failed check.
 
     Raises:
-        GateError: at least one check of severity stop failed; nothing is published.
+        GateError: at least one check of severity `stop` failed; nothing is published.
     """
     rows = [(r.table, r.check, r.passed, r.observed, r.expected, r.severity) for r in results]
     rows_of_gate = ctx.spark.createDataFrame(rows, _SCHEMA).coalesce(1)
@@ -129,10 +133,10 @@ def hold(ctx: JobContext, gate: Literal["silver", "results"], results: list[Gate
         raise GateError(f"gate {gate} failed, nothing is published: {_line(failed[0])}{more}")
 
 
-def _used(frame: DataFrame, wanted: list[Expected]) -> DataFrame:
+def _used_columns(frame: DataFrame, wanted: list[Expected]) -> DataFrame:
     """The columns that expectations or their conditions name."""
-    named = set(re.findall(r"\w+", json.dumps([one.arguments for one in wanted], default=str)))
-    return frame.select(*[column for column in frame.columns if column in named] or ["*"])
+    words = set(re.findall(r"\w+", json.dumps([expected.arguments for expected in wanted], default=str)))
+    return frame.select(*[column for column in frame.columns if column in words] or ["*"])
 
 
 def _line(result: GateResult) -> str:
@@ -147,18 +151,20 @@ def _expected(entry: Any, where: str) -> Expected:
         raise OperatorError(f"{where}: unknown key {unknown[0]!r}; it takes expect, arguments, severity")
     if entry.get("severity", "stop") not in ("stop", "warn"):
         raise OperatorError(f"{where}: severity {entry['severity']!r} is neither stop nor warn")
-    one = Expected(entry["expect"], dict(entry.get("arguments") or {}), entry.get("severity", "stop"))
-    kind = _kind(one.name)
+    expected = Expected(entry["expect"], dict(entry.get("arguments") or {}), entry.get("severity", "stop"))
+    name, kind = expected.name, _kind(expected.name)
     if kind is None:
-        near = ", ".join(difflib.get_close_matches(one.name, list_registered_expectation_implementations(), n=3))
-        raise OperatorError(f"{where}: unknown expectation {one.name!r}" + (f"; did you mean {near}?" if near else ""))
+        similar = ", ".join(difflib.get_close_matches(name, list_registered_expectation_implementations(), n=3))
+        raise OperatorError(
+            f"{where}: unknown expectation {name!r}" + (f"; did you mean {similar}?" if similar else "")
+        )
     try:
-        kind(**_arguments(one))
+        kind(**_arguments(expected))
     except ValueError as error:
         first: dict[str, Any] = error.errors()[0] if hasattr(error, "errors") else {"loc": (), "msg": str(error)}
-        key = ".".join([one.name, *map(str, first["loc"])])
+        key = ".".join([name, *map(str, first["loc"])])
         raise OperatorError(f"{where}: {key}: {' '.join(str(first['msg']).split())}") from None
-    return one
+    return expected
 
 
 def _kind(name: str) -> Any:
@@ -167,25 +173,25 @@ def _kind(name: str) -> Any:
     return get_expectation_impl(name)
 
 
-def _arguments(one: Expected) -> dict[str, Any]:
-    condition = {"condition_parser": "spark"} if "row_condition" in one.arguments else {}
-    return one.arguments | condition
+def _arguments(expected: Expected) -> dict[str, Any]:
+    condition = {"condition_parser": "spark"} if "row_condition" in expected.arguments else {}
+    return expected.arguments | condition
 
 
-def _result(table_name: str, one: Expected, result: Any) -> GateResult:
-    found = dict(result.result)
-    shown = {k: found[k] for k in ("observed_value", "element_count", "unexpected_count") if found.get(k) is not None}
+def _result(table_name: str, expected: Expected, result: Any) -> GateResult:
+    values = dict(result.result)
+    shown = {k: values[k] for k in ("observed_value", "element_count", "unexpected_count") if values.get(k) is not None}
     observed = json.dumps(shown, default=str)
-    raised = _raised(result.exception_info)
-    if raised:
-        observed = json.dumps({"error": " ".join(str(raised[0].get("exception_message")).split())[:300]})
-    wanted = {k: v for k, v in one.arguments.items() if k not in ("column", "row_condition")}
+    exceptions = _exceptions(result.exception_info)
+    if exceptions:
+        observed = json.dumps({"error": " ".join(str(exceptions[0].get("exception_message")).split())[:300]})
+    limits = {k: v for k, v in expected.arguments.items() if k not in ("column", "row_condition")}
     return GateResult(
-        table_name, one.check, bool(result.success), observed, json.dumps(wanted, default=str), one.severity
+        table_name, expected.check, bool(result.success), observed, json.dumps(limits, default=str), expected.severity
     )
 
 
-def _raised(info: Any) -> list[dict[str, Any]]:
-    """Great Expectations tells one exception as it is, several by metric."""
+def _exceptions(info: Any) -> list[dict[str, Any]]:
+    """The exceptions of a result: Great Expectations gives a single one as it is, several as a dict by metric."""
     infos = [info] if "raised_exception" in (info or {}) else list((info or {}).values())
-    return [one for one in infos if isinstance(one, dict) and one.get("raised_exception")]
+    return [entry for entry in infos if isinstance(entry, dict) and entry.get("raised_exception")]

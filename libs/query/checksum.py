@@ -1,4 +1,4 @@
-"""Whether two warehouses hold the same tables: schema, rows, nulls and an order-free sum of row hashes."""
+"""Checksums that show whether two warehouses hold the same tables: schema, row and null counts, sum of row hashes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pyspark.sql import functions as F
 from libs.spark import delta
 from libs.tables import TABLES, Table
 
-# What happened, not data: two equal runs differ here.
-_HAPPENED = {"quality.job_runs", "quality.audits", "quality.alarms"}
+# Records of runs, not data: they differ between two equal runs.
+_RUN_RECORDS = {"quality.job_runs", "quality.audits", "quality.alarms"}
 
 
 @dataclass(frozen=True)
 class Checksum:
-    """One table's checksum; `exact` hashes every value, `close` the values with floating numbers to 4 digits."""
+    """A table's checksum: `exact` hashes all values, `close` rounds floating-point numbers to 4 decimals first."""
 
     table: str
     rows: int
@@ -27,9 +27,9 @@ class Checksum:
 
 
 def checksum(frame: DataFrame, table: Table) -> Checksum:
-    """The table's checksum, run ids and times aside (`Table.volatile`).
+    """The table's checksum without volatile columns such as run ids and times (`Table.volatile`).
 
-    The row hashes are summed as decimals, so neither the order nor the partitions of the rows matter.
+    Row hashes are summed as decimals, so neither the order nor the partitioning of the rows matters.
     """
     names = [name for name in table.column_names if name not in table.volatile]
     rows = frame.select(*names)
@@ -38,9 +38,9 @@ def checksum(frame: DataFrame, table: Table) -> Checksum:
         for rounded in (False, True)
     ]
     nulls = [F.sum(F.col(name).isNull().cast("bigint")) for name in names]
-    found = rows.agg(F.count("*"), *hashes, *nulls).first()
-    assert found is not None
-    count, exact, close, *null_counts = found
+    totals = rows.agg(F.count("*"), *hashes, *nulls).first()
+    assert totals is not None
+    count, exact, close, *null_counts = totals
     schema = str(rows.dtypes)
 
     def digest(value: object) -> str:
@@ -50,11 +50,11 @@ def checksum(frame: DataFrame, table: Table) -> Checksum:
 
 
 def checksums(spark: SparkSession, warehouse: str, shop: str, names: Iterable[str] = ()) -> list[Checksum]:
-    """Checksums of a shop's rows in the tables that exist, newest attempt only where an attempt has rows of its own."""
-    found = []
+    """Checksums of a shop's rows in all tables that exist; of result tables only each day's newest attempt counts."""
+    results = []
     for name in names or TABLES:
         table = TABLES[name]
-        if name in _HAPPENED or not delta.exists(spark, warehouse, table):
+        if name in _RUN_RECORDS or not delta.exists(spark, warehouse, table):
             continue
         rows = delta.read(spark, warehouse, table).where(F.col("shop") == shop)
         if table.scope == "release":
@@ -64,18 +64,19 @@ def checksums(spark: SparkSession, warehouse: str, shop: str, names: Iterable[st
         elif name == "results.releases":
             newest = rows.groupBy("as_of").agg(F.max("attempt").alias("attempt"))
             rows = rows.join(newest, ["as_of", "attempt"], "left_semi")
-        found.append(checksum(rows, table))
-    return found
+        results.append(checksum(rows, table))
+    return results
 
 
 def compare(left: list[Checksum], right: list[Checksum]) -> tuple[list[str], list[str]]:
-    """(tables that differ, tables that are only close); an exact table that is only close differs."""
-    ours, theirs = {c.table: c for c in left}, {c.table: c for c in right}
-    differ, close = sorted(set(ours) ^ set(theirs)), []
-    for name in sorted(set(ours) & set(theirs)):
-        if ours[name].exact == theirs[name].exact:
+    """(tables that differ, tables that are only close). A table with `equality` exact must be exactly equal."""
+    by_table, other_by_table = {c.table: c for c in left}, {c.table: c for c in right}
+    differ, close = sorted(set(by_table) ^ set(other_by_table)), []
+    for name in sorted(set(by_table) & set(other_by_table)):
+        checksum, other = by_table[name], other_by_table[name]
+        if checksum.exact == other.exact:
             continue
-        if TABLES[name].equality == "close" and ours[name].close == theirs[name].close:
+        if TABLES[name].equality == "close" and checksum.close == other.close:
             close.append(name)
         else:
             differ.append(name)
@@ -83,7 +84,7 @@ def compare(left: list[Checksum], right: list[Checksum]) -> tuple[list[str], lis
 
 
 def _hashable(value: Column, kind: str, rounded: bool) -> Column:
-    """Maps have no order and floats have two zeros: both are given one form before hashing."""
+    """A value in a canonical form before hashing: maps have no order, and floats have two zeros."""
     text = F.to_json(F.struct(value.alias("v")), {"ignoreNullFields": "false"}) if _nested(kind) else value
     if kind.startswith("map<"):
         text = F.to_json(F.struct(F.array_sort(F.map_entries(value)).alias("v")))
@@ -92,7 +93,7 @@ def _hashable(value: Column, kind: str, rounded: bool) -> Column:
             _digits(value) if rounded else (value + F.lit(0.0)).cast("string")
         )
     if rounded and _nested(kind) and ("float" in kind or "double" in kind):
-        # Numbers inside nested values: cut to 4 significant decimals in the text.
+        # Cuts numbers inside nested values to 4 decimals in their text.
         return F.regexp_replace(text, r"(\d\.\d{4})\d+", "$1")
     return text
 

@@ -1,4 +1,4 @@
-"""Every table and view by its name in Spark SQL."""
+"""Spark SQL over the warehouse, with every table and view under its name."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _FILES = "spark.sql.runSQLOnFiles"  # FROM csv.`path`
 
 
 def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
-    """Answers one SELECT in Spark SQL; registers the tables and views that the text names.
+    """Runs one SELECT in Spark SQL; registers the tables and views that it names.
 
     Raises:
-        OperatorError: it is another statement, reads a file, calls Java or a shell, or cannot be read.
+        OperatorError: it is another statement, reads a file, calls Java or a shell, or is not valid SQL.
     """
     try:
-        # As a subquery only a SELECT can be read. It is parsed so, not run so.
+        # Only a SELECT parses as a subquery. This text is only parsed, never run.
         spark._jsparkSession.sessionState().sqlParser().parsePlan(f"SELECT * FROM (\n{sql}\n)")  # noqa: S608  (never run)
     except ParseException as error:
-        told = str(error).strip().splitlines() or [""]
-        raise OperatorError(f"not a question, only SELECT is answered here: {told[0]}") from None
+        lines = str(error).strip().splitlines() or [""]
+        raise OperatorError(f"not a query, only SELECT is allowed: {lines[0]}") from None
     if re.search(r"\b(reflect|try_reflect|java_method)\b", sql, re.IGNORECASE):
-        raise OperatorError("a question may not call Java: reflect and java_method are not answered here")
-    # SELECT TRANSFORM, MAP or REDUCE (...) USING 'a shell command' is a question by its grammar.
+        raise OperatorError("a query may not call Java: reflect and java_method are not allowed")
+    # To the parser, SELECT TRANSFORM, MAP or REDUCE (...) USING 'a shell command' is a query too.
     if re.search(r"\busing\s*r?['\"]", sql, re.IGNORECASE):
-        raise OperatorError("a question may not run a command: TRANSFORM ... USING is not answered here")
-    register(spark, warehouse, named(sql))
+        raise OperatorError("a query may not run a command: TRANSFORM ... USING is not allowed")
+    register(spark, warehouse, names_in(sql))
     try:
         with with_settings(spark, {_FILES: "false"}):
             return spark.sql(sql)
@@ -45,35 +45,35 @@ def ask(spark: SparkSession, warehouse: str, sql: str) -> DataFrame:
         raise OperatorError(str(error).strip().splitlines()[0]) from None
 
 
-def named(sql: str) -> list[str]:
-    """Names of tables and views in the text; one inside a string costs a registration, no more."""
-    bare = sql.replace("`", "")
-    return [name for name in (*TABLES, *VIEWS) if re.search(rf"(?<![\w.]){re.escape(name)}\b", bare, re.IGNORECASE)]
+def names_in(sql: str) -> list[str]:
+    """The tables and views that the SQL names. A name inside a string only costs an extra registration."""
+    unquoted = sql.replace("`", "")
+    return [name for name in (*TABLES, *VIEWS) if re.search(rf"(?<![\w.]){re.escape(name)}\b", unquoted, re.IGNORECASE)]
 
 
 def view(spark: SparkSession, warehouse: str, name: str) -> DataFrame:
-    """One of libs.tables.views."""
+    """The rows of a view of libs.tables.views."""
     register(spark, warehouse, [name])
     return spark.table(name)
 
 
-def needed(names: Iterable[str]) -> list[str]:
-    """The names and what they read, each once, what a view reads before it."""
-    found: dict[str, None] = {}
+def with_reads(names: Iterable[str]) -> list[str]:
+    """The names together with everything that their views read; each once, after what it reads."""
+    ordered: dict[str, None] = {}
     for name in names:
         if name in VIEWS:
-            found |= dict.fromkeys(needed(VIEWS[name].reads))
-        found[name] = None
-    return list(found)
+            ordered |= dict.fromkeys(with_reads(VIEWS[name].reads))
+        ordered[name] = None
+    return list(ordered)
 
 
 def register(spark: SparkSession, warehouse: str, names: Iterable[str]) -> None:
-    """Makes tables and views, and what they read, known to the session's catalog; writes nothing into the warehouse.
+    """Registers tables and views, and what they read, in the session's catalog; writes nothing into the warehouse.
 
-    A table is registered by its path, so that each query reads its newest version; one that was never written is an
-    empty view. Names that belong to another warehouse are given to this one.
+    A table is registered by its path, so each query reads its newest version; a table that does not exist yet has no
+    rows. A name registered for another warehouse is replaced.
     """
-    for name in needed(names):
+    for name in with_reads(names):
         if name in VIEWS:
             # The SQL of a view is the project's own text (libs.tables.views), never a caller's.
             spark.sql(f"CREATE OR REPLACE VIEW {name} AS {VIEWS[name].sql}")
@@ -82,7 +82,7 @@ def register(spark: SparkSession, warehouse: str, names: Iterable[str]) -> None:
 
 
 def _register_table(spark: SparkSession, warehouse: str, name: str) -> None:
-    """An entry of the catalog, put there as it is: CREATE TABLE takes a second of Delta's for each."""
+    """Puts an entry into the catalog directly: through CREATE TABLE Delta takes a second per table."""
     table, (layer, short) = TABLES[name], name.split(".")
     session: Any = spark._jsparkSession
     catalog = session.sessionState().catalog().externalCatalog()
@@ -90,13 +90,13 @@ def _register_table(spark: SparkSession, warehouse: str, name: str) -> None:
         spark.sql("CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:layer)", args={"layer": layer})
     kind, place = "delta", delta.uri(warehouse, table)
     if not delta.exists(spark, warehouse, table):
-        # Read through a folder that is not there: no rows, and no error. (Delta takes a missing table for a mistake.)
+        # Parquet in a missing folder has no rows and raises no error; a missing Delta table would raise one.
         kind, place = "parquet", f"{place}/not_written_yet"
     entry = _entry(spark, layer, short, kind, place, table.ddl)
     if catalog.tableExists(layer, short):
         if catalog.getTable(layer, short).location().equals(entry.location()):
             return
-        catalog.dropTable(layer, short, True, False)  # its name: the files of an external table stay
+        catalog.dropTable(layer, short, True, False)  # drops the entry only: the files of an external table stay
     catalog.createTable(entry, True)
 
 

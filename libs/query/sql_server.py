@@ -1,4 +1,4 @@
-"""Spark's Thrift server over the warehouse: any JDBC or ODBC tool asks tables and views by name, and may only ask."""
+"""Spark's Thrift server over the warehouse: JDBC and ODBC tools query tables and views by name, read only."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from pyspark.sql import SparkSession
 
 from libs.conf import EnvConf
 from libs.errors import OperatorError
-from libs.query.spark_sql import needed, register
+from libs.query.spark_sql import register, with_reads
 from libs.spark import delta
 from libs.spark.java import java_source
 from libs.spark.session import build_session, jar_cache
 from libs.tables import TABLES, VIEWS, table
 
 HOST = "127.0.0.1"
-# They run any static method of Java. Each session takes its functions from the list they are struck off.
-_CALL_JAVA = ("reflect", "try_reflect", "java_method")
+# These call any static Java method. They are removed from the built-in functions that each session copies.
+_JAVA_FUNCTIONS = ("reflect", "try_reflect", "java_method")
 
 
 def serve(env: EnvConf, port: int, ready: Callable[[], None]) -> None:
-    """Answers at 127.0.0.1:port until the process is ended; calls `ready` when it does.
+    """Serves 127.0.0.1:port until the process ends; calls `ready` once the server answers.
 
-    What a statement may be is said in ReadOnly.java. The catalog lives in memory and a temporary folder.
+    ReadOnly.java says which statements are allowed. The catalog is in memory and in a temporary folder.
 
     Raises:
-        OperatorError: the port is taken, there is no Java, or nothing was ever published.
+        OperatorError: the port is taken, there is no Java, or nothing has been published yet.
     """
     _check_machine(port)
     with tempfile.TemporaryDirectory(prefix="reasonrec-sql-server-") as folder:
@@ -46,28 +46,29 @@ def serve(env: EnvConf, port: int, ready: Callable[[], None]) -> None:
                 f"nothing is published in {env.warehouse}: run `reasonrec run daily` first, or name another warehouse"
                 " by REASONREC_WAREHOUSE"
             )
-        # An analyst's mistake is the analyst's: the answer names it, the server's log need not.
+        # Analysts get the errors of their statements as answers; the server's log does not need them.
         spark.sparkContext.setLogLevel("OFF")
-        hears = _FirstWrites(spark, env.warehouse)  # before: a table written meanwhile is looked at again
+        # Created before `register`, so that a table first written in between is registered with the first statement.
+        late_tables = _LateTables(spark, env.warehouse)
         register(spark, env.warehouse, [*TABLES, *VIEWS])
-        _start(spark, hears, Path(folder))
+        _start(spark, late_tables, Path(folder))
         ready()
         gateway: Any = spark.sparkContext._gateway
         while gateway.proc.poll() is None:
             time.sleep(1)
         raise OperatorError(
-            "the server's JVM has ended: start it anew; `spark.driver.memory` in conf gives it more memory"
+            "the server's JVM has ended: start the server again; `spark.driver.memory` in conf gives it more memory"
         )
 
 
 def _check_machine(port: int) -> None:
     with socket.socket() as probe:
-        # As the server does: a port that a server has just left is free.
+        # As the server does, so that a port that another server has just left counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError) as error:
-            raise OperatorError(f"port {port} cannot be had ({error}): choose another by --port") from None
+            raise OperatorError(f"port {port} cannot be used ({error}): choose another with --port") from None
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java", path=f"{home}/bin" if home else None) is None:
         raise OperatorError(
@@ -86,13 +87,13 @@ def _settings(folder: Path, port: int) -> dict[str, str]:
         "hive.downloaded.resources.dir": f"{folder}/resources",
         "hive.querylog.location": f"{folder}/log",
     }
-    # On the class path: what --jars brings is not seen by the threads that open sessions.
+    # On the class path: the threads that open sessions do not see jars from --jars.
     jars = ":".join(sorted(str(jar) for jar in jar_cache().glob("*.jar")))
     return {
         **({"spark.driver.extraClassPath": jars} if jars else {}),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": f"{folder}/catalog",
-        # ${env:NAME} in a statement would show the server's environment.
+        # Otherwise ${env:NAME} in a statement would show the server's environment.
         "spark.sql.variable.substitute": "false",
         "spark.sql.runSQLOnFiles": "false",
         "spark.ui.enabled": "false",
@@ -100,7 +101,7 @@ def _settings(folder: Path, port: int) -> dict[str, str]:
     }
 
 
-def _start(spark: SparkSession, hears: _FirstWrites, folder: Path) -> None:
+def _start(spark: SparkSession, late_tables: _LateTables, folder: Path) -> None:
     jvm: Any = spark._jvm
     jvm.java.lang.System.setProperty("derby.stream.error.file", f"{folder}/derby.log")
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
@@ -108,29 +109,29 @@ def _start(spark: SparkSession, hears: _FirstWrites, folder: Path) -> None:
     compiler.cook(java_source("ReadOnly"))
     guard = compiler.getClassLoader().loadClass("reasonrec.ReadOnly").newInstance()
     schemas = jvm.java.util.HashSet()
-    for layer in {"default", *(found.layer for found in TABLES.values())}:
+    for layer in {"default", *(name.split(".")[0] for name in TABLES)}:
         schemas.add(layer)
-    for function in _CALL_JAVA:
+    for function in _JAVA_FUNCTIONS:
         name = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(function)
         jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin().dropFunction(name)
     ensure_callback_server_started(spark.sparkContext._gateway)
-    guard.guard(spark._jsparkSession, schemas, hears)
+    guard.guard(spark._jsparkSession, schemas, late_tables)
     thrift = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2
     guard.closeSettings(thrift.startWithSparkSession(spark._jsparkSession, False), spark._jsparkSession)
 
 
-class _FirstWrites:
-    """Hears each statement before it is answered: a table first written since the start is seen by it."""
+class _LateTables:
+    """A listener called with each statement before it runs: registers tables first written after the server started."""
 
     def __init__(self, spark: SparkSession, warehouse: str) -> None:
         self._spark, self._warehouse, self._lock = spark, warehouse, Lock()
-        self._absent = {name for name, one in TABLES.items() if not delta.exists(spark, warehouse, one)}
+        self._absent = {name for name, table in TABLES.items() if not delta.exists(spark, warehouse, table)}
 
     def accept(self, statement: str) -> None:
         words = set(re.findall(r"\w+", statement.lower()))
-        asked = needed(name for name in (*TABLES, *VIEWS) if name.split(".")[-1] in words)
+        names = with_reads(name for name in (*TABLES, *VIEWS) if name.split(".")[-1] in words)
         with self._lock:
-            for name in self._absent.intersection(asked):
+            for name in self._absent.intersection(names):
                 if delta.exists(self._spark, self._warehouse, TABLES[name]):
                     register(self._spark, self._warehouse, [name])
                     self._absent.remove(name)

@@ -1,4 +1,4 @@
-"""Why a product was recommended: the row, its sentences, each fact with what it moved and where it came from."""
+"""Why a product was recommended: the row, its sentences, and each fact with its contribution and source."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EVENTS = "SELECT 1 FROM silver.events WHERE shop = ? AND user_id = ? LIMIT 1"
 
 @dataclass(frozen=True)
 class Why:
-    """Answers as rows of column -> value."""
+    """A recommendation, its sentences and its facts, as rows of column -> value."""
 
     recommendation: dict[str, Any]
     sentences: list[dict[str, Any]]
@@ -40,16 +40,16 @@ class Why:
 
 
 def why(warehouse: str, shop: str, user_id: str, product_id: str | None = None) -> Why | None:
-    """A row of the user's list in the current release, or None where it is in no list.
+    """A row of the user's list in the current release, or None if it is in no list.
 
     Args:
         user_id: the pseudonym.
         product_id: None for the best product of the list.
     """
-    found = _rows(warehouse, _RECOMMENDATION, [shop, user_id, product_id])
-    if not found:
+    rows = _rows(warehouse, _RECOMMENDATION, [shop, user_id, product_id])
+    if not rows:
         return None
-    row = found[0]
+    row = rows[0]
     key = [shop, row["surface"], row["context"], user_id, row["product_id"]]
     return Why(row, _rows(warehouse, _SENTENCES, key), _rows(warehouse, _FACTS, key))
 

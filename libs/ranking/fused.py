@@ -1,4 +1,4 @@
-"""The formula of libs.ranking.fusion for Spark columns: scores, and what sources and history items moved."""
+"""The formula of libs.ranking.fusion for Spark columns: scores and the contributions of sources and history items."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from libs.ranking.fusion import FusionWeights
 
 
 def part(weights: FusionWeights, source: Column, kept: Column) -> Column:
-    """What a source (an entry of `sources`) gives to the score, if so much of its normalized score is kept."""
+    """The score's part from a source (an entry of `sources`) if the fraction `kept` of its normalized score remains."""
     parts = [
         F.when(source["source"] == name, weight * F.pow(source["normalized_score"] * kept, F.lit(power)))
         for name, weight, power in zip(weights.sources, weights.weights, weights.powers, strict=True)
@@ -21,7 +21,7 @@ def part(weights: FusionWeights, source: Column, kept: Column) -> Column:
 
 def fall(weights: FusionWeights, source: Column, attribution: Column) -> Column:
     """How far the score falls without one history item of a source."""
-    # A share may be above 1, where other items pull down: a source gives no less than nothing.
+    # A share is above 1 if other items have negative shares; a source's part is never below 0.
     kept = F.greatest(F.lit(0.0), 1.0 - attribution["attribution_share"])
     return part(weights, source, F.lit(1.0)) - part(weights, source, kept)
 
@@ -45,7 +45,7 @@ def with_attributions(
 
     These are the `most` greatest that `is_other` (of a product id) takes for other products, then the product itself
     and its variants: a user's own repetition of a product must not push out what else it rests on.
-    Runs after the lists are cut: a list is a hundredth of what might have stood in it.
+    Call it after the lists are cut: they hold about one in a hundred of the candidates.
     """
     falls = F.flatten(
         F.transform(

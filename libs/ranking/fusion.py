@@ -2,8 +2,8 @@
 
 rel_s in (0, 1] is the candidate's normalized score in source s, 0 where the source does not name it; w >= 0 sums to 1;
 p_s in POWERS bends each source's scale, since one falls off like 1/rank and another is nearly flat. The sum is
-monotone in every source, so that taking a source away can only lower it. `score` is the formula for arrays,
-libs.ranking.fused the same for Spark columns; a test holds them equal.
+monotone in every source, so removing a source can only lower it. `score` is the formula for arrays,
+libs.ranking.fused has the same formula for Spark columns; a test keeps them equal.
 
 How the weights are found. Coordinate ascent on mean NDCG@10 (Metzler & Croft, "Linear feature-based models for
 information retrieval", Information Retrieval 10(3), 2007) from a prior mixture and from the best single source; the
@@ -83,19 +83,19 @@ def fit(
     n_targets: ArrayLike,
     tie_break: ArrayLike,
 ) -> FusionWeights:
-    """Weights and powers for a bounded sample of users (see the module's text for how).
+    """Fits weights and powers on a bounded sample of users; the module's docstring says how.
 
     Deterministic; the order of rows does not matter. On the fitting data the mean NDCG@10 of the fused list is never
-    below that of the best single source that names a target (its list filled up in tie-break order). Without a single
-    hit in the pools nothing can be learned and all sources weigh the same. Memory: 4 bytes for each user with a hit *
-    largest pool * source * power, and a few matrices of 8 bytes a pool cell.
+    below that of the best single source that names a target (its list filled up in tie-break order). Without a
+    hit in the pools nothing can be learned and all sources get the same weight. Memory: 4 bytes *
+    users with a hit * largest pool * sources * powers, and a few matrices of 8 bytes per pool cell.
 
     Args:
         sources: names of the feature columns.
         group: [n_rows] user index, in [0, n_groups).
         features: [n_rows, n_sources] normalized scores in [0, 1], 0 where the source does not name the candidate.
         label: [n_rows] 1 for a target, else 0.
-        n_targets: [n_groups] targets of each user, those in no pool included, at least 1.
+        n_targets: [n_groups] number of targets of each user, including those in no pool; at least 1.
         tie_break: [n_rows] order of the products, smaller first among equal scores; distinct within a user.
 
     Raises:
@@ -103,16 +103,16 @@ def fit(
     """
     sample = _Sample(len(sources), group, features, label, n_targets, tie_break)
     n = len(sources)
-    # A source is judged by its own candidates alone: filled up in tie-break order, an empty one would look good.
-    own = np.array([sample.ndcg(sample.fused(w, [2] * n), only=s).sum() for s, w in enumerate(np.eye(n))])
-    if not own.any():
+    # Only a source's own candidates count: with its list filled in tie-break order, an empty source could score well.
+    ndcgs = np.array([sample.ndcg(sample.fused(w, [2] * n), only=s).sum() for s, w in enumerate(np.eye(n))])
+    if not ndcgs.any():
         return FusionWeights(tuple(sources), (1 / n,) * n, (1.0,) * n)
-    prior = own**_PRIOR_POWER / (own**_PRIOR_POWER).sum()
+    prior = ndcgs**_PRIOR_POWER / (ndcgs**_PRIOR_POWER).sum()
     power = max(range(len(POWERS)), key=lambda q: sample.ndcg(sample.fused(prior, [q] * n)).sum())
     singles = [sample.ndcg(sample.fused(w, [2] * n)) for w in np.eye(n)]
-    best_single = max(np.flatnonzero(own).tolist(), key=lambda s: float(singles[s].sum()))
+    best_single = max(np.flatnonzero(ndcgs).tolist(), key=lambda s: float(singles[s].sum()))
     starts = ((prior, [power] * n), (np.eye(n)[best_single], [2] * n))
-    weights, powers, top = max((_ascend(sample, *start) for start in starts), key=lambda found: found[2].sum())
+    weights, powers, top = max((_ascend(sample, *start) for start in starts), key=lambda ascent: ascent[2].sum())
     for share in (0.5, 0.75):
         nearer = (1 - share) * prior + share * weights
         reached = sample.ndcg(sample.fused(nearer, powers))
@@ -147,7 +147,7 @@ def _ascend(sample: _Sample, weights: Floats, powers: list[int]) -> tuple[Floats
         for s in range(len(powers)):
             rest = weights.copy()
             rest[s] = 0
-            if not rest.any():  # the only source of the mixture: others enter at their own turn
+            if not rest.any():  # it is the only source of the mixture; others enter at their turn
                 continue
             rest /= rest.sum()
             others = sample.fused(rest, powers)
@@ -172,8 +172,8 @@ def _ascend(sample: _Sample, weights: Floats, powers: list[int]) -> tuple[Floats
 class _Sample:
     """The sample as dense arrays [users with a hit in their pool, pool], pools in tie-break order.
 
-    The other users score 0 whatever the weights, so they only count in means. Ties are settled by a slope smaller
-    than any real difference, laid along the tie-break order.
+    The other users have NDCG 0 for any weights, so they only count in means. A slope along the tie-break order, smaller
+    than any real difference, breaks ties.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class _Sample:
         return np.asarray(gains @ self._discount[: gains.shape[1]] / self._ideal)
 
     def error(self, values: Floats) -> float:
-        """Standard error of the mean over all users, those without a hit counting 0."""
+        """Standard error of the mean over all users, where users without a hit count as 0."""
         mean = values.sum() / self.n_groups
         return float(np.sqrt(max((values**2).sum() / self.n_groups - mean**2, 0.0) / self.n_groups))
 

@@ -1,8 +1,8 @@
 """Which models serve a day. Pure logic over rows of `training.models`; standard library only.
 
-The rule: all models of one night come from one training. A training day is whole when every model of the catalog has
-a record of it, and a day is served by the newest whole training day at or before it. The walk applies the rule once
-and hands the day to the jobs as `Run.train_cutoff`.
+The rule: all models of a night come from the same training. A training day is whole if every model of the catalog has a
+record for it, and a day is served by the newest whole training day at or before it. The walk applies the rule once and
+passes the training day to the jobs as `Run.train_cutoff`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ R = TypeVar("R", bound=ModelRow)
 
 
 def whole_days(rows: Iterable[ModelRow], models: Collection[str]) -> list[date]:
-    """The days on which each of `models` has a record, oldest first."""
+    """Training days with a record of every model in `models`, oldest first."""
     recorded: dict[date, set[str]] = {}
     for row in rows:
         if row["purpose"] == "record":
@@ -37,7 +37,7 @@ def whole_days(rows: Iterable[ModelRow], models: Collection[str]) -> list[date]:
 
 
 def serving_day(days: Iterable[date], as_of: date, max_age_days: int | None = None) -> date | None:
-    """The newest of the days that saw nothing at or after `as_of`; None where it is older than `max_age_days`.
+    """The newest training day at or before `as_of`; None if there is none or it is older than `max_age_days`.
 
     >>> serving_day([date(2014, 6, 2), date(2014, 6, 9), date(2014, 6, 16)], date(2014, 6, 15))
     datetime.date(2014, 6, 9)
@@ -48,7 +48,7 @@ def serving_day(days: Iterable[date], as_of: date, max_age_days: int | None = No
 
 
 def models_of(rows: Iterable[R], day: date, purpose: Purpose = "record") -> dict[str, R]:
-    """The models of a training day by name; of several fits of one, that of the greatest version."""
+    """The models of a training day by name; if a model has several fits, the one with the greatest version."""
     fits = (row for row in rows if (row["train_cutoff"], row["purpose"]) == (day, purpose))
     return {row["model"]: row for row in sorted(fits, key=lambda row: (row["model"], row["version"]))}
 
@@ -56,10 +56,10 @@ def models_of(rows: Iterable[R], day: date, purpose: Purpose = "record") -> dict
 def serving_models(
     rows: Iterable[R], day: date, as_of: date, max_age_days: int, *, shop: str, needed: Collection[str] = ()
 ) -> dict[str, R]:
-    """The models of record of training day `day` by name, for lists as of `as_of`.
+    """The models of record of training day `day`, by name, to compute lists as of `as_of`.
 
     Raises:
-        OperatorError: one of `needed` has no record, or they are of a later day than `as_of`, or too old.
+        OperatorError: one of `needed` has no record, or `day` is after `as_of` or too long before it.
     """
     models = models_of(rows, day)
     fix = f"no model of {shop} may be used as of {as_of}: run with --train"
@@ -73,7 +73,7 @@ def serving_models(
 
 
 def weights_checksum(folder: Path) -> str:
-    """SHA-256 (hex) over the names and bytes of all files below a model folder, whatever order they are listed in.
+    """SHA-256 (hex) of the names and bytes of all files below a model folder, independent of listing order.
 
     Raises:
         FileNotFoundError: the folder is absent or holds no file.

@@ -1,4 +1,4 @@
-"""Where MLflow shows the models of record, and how a model is taken off it."""
+"""The MLflow mirror of the models of record: its address, and removing models from it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from libs.conf import EnvConf
 
 
 def tracking_uri(env: EnvConf) -> str | None:
-    """conf's `mlflow_uri`, else a SQLite file beside a local warehouse; None where there is neither."""
+    """conf's `mlflow_uri`, else a SQLite file beside a local warehouse; None if there is neither."""
     place = urlparse(env.warehouse)
     local = f"sqlite:///{place.path.rstrip('/')}.mlflow.db" if place.scheme == "file" else None
     return env.mlflow_uri or local
 
 
 def remove_runs(uri: str, shop: str, versions: Iterable[str]) -> int:
-    """Deletes the runs of a shop's models; returns how many. MLflow itself purges deleted runs by `mlflow gc`."""
+    """Deletes the runs of a shop's models; returns how many. `mlflow gc` then purges the deleted runs."""
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(uri)

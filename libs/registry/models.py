@@ -1,4 +1,4 @@
-"""Rows of training.models: one form to write, and one way to read by the rule of libs.registry.choice."""
+"""Writes rows of training.models, and reads the models that libs.registry.choice selects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from libs.tables import table
 
 
 def recorded_models(spark: SparkSession, conf: Conf) -> list[Row]:
-    """Every fit of the shop: model, version, purpose, train_cutoff. A row a fit: few, whatever the shop's size."""
+    """Every fit of the shop: model, version, purpose, train_cutoff. One row per fit: few rows in any shop."""
     assert conf.shop is not None
     rows = delta.read(spark, conf.env.warehouse, table("training.models"))
     fits: list[Row] = (
@@ -29,10 +29,10 @@ def recorded_models(spark: SparkSession, conf: Conf) -> list[Row]:
 
 
 def models_in_use(ctx: JobContext, *needed: str) -> dict[str, Row]:
-    """The models of record that serve tonight by name: those of the run's training day.
+    """The models of record that serve tonight, by name: those of the run's training day.
 
     Raises:
-        OperatorError: one of `needed` has no record of that day, or it is too old.
+        OperatorError: one of `needed` has no record for that day, or the day is too old.
     """
     day, limit = ctx.run.train_cutoff, ctx.run.conf.env.max_model_age_days
     rows = _of_days(ctx, [day]).collect()
@@ -47,7 +47,7 @@ def models_of_folds(ctx: JobContext, model: str) -> dict[date, Row]:
 
 
 def models_by_cutoff(ctx: JobContext, model: str) -> dict[date, Row]:
-    """The model by which each cut-off that needs lists is served: a fold's own, and tonight that of record.
+    """The model for each cut-off that needs lists: for a fold its back-test model, for tonight the model of record.
 
     Raises:
         OperatorError: as `models_in_use`.
@@ -60,7 +60,7 @@ def _of_days(ctx: JobContext, days: Collection[date]) -> DataFrame:
 
 
 def version_of(ctx: JobContext, model: str, cutoff: date, about: dict[str, Any]) -> str:
-    """Model, training day, purpose and a hash of what it was fitted with: equal fits have equal names."""
+    """Model, training day, purpose and a hash of `about` and the code version: equal fits have equal versions."""
     digest = hashlib.sha256(json.dumps([about, ctx.run.code_version], sort_keys=True, default=str).encode()).hexdigest()
     return f"{model}-{cutoff}-{purpose(ctx, cutoff)}-{digest[:10]}"
 
@@ -79,10 +79,10 @@ def model_row(
     weights_uri: str | None = None,
     checksum: str | None = None,
 ) -> tuple[Any, ...]:
-    """The row of a fit, in the table's order of columns.
+    """The row of a fit, in the table's column order.
 
     Raises:
-        PermissionError: the catalog does not list the model among those that the job fits.
+        PermissionError: the catalog does not list the model for this job.
     """
     if model not in ctx.job.models:
         raise PermissionError(f"{ctx.job.name}: the catalog does not list {model!r} among its models")

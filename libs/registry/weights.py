@@ -19,12 +19,12 @@ from libs.store import filesystem, is_store
 
 
 def model_uri(warehouse: str, shop: str, model: str, version: str) -> str:
-    """Where a model's files are: `<warehouse>/models/<shop>/<model>/<version>`."""
+    """The URI of a model's files: `<warehouse>/models/<shop>/<model>/<version>`."""
     return f"{warehouse.rstrip('/')}/models/{shop}/{model}/{version}"
 
 
 def checkpoints_uri(warehouse: str, shop: str, fit: str = "") -> str:
-    """Where a fit, or all fits of a shop, keep checkpoints until the model is recorded."""
+    """The folder where a fit (or all fits of a shop) keeps checkpoints until the model is recorded."""
     return f"{warehouse.rstrip('/')}/checkpoints/{shop}/{fit}".rstrip("/")
 
 
@@ -45,7 +45,7 @@ def fetched_folder(uri: str, checksum: str | None) -> Iterator[Path]:
         checksum: of the same row.
 
     Raises:
-        ModelFileError: no folder there, or its files are not those the row of training.models names.
+        ModelFileError: there is no folder, or its files do not have the checksum of training.models.
     """
     store, path = filesystem(uri)
     if store.get_file_info(path).type != fs.FileType.Directory:
@@ -54,19 +54,19 @@ def fetched_folder(uri: str, checksum: str | None) -> Iterator[Path]:
         fs.copy_files(path, local, store, fs.LocalFileSystem())
         folder = Path(local)
         try:
-            found = weights_checksum(folder)
+            actual = weights_checksum(folder)
         except FileNotFoundError:
             raise ModelFileError(f"{uri}: holds no model file; train the model again") from None
-        if found != checksum:
+        if actual != checksum:
             raise ModelFileError(
-                f"{uri}: checksum {found[:12]} differs from that of training.models ({str(checksum)[:12]}):"
+                f"{uri}: checksum {actual[:12]} differs from that of training.models ({str(checksum)[:12]}):"
                 " truncated or swapped; train the model again"
             )
         yield folder
 
 
 def save_arrays(uri: str, arrays: Arrays, about: Any) -> str:
-    """Writes named arrays and what JSON can hold as a model folder at `uri`; returns its checksum."""
+    """Writes named arrays and `about` (JSON) as a model folder at `uri`; returns its checksum."""
     with tempfile.TemporaryDirectory(prefix="reasonrec-model-") as local:
         write_arrays(Path(local), MODEL, {SERVING: arrays}, about)
         return save_folder(Path(local), uri)
@@ -83,13 +83,13 @@ def load_arrays(uri: str, checksum: str | None) -> tuple[Arrays, Any]:
 
 
 def save_file(path: Path, uri: str) -> None:
-    """Copies a local file to `uri`, which names either the whole file or none."""
+    """Copies a local file to `uri` atomically: a reader sees the whole file or none."""
     store, place = filesystem(uri)
-    if is_store(uri):  # what is put there is there once it is whole
+    if is_store(uri):  # an object appears once it is whole
         fs.copy_files(str(path.resolve()), place, fs.LocalFileSystem(), store)
         return
     store.create_dir(place.rpartition("/")[0], recursive=True)
-    with tempfile.NamedTemporaryFile() as unique:  # two attempts of a task do not write one file
+    with tempfile.NamedTemporaryFile() as unique:  # two attempts of a task must not write the same file
         part = f"{place}.{Path(unique.name).name}"
     fs.copy_files(str(path.resolve()), part, fs.LocalFileSystem(), store)
     store.move(part, place)
@@ -102,7 +102,7 @@ def exists(uri: str) -> bool:
 
 
 def remove_folder(uri: str) -> None:
-    """Deletes a folder and what is in it; nothing where there is none."""
+    """Deletes a folder and its content; does nothing if there is none."""
     store, path = filesystem(uri)
     if store.get_file_info(path).type == fs.FileType.Directory:
         store.delete_dir(path)
@@ -112,13 +112,13 @@ def sweep_models(warehouse: str, shop: str, versions: Iterable[str], older_than_
     """Deletes the folders of a shop's models that are not among `versions`; returns their names.
 
     Args:
-        older_than_s: leave alone what was written in the last so many seconds: a training that has not recorded it yet.
+        older_than_s: keep folders written to in the last so many seconds: their fit may not be recorded yet.
     """
     return _sweep(f"{warehouse.rstrip('/')}/models/{shop}", 2, set(versions), older_than_s)
 
 
 def sweep_checkpoints(warehouse: str, shop: str, older_than_s: float) -> list[str]:
-    """Deletes a shop's checkpoints that nobody has added to in the last so many seconds: of fits that never ended."""
+    """Deletes a shop's checkpoints without a write in the last `older_than_s` seconds: their fits never ended."""
     return _sweep(checkpoints_uri(warehouse, shop), 1, set(), older_than_s)
 
 
@@ -127,12 +127,12 @@ def _sweep(uri: str, depth: int, kept: set[str], older_than_s: float) -> list[st
     before = time.time() - older_than_s
     everything = store.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     swept = []
-    for found in everything:
-        inside = [i for i in everything if i.path.startswith(f"{found.path}/")]
-        level = found.path.removeprefix(root).count("/")
-        if found.type != fs.FileType.Directory or level != depth or found.base_name in kept:
+    for folder in everything:
+        inside = [i for i in everything if i.path.startswith(f"{folder.path}/")]
+        level = folder.path.removeprefix(root).count("/")
+        if folder.type != fs.FileType.Directory or level != depth or folder.base_name in kept:
             continue
         if all(i.mtime is None or i.mtime.timestamp() < before for i in inside):
-            store.delete_dir(found.path)
-            swept.append(found.base_name)
+            store.delete_dir(folder.path)
+            swept.append(folder.base_name)
     return sorted(swept)

@@ -1,4 +1,4 @@
-"""Arrow functions of implicit matrix factorisation: histories to ratings, and ratings with factors to lists."""
+"""Arrow functions for implicit matrix factorisation (ALS): histories to ratings, and ratings with factors to lists."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from libs.retrieval.pairs import AGE_POINTS, age_points
 
 RATINGS = "cutoff date, user_id string, id int, rating int"
 TENTHS = 10  # ratings are whole tenths of an event: MLlib's sums then start from the same integers on every cluster
-_BLOCK = 256  # users whose shares are worked out at once
+_BLOCK = 256  # users whose shares are computed at once
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -67,7 +67,7 @@ class RatingReader:
 
 @dataclass(frozen=True)
 class Factors:
-    """A fitted model: `products` and their factors [n, d], row by row; alpha of one tenth; MLlib's regParam."""
+    """A fitted model: `products`, their factors `items` [n, d] in the same order, alpha per tenth, MLlib's regParam."""
 
     products: pa.Array
     items: Floats
@@ -77,13 +77,13 @@ class Factors:
 
     @cached_property
     def gram(self) -> Floats:
-        """items' items, [d, d]: worked out once a worker, not for each user."""
+        """items' items, [d, d]; computed once per worker, not per user."""
         return self.items.T @ self.items
 
 
 @dataclass(frozen=True)
 class AlsLister:
-    """Arrow function: rows of features.user_history -> lists (`candidates.SCHEMA`), each cut-off by its own model."""
+    """Arrow function: rows of features.user_history -> lists (`candidates.SCHEMA`), each cut-off with its own model."""
 
     models: Broadcast[Mapping[date, Factors]]
     size: int
@@ -102,10 +102,10 @@ class AlsLister:
 
 
 def als_lists(model: Factors, indptr: Ints, items: Ints, ratings: Ints, size: int, search: Search) -> list[UserList]:
-    """Each user's products of greatest score above 0, with the history items that carry them; CSR as in `RatingRule`.
+    """Each user's products with the greatest scores above 0, with their attributions; CSR as in `RatingRule`.
 
-    A user is folded in: factors are solved for from the history and the products' factors, so that the history as of
-    the cut-off counts, whenever the model was fitted.
+    Users are folded in: their factors are solved from their history and the products' factors, so that the history as
+    of the cut-off counts, no matter when the model was fitted.
     """
     counts: Floats = ratings.astype(np.float64)
     users = als_user_factors(model.items, indptr, items, counts, model.alpha, model.reg, model.gram)

@@ -1,12 +1,12 @@
-"""Approximate top-K by an inverted-file index (faiss): a user's products are looked for in the nearest cells only.
+"""Approximate top-K by an inverted-file index (faiss): only a user's nearest cells are searched.
 
-Cells are the k-means cells of the products by Euclidean distance; the cells searched are those whose means have the
-greatest inner product with the user (the inverted file of Sivic and Zisserman, ICCV 2003). Vectors differ much in
-length here: cells made by direction alone, as faiss makes them for this metric, mix long vectors with short ones, and
-four times as many must be searched for the same recall.
+Cells are k-means clusters of the products by Euclidean distance; searched are the cells whose means have the greatest
+inner product with the user (inverted file: Sivic and Zisserman, ICCV 2003). The vectors differ much in length: cells by
+direction only, faiss's default for this metric, mix long and short vectors, and four times as many must be searched for
+the same recall.
 
-What is found is scored again as `top_k` scores: the index chooses products, the numbers and the order of ties stay the
-project's own. Lists do not depend on which users are asked together. One thread: Spark has a task for each core.
+The products found are scored again as `top_k` does: the index only selects products; scores and the order of ties are
+ours. Lists do not depend on which users share a batch. One thread: Spark runs one task per core.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy as np
 from libs.arrays import AnyFloats, Ints
 from libs.retrieval.topk import MISSING, top_k
 
-FORM = "ivf1"  # of the file and of what is built; another form is another file
-_SPARE = 32  # found beyond k: an order by float32 products may differ from ours by a few places
-_SEED, _ROUNDS, _SAMPLE = 7, 10, 64  # of k-means: rounds, and products a cell that its means are fitted on
-_NO_BLAS = 1 << 30  # users; a BLAS product of fewer or more rows adds in another order
+FORM = "ivf1"  # version of the file format and of how it is built; part of the file's name
+_SPARE = 32  # products fetched beyond k: an order by float32 products may differ from ours by a few places
+_SEED, _ROUNDS, _SAMPLE = 7, 10, 64  # of k-means: seed, rounds, and products per cell used for the fit
+_NO_BLAS = 1 << 30  # users: never use BLAS, whose order of addition depends on the number of rows
 
 
 def build_index(items: AnyFloats, path: Path) -> None:
@@ -54,25 +54,25 @@ def build_index(items: AnyFloats, path: Path) -> None:
 
 
 def read_index(path: Path) -> Any:
-    """The index at `path`, mapped: processes of one machine share its memory, and pages come as they are searched."""
+    """The index at `path`, memory-mapped: processes on one machine share it, and pages are loaded when searched."""
     faiss = _faiss()
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
 
 
 def nearest(index: Any, users: AnyFloats, items: AnyFloats, k: int, probes: int) -> tuple[Ints, AnyFloats]:
-    """`top_k` of users x items, but for products that lie in none of the cells searched.
+    """`top_k` of users x items, except for products in none of the searched cells.
 
     Args:
-        index: of the same items (`read_index`).
+        index: built from the same items (`read_index`).
         users: [u, d] finite float32 or float64.
         items: [n, d] of the same type.
         k: length of the lists, at least 1; may exceed n.
         probes: cells searched for each user, at least 1; recall and cost grow with it.
 
     Returns:
-        (indices [u, k] int64, scores [u, k] of the users' type) as `top_k` gives them. A user in whose cells there are
-        fewer than k products is searched exactly. Where more than a few products tie at the end of a list, which
-        of them are in it is the index's choice.
+        (indices [u, k] int64, scores [u, k] of the users' type) as `top_k` gives them. A user whose cells hold fewer
+        than k products is searched exactly. If many products tie at the end of a list, the index decides which of
+        them are in it.
 
     Raises:
         ValueError: k or probes below 1, or an index of other items.
@@ -89,7 +89,7 @@ def nearest(index: Any, users: AnyFloats, items: AnyFloats, k: int, probes: int)
     wide = items[np.maximum(found, 0)].astype(np.float64)
     scores = np.einsum("ud,ukd->uk", users.astype(np.float64), wide).astype(users.dtype)
     scores[found == MISSING] = -np.inf
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # in ascending item order before: ties to the smaller
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # items are ascending, so ties go to the smaller
     indices, best = np.take_along_axis(found, order, axis=1), np.take_along_axis(scores, order, axis=1)
     short = (found == MISSING).any(axis=1)
     if short.any():
@@ -98,7 +98,7 @@ def nearest(index: Any, users: AnyFloats, items: AnyFloats, k: int, probes: int)
 
 
 def _faiss() -> Any:
-    """faiss on one thread; imported where an index is used, which most shops never do."""
+    """faiss on one thread; imported only when an index is used, which most shops never need."""
     import faiss
 
     faiss.omp_set_num_threads(1)

@@ -1,4 +1,4 @@
-"""What all candidate sources share: whom they serve, and the shape of their lists."""
+"""What all candidate sources share: the users to serve and the format of the lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from libs.features.as_of import as_of, decay, with_age
 from libs.features.history import unliked
 from libs.job import JobContext
 
-ATTRIBUTIONS = 3  # history items kept beside a candidate
+ATTRIBUTIONS = 3  # history items stored with a candidate
 SCHEMA = (
     "cutoff date, user_id string, product_id string, rank int, score double, normalized_score double,"
     " attributions array<struct<product_id:string,attribution_share:double>>"
@@ -41,8 +41,8 @@ _ARROW = pa.schema(
 def users_to_serve(ctx: JobContext) -> DataFrame:
     """Rows of features.user_history that need lists (the job reads that table and silver.events).
 
-    Tonight serves every user with a history, a training day alone nobody. Only the evaluation sample needs lists at a
-    fold; the sample decides which users get lists, never what is in them.
+    Tonight every user with a history needs a list; at the training day's own cut-off nobody does. Only the evaluation
+    sample needs lists at a fold; the sample decides which users get lists, never what is in them.
     """
     history = ctx.read_cutoffs("features.user_history", (ctx.as_of, *ctx.run.folds))
     if not ctx.run.folds:
@@ -55,7 +55,7 @@ def users_to_serve(ctx: JobContext) -> DataFrame:
 
 
 def vocabularies(ids: DataFrame) -> dict[date, pa.Array]:
-    """Each cut-off's products in the order of their ids, from rows of training.vocabulary: catalogue-sized."""
+    """Each cut-off's products in id order, from rows of training.vocabulary; as large as the catalogue."""
     rows = ids.select("cutoff", "id", "product_id").toArrow().sort_by("id")
     return {day: own["product_id"].combine_chunks() for day, own in by_cutoff(rows)}
 
@@ -77,13 +77,13 @@ def popularity(
     aged = with_age(gained.select(*lost.columns).unionByName(lost))
     weight = F.col("buyers") * decay("age_days", half_life_days)
     points = aged.groupBy("cutoff", "product_id").agg(F.sum(weight).alias("points"))
-    return points.where(F.col("points") > 0)  # what is too long ago has decayed to nothing
+    return points.where(F.col("points") > 0)  # old events have decayed to 0
 
 
 def ranked(scored: DataFrame, size: int) -> DataFrame:
     """The `size` greatest scores above 0 of each user, ties by product_id, with rank and normalized score.
 
-    No history item carries them: attributions are empty.
+    Attributions are empty: no history item stands behind these scores.
 
     `scored` has cutoff, user_id, product_id, score (double).
     """
@@ -103,13 +103,13 @@ def ranked(scored: DataFrame, size: int) -> DataFrame:
 
 @dataclass(frozen=True)
 class UserList:
-    """A user's list as numbers of a vocabulary, best first.
+    """A user's list as indices into a vocabulary, best first.
 
     Attributes:
         items: [n].
         scores: [n], above 0.
-        attributions: [n, ATTRIBUTIONS] items of the history, greatest share first, -1 where there are fewer.
-        attribution_shares: [n, ATTRIBUTIONS] fraction of the score that each carries.
+        attributions: [n, ATTRIBUTIONS] items of the history, greatest share first, padded with -1.
+        attribution_shares: [n, ATTRIBUTIONS] fraction of the score that each item contributes.
     """
 
     items: Ints
@@ -132,10 +132,9 @@ def best_items(scores: Floats, size: int) -> Ints:
 
 
 def greatest_shares(items: Ints, attribution_shares: Floats) -> tuple[Ints, Floats]:
-    """The items that carry most of each candidate, and their shares; -1 and 0 where there are fewer.
+    """The items with the greatest shares above 0 of each candidate, and these shares; both [n, ATTRIBUTIONS].
 
-    Returns [n, ATTRIBUTIONS] twice.
-    A share that is not above 0 carries nothing.
+    Padded with -1 and 0.
 
     Args:
         items: [h] history, ascending, so that ties go to the smaller.
@@ -143,7 +142,7 @@ def greatest_shares(items: Ints, attribution_shares: Floats) -> tuple[Ints, Floa
     """
     left, column = attribution_shares.copy(), np.arange(attribution_shares.shape[1])
     attributions, carried = np.full((len(column), ATTRIBUTIONS), -1), np.zeros((len(column), ATTRIBUTIONS))
-    # Three times the first of the greatest: to sort all of the history takes ten times as long.
+    # Takes the maximum three times: sorting the whole history takes ten times as long.
     for place in range(min(ATTRIBUTIONS, len(items))):
         best = left.argmax(axis=0)
         top = left[best, column]
@@ -155,7 +154,7 @@ def greatest_shares(items: Ints, attribution_shares: Floats) -> tuple[Ints, Floa
 def as_batch(users: pa.RecordBatch, lists: Sequence[UserList], products: pa.Array) -> pa.RecordBatch:
     """Rows of a candidate table (`SCHEMA`): one list for each row of `users`, which has cutoff and user_id.
 
-    `products` is the vocabulary: the product of each number.
+    `products` is the vocabulary: the product of each index.
     """
     size = np.array([len(one.items) for one in lists], np.int64)
     row = pa.array(np.repeat(np.arange(len(lists)), size))
@@ -187,10 +186,10 @@ def as_batch(users: pa.RecordBatch, lists: Sequence[UserList], products: pa.Arra
 
 @dataclass(frozen=True)
 class Taken:
-    """What the users of a batch took, numbered: [indptr[u], indptr[u + 1]) are user u's events, oldest first.
+    """Acquisitions of a batch's users in CSR form: user u's events are [indptr[u], indptr[u + 1]), oldest first.
 
     Attributes:
-        items: number in the vocabulary; events with products outside of it are left out.
+        items: index into the vocabulary; events with products outside it are left out.
         steps_back: steps between the event and the user's last one of these, 0 for the last.
         age_days: days from the event to the cut-off.
     """
@@ -228,7 +227,7 @@ def taken(users: pa.RecordBatch, products: pa.Array, kinds: Sequence[str] | None
 
 
 def by_cutoff(rows: Any) -> list[tuple[date, Any]]:
-    """The rows of each cut-off, in order; a record batch or a table with `cutoff`."""
+    """The rows of each cut-off, in order of cut-offs; `rows` is a record batch or a table with `cutoff`."""
     cutoffs = rows.column("cutoff")
     days = sorted(pc.unique(cutoffs).to_pylist())
     return [(day, rows.filter(pc.equal(cutoffs, pa.scalar(day, cutoffs.type)))) for day in days]

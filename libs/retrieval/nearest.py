@@ -1,7 +1,7 @@
-"""One interface to the products of greatest score: among all, or past some number of products by an approximate index.
+"""One interface to the products with the greatest scores: exact search, or an approximate index for large catalogues.
 
-An index is built once for each model, by a task, and lies beside the models: `models/<shop>/<model>_index/<version>`,
-so that it goes when its model goes. Spark brings the file to each executor once; its Python workers map it.
+A task builds the index of a model once and stores it beside the models, in `models/<shop>/<model>_index/<version>`, so
+that it is deleted together with its model. Spark ships the file to each executor once; Python workers memory-map it.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from libs.registry.weights import exists, model_uri, save_file
 from libs.retrieval.ann import FORM, build_index, nearest, read_index
 from libs.retrieval.topk import top_k
 
-_BLOCK = 2048  # products whose scores are held at once: few enough to stay in the processor's cache
+_BLOCK = 2048  # products scored at once: few enough for the processor's cache
 
 
 class Search(Protocol):
-    """Finds the items of greatest inner product with each user; users [u, d], items [n, d]."""
+    """Finds the items with the greatest inner product with each user; users [u, d], items [n, d]."""
 
     @property
     def is_exact(self) -> bool:
-        """Whether no item can be missed."""
+        """Whether every item is scored, so that none can be missed."""
 
     def top_k(self, users: AnyFloats, items: AnyFloats, k: int) -> tuple[Ints, AnyFloats]:
-        """(indices [u, k], scores [u, k]) by descending score; -1 and -inf where fewer than k items are found."""
+        """(indices [u, k], scores [u, k]) by descending score, padded with -1 and -inf."""
 
     def greatest(self, users: AnyFloats, items: AnyFloats) -> AnyFloats:
         """The greatest inner product of each user with an item, [u]."""
@@ -63,7 +63,7 @@ class IndexSearch:
     """Scores the items of the nearest cells of an index (libs.retrieval.ann).
 
     Attributes:
-        file: name of the index, which Spark has brought to the executors.
+        file: name of the index file that Spark shipped to the executors.
         probes: cells searched for each user.
     """
 
@@ -81,7 +81,7 @@ class IndexSearch:
 
 @dataclass(frozen=True)
 class Index:
-    """An index to be built: the cut-off whose model it is of, and its file's URI."""
+    """An index: the cut-off of its model, and the URI of its file."""
 
     cutoff: date
     uri: str
@@ -89,7 +89,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Searches:
-    """The search of each cut-off; exact where none is named."""
+    """The search of each cut-off; exact by default."""
 
     by_cutoff: Mapping[date, Search] = field(default_factory=dict)
 
@@ -105,14 +105,14 @@ def searches(
     index_from: int,
     probes: int,
 ) -> Searches:
-    """What searches each cut-off's products; an index that is not there yet is built, each by one task.
+    """The search for each cut-off's products; builds missing indexes, one task each.
 
     Args:
         models: row of training.models by cut-off.
-        products: how many each model has vectors of.
-        vectors: [products, d] of a cut-off's model, asked for on a worker.
-        index_from: products from which the search is by an index.
-        probes: cells of it that are searched for each user.
+        products: number of products in each model.
+        vectors: [products, d] of a cut-off's model; called on a worker.
+        index_from: number of products from which an index is used.
+        probes: cells of the index searched for each user.
     """
     large = {cutoff: row for cutoff, row in models.items() if products[cutoff] >= index_from}
     indexes = [Index(cutoff, index_uri(ctx, row)) for cutoff, row in large.items()]
@@ -120,21 +120,23 @@ def searches(
     spark = ctx.spark.sparkContext
     if missing:
         ctx.log.info("building %s", ", ".join(Path(index.uri).name for index in missing))
-        known = store.variables()
-        spark.parallelize(missing, len(missing)).foreach(lambda index: _build(index, vectors(index.cutoff), known))
+        credentials = store.variables()
+        spark.parallelize(missing, len(missing)).foreach(
+            lambda index: _build(index, vectors(index.cutoff), credentials)
+        )
     for index in indexes:
         spark.addFile(index.uri)
     return Searches({index.cutoff: IndexSearch(Path(index.uri).name, probes) for index in indexes})
 
 
 def index_uri(ctx: JobContext, model: Row) -> str:
-    """The file's name says the weights that it was built from: a model fitted anew has another."""
+    """The file's name has the checksum of the weights that it was built from: a refitted model gets a new index."""
     folder = model_uri(ctx.run.conf.env.warehouse, ctx.shop.name, f"{model['model']}_index", model["version"])
     return f"{folder}/{model['version']}-{model['checksum'][:16]}.{FORM}"
 
 
-def _build(index: Index, vectors: NDArray[Any], known: Mapping[str, str]) -> None:
-    os.environ.update(known)  # an executor's Python has no credentials of its own
+def _build(index: Index, vectors: NDArray[Any], credentials: Mapping[str, str]) -> None:
+    os.environ.update(credentials)  # an executor's Python has no credentials of its own
     with tempfile.TemporaryDirectory(prefix="reasonrec-index-") as folder:
         path = Path(folder) / "index"
         build_index(vectors, path)
@@ -143,5 +145,5 @@ def _build(index: Index, vectors: NDArray[Any], known: Mapping[str, str]) -> Non
 
 @cache
 def _opened(path: str) -> Any:
-    """Once for each Python worker, however many tasks and batches it serves."""
+    """Opened once per Python worker, for all of its tasks and batches."""
     return read_index(Path(path))

@@ -35,7 +35,7 @@ UNIT = GAP_POINTS * AGE_POINTS
 
 @dataclass(frozen=True)
 class Counts:
-    """Pairs: weight in `UNIT`s, how many users (together: baskets) stand behind, and how many known users."""
+    """Pairs: weight in `UNIT`s, support (users; baskets for pairs inside a basket), and number of known users."""
 
     anchor: Ints
     item: Ints
@@ -59,7 +59,7 @@ def age_points(age_days: Ints, half_life_days: float | None) -> Ints:
 def gap_points(steps: int, decay: float, reverse: float, most_steps: int) -> tuple[Floats, Floats]:
     """([s, s], [s, s]): the weight of (anchor at step i, product at step j) in whole millionths, and 1 where i < j.
 
-    decay^(gap - 1) for a product that comes gap steps after the anchor, `reverse` times that for one that comes before;
+    decay^(gap - 1) for a product `gap` steps after the anchor, `reverse` times that for one before it;
     0 inside a step and beyond `most_steps`.
     """
     place = np.arange(steps)
@@ -70,14 +70,14 @@ def gap_points(steps: int, decay: float, reverse: float, most_steps: int) -> tup
 
 
 def step_pairs(items: Ints, steps: Ints, ages: Ints, weights: Floats, forward: Floats) -> tuple[Counts, Counts]:
-    """One user's pairs over steps, and those inside a step; a product with itself is no pair.
+    """One user's pairs across steps, and those inside a step; a product does not pair with itself.
 
-    The latter only say that one more known user is behind a pair: what it weighs is counted by baskets, guests' too.
+    The latter only add one known user to a pair: its weight comes from baskets, including those of guests.
 
     Args:
         items: [e] products.
         steps: [e] step of each, ascending from 0.
-        ages: [e] `age_points` of each: a pair weighs what the age of its product's event allows.
+        ages: [e] `age_points` of each: a pair's weight decays with the age of its product's event.
         weights, forward: `gap_points` of at least as many steps.
     """
     kinds, place = np.unique(items, return_inverse=True)
@@ -103,7 +103,7 @@ def summed(pairs: Counts) -> Counts:
     """The same pairs, each once, in ascending (anchor, item)."""
     if not len(pairs.anchor):
         return pairs
-    # One number for both ends, a small one where anchors are neighbours, takes fewer passes than one end at a time.
+    # Sorting one number for both ends (small if anchors are close) takes fewer passes than sorting by each end.
     first, width = pairs.anchor.min(), pairs.item.max() + 1
     ends = (pairs.anchor - first) * width + pairs.item
     order = order_of(ends)
@@ -115,14 +115,14 @@ def summed(pairs: Counts) -> Counts:
 
 
 def joined(parts: Sequence[Counts]) -> Counts:
-    """One after another."""
+    """Concatenates the parts."""
     return Counts(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Counts)))
 
 
 def order_of(numbers: Ints) -> Ints:
-    """The stable order that makes whole numbers from 0 ascend.
+    """The stable ascending order of non-negative integers.
 
-    NumPy sorts 16 bits by radix, in a fifth of the time that it takes to compare.
+    NumPy sorts 16-bit integers by radix, five times as fast as by comparison.
 
     >>> order_of(np.array([70_000, 2, 70_000, 5 << 40, 1])).tolist()
     [4, 1, 0, 2, 3]
@@ -149,7 +149,7 @@ def basket_pairs(indptr: Ints, items: Ints, ages: Ints, n_items: int) -> Counts:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Weights of (anchor, item) as CSR over `products`: what a history item lends to each product."""
+    """Weights of (anchor, item) as CSR over `products`: how much a history item adds to the score of each product."""
 
     products: pa.Array
     indptr: Ints
@@ -185,7 +185,7 @@ def linear_list(history: Ints, lent: Floats, matrix: Matrix, size: int) -> UserL
 def linear_lists(ctx: JobContext, kind: str, step_decay: float, size: int) -> DataFrame:
     """Lists (`candidates.SCHEMA`) of all users to serve by one kind of pairs.
 
-    A cut-off's pairs come to the driver as numbers before the next one's do: together, the size of the catalogue.
+    Pairs reach the driver one cut-off at a time, as integers; together they are as large as the catalogue.
     """
     pairs = ctx.read_cutoffs("features.item_pairs", (ctx.as_of, *ctx.run.folds)).where(F.col("kind") == kind)
     found = {}
@@ -216,7 +216,7 @@ def _numbers(column: pa.ChunkedArray, products: pa.Array) -> Ints:
 class LinearLister:
     """Arrow function: rows of features.user_history -> lists (`candidates.SCHEMA`) by a matrix of pairs.
 
-    A history item lends decay^(steps between it and the user's last step), as often as it occurs.
+    A history item has the weight decay^(steps to the user's last step), summed over its occurrences.
     """
 
     shared: Broadcast[Mapping[date, Matrix]]

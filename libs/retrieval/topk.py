@@ -2,12 +2,12 @@
 
 Items are taken in blocks. Each user keeps the k best so far in ascending item order; the k-th best is a threshold,
 and since an item of a later block loses every tie, only scores strictly above it can enter: after the first block
-few do, and picking them costs one comparison a score instead of a selection over the whole row.
+few do, and finding them costs one comparison per score instead of a selection over the whole row.
 
-float32 vectors are multiplied in float64 and the score rounded to float32. A float32 product is not repeatable: BLAS
-adds in an order that depends on where in the matrix a row or column stands, so that the same user in another batch,
-or two equal products, get scores that differ in the last bit and lists that differ with them. In float64 those
-differences are some 2^-29 of the float32 step that they would have to cross.
+float32 vectors are multiplied in float64 and the score is rounded to float32. A float32 product is not repeatable: the
+order in which BLAS adds depends on the position of a row or column in the matrix, so the same user in another batch, or
+two equal products, could get scores that differ in the last bit, and thus other lists. In float64 those differences are
+about 2^-29 of a float32 step, too small to matter after rounding.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def top_k(
     k: int,
     block: tuple[int, int] = (256, 1024),
 ) -> tuple[Ints, AnyFloats]:
-    """The k items of greatest inner product for each user, ties to the smaller item index.
+    """The k items with the greatest inner product for each user; ties go to the smaller item index.
 
     Args:
         users: [u, d] finite float32 or float64.
@@ -34,8 +34,8 @@ def top_k(
         block: users and items whose scores are held at once.
 
     Returns:
-        (indices [u, k] int64, scores [u, k] of the users' type), by descending score; where there are fewer than k
-        items, indices are -1 and scores -inf. Beside the result, memory is the items in float64 and
+        (indices [u, k] int64, scores [u, k] of the users' type), by descending score, padded with -1 and -inf if
+        there are fewer than k items. Memory besides the result: the items in float64 and
         O(block users * (block items + k)).
 
     Raises:
@@ -69,7 +69,7 @@ def _best(users: AnyFloats, blocks: list[Floats], k: int) -> tuple[Ints, AnyFloa
             row, index = _cells(_keep(scores, k))
             best, index = scores[row, index].reshape(n_users, k), index.reshape(n_users, k)
             continue
-        # The smallest held score: -inf while a list is not full, and then every item passes.
+        # The smallest score in the list is -inf while the list is not full, so every item passes.
         row, column = _cells(scores > best.min(axis=1, keepdims=True))
         if row.size == 0:
             continue
@@ -81,7 +81,7 @@ def _best(users: AnyFloats, blocks: list[Floats], k: int) -> tuple[Ints, AnyFloa
         pool[row, place], pool_index[row, place] = scores[row, column], column + start
         row, column = _cells(_keep(pool, k))
         best, index = pool[row, column].reshape(n_users, k), pool_index[row, column].reshape(n_users, k)
-    order = np.argsort(-best, axis=1, kind="stable")  # held in ascending item order, so ties go to the smaller
+    order = np.argsort(-best, axis=1, kind="stable")  # items are in ascending order, so ties go to the smaller
     best = np.take_along_axis(best, order, axis=1)
     index = np.take_along_axis(index, order, axis=1)
     return index, best

@@ -1,4 +1,4 @@
-"""Arrow function of the two-tower network: histories and profiles to lists, with the history items that carry them."""
+"""Arrow function for the two-tower network: histories and profiles to lists with attributions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from libs.models.score import two_tower_users
 from libs.retrieval.candidates import Taken, UserList, as_batch, by_cutoff, greatest_shares, taken
 from libs.retrieval.nearest import Search, Searches
 
-HISTORY = 20  # slots a model reads
+HISTORY = 20  # history slots that a model reads
 _BLOCK = 256  # users whose scores without each history item are held at once
 
 
 @dataclass(frozen=True)
 class TwoTowerLister:
-    """Rows (cutoff, user_id, events, profile) -> lists (`candidates.SCHEMA`), each cut-off by its own model.
+    """Rows (cutoff, user_id, events, profile) -> lists (`candidates.SCHEMA`), each cut-off with its own model.
 
-    `models` holds, by cut-off, the products in the order of the model's ids and its serving arrays.
+    `models` maps a cut-off to the products in the order of the model's ids, and to its serving arrays.
     """
 
     models: Broadcast[Mapping[date, tuple[pa.Array, Arrays]]]
@@ -44,7 +44,7 @@ class TwoTowerLister:
 
 
 def last_slots(events: Taken) -> tuple[Ints, Float32s]:
-    """(ids [u, HISTORY], days before the cut-off [u, HISTORY]) of each user's last events, 0 pads at the front."""
+    """(ids [u, HISTORY], days before the cut-off [u, HISTORY]) of each user's last events, 0-padded at the front."""
     users = len(events.indptr) - 1
     history, age = np.zeros((users, HISTORY), np.int64), np.zeros((users, HISTORY), np.float32)
     length = np.diff(events.indptr)
@@ -64,10 +64,10 @@ def lists(
     size: int,
     search: Search,
 ) -> list[UserList]:
-    """Each user's products of greatest logit; scores are exp(logit - greatest logit), so 1 for the first.
+    """Each user's products with the greatest logits; scores are exp(logit - greatest logit), so 1 for the first.
 
-    A history item's share is the part of that score which is lost when the item is taken out of all its slots, the
-    whole list being ranked again without it. Arrays as in `score.two_tower_users`.
+    A history item's share is the fraction of that score that is lost if the item is removed from all its slots and all
+    products are scored again without it. Arrays as in `score.two_tower_users`.
     """
     products = np.ascontiguousarray(arrays["item_vectors"][1:])
     users = two_tower_users(arrays, history, age, profile)

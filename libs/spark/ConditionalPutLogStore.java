@@ -23,15 +23,16 @@ import software.amazon.awssdk.services.s3.model.GetObjectRequest;
 import software.amazon.awssdk.services.s3.model.PutObjectRequest;
 
 /**
- * Delta's log on S3, safe for any number of writers on any number of machines: a commit is one PUT that the store itself
- * refuses (`If-None-Match: *`) where another has written the version. Delta's own store for S3 looks first and then
- * writes, and knows of the writers of its own JVM alone: of two drivers that commit at once one loses its rows.
+ * Delta's log on S3, safe for any number of writers on any number of machines. A commit is one conditional PUT
+ * (`If-None-Match: *`), which the object store refuses when the version already exists. Delta's own S3 log store checks
+ * first and then writes, and only coordinates writers within one JVM: when two drivers commit at once, one loses its
+ * rows.
  *
- * libs.spark.log_store has it compiled at the start by Janino, which Spark ships for its own generated code.
+ * libs.spark.log_store compiles this class at startup with Janino, which Spark ships for its own generated code.
  */
 public class ConditionalPutLogStore extends HadoopFileSystemLogStore {
   private static final int EXISTS = 412;
-  private static final int IN_FLIGHT = 409; // another writer's PUT of this key has not ended: nobody knows yet who won
+  private static final int IN_FLIGHT = 409; // another writer's PUT of this key is still running: no winner yet
   private static final int TRIES = 8;
 
   public ConditionalPutLogStore(Configuration conf) {
@@ -46,7 +47,7 @@ public class ConditionalPutLogStore extends HadoopFileSystemLogStore {
     }
     FileSystem files = path.getFileSystem(conf);
     if (!(files instanceof S3AFileSystem)) {
-      throw new IOException(path + ": " + files.getClass().getName() + " is not S3AFileSystem, which commits need");
+      throw new IOException(path + ": commits need S3AFileSystem, not " + files.getClass().getName());
     }
     if (overwrite.booleanValue()) {
       OutputStream stream = files.create(path, true);
@@ -64,13 +65,14 @@ public class ConditionalPutLogStore extends HadoopFileSystemLogStore {
   private void create(S3AFileSystem files, Path path, byte[] body) throws IOException {
     S3Client client = files.getS3AInternals().getAmazonS3Client("Delta commit");
     String key = path.toUri().getPath().substring(1);
-    // S3A's own request, with the encryption and the access rights that conf asks for.
+    // S3A builds the request, so it carries the encryption and access rights from conf.
     PutObjectRequest.Builder request = files.getRequestFactory()
         .newPutObjectRequestBuilder(key, PutObjectOptions.keepingDirs(), body.length, false);
-    AwsRequestOverrideConfiguration set = request.overrideConfiguration();
-    AwsRequestOverrideConfiguration.Builder told = set == null ? AwsRequestOverrideConfiguration.builder() : set.toBuilder();
-    told.putHeader("If-None-Match", "*");
-    request.overrideConfiguration((AwsRequestOverrideConfiguration) told.build());
+    AwsRequestOverrideConfiguration existing = request.overrideConfiguration();
+    AwsRequestOverrideConfiguration.Builder override =
+        existing == null ? AwsRequestOverrideConfiguration.builder() : existing.toBuilder();
+    override.putHeader("If-None-Match", "*");
+    request.overrideConfiguration((AwsRequestOverrideConfiguration) override.build());
     PutObjectRequest put = (PutObjectRequest) request.build();
     for (int left = TRIES; ; left--) {
       try {
@@ -78,7 +80,7 @@ public class ConditionalPutLogStore extends HadoopFileSystemLogStore {
         return;
       } catch (AwsServiceException error) {
         if (error.statusCode() == EXISTS) {
-          // The client sends a PUT again whose answer was lost: what stands there may be this very commit.
+          // The client retries a PUT whose response was lost, so the object may be this very commit.
           GetObjectRequest get = (GetObjectRequest) GetObjectRequest.builder().bucket(files.getBucket()).key(key).build();
           if (Arrays.equals(client.getObjectAsBytes(get).asByteArray(), body)) {
             return;

@@ -33,56 +33,57 @@ import org.apache.spark.sql.types.StructType;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
- * What an analyst's statement may be: a question over registered names, and nothing else. Everything is a list of what is
- * allowed, so what a later Spark adds is refused until somebody allows it.
+ * Restricts an analyst's statements to queries over registered tables and views. Every rule is an allow list, so whatever
+ * a later Spark adds is refused until somebody allows it.
  *
- * In Java because Spark asks its parser inside the JVM, and a server's front is a class to extend. libs.query.sql_server
- * has it compiled at the start by Janino, which Spark ships for its own generated code: a JRE is enough.
+ * This is Java because Spark calls its parser inside the JVM, and the Thrift server's service is a class to extend.
+ * libs.query.sql_server compiles it at startup with Janino, which Spark ships for its own generated code: a JRE is enough.
  */
 public class ReadOnly {
-  /** Nodes of a question as the parser gives it. Not among them: commands, TRANSFORM (it runs a shell), IDENTIFIER(). */
+  /** Plan nodes of a parsed query. Left out: commands, TRANSFORM (it runs a shell command), IDENTIFIER(). */
   private static final Set QUERY = words(
       "Aggregate Distinct Except Filter Generate GlobalLimit Intersect Join LateralJoin LocalLimit LocalRelation Offset"
       + " OneRowRelation Pivot Project Sample Sort SubqueryAlias Union Unpivot UnresolvedHaving UnresolvedHint"
       + " UnresolvedInlineTable UnresolvedRelation UnresolvedSubqueryColumnAliases UnresolvedTableValuedFunction"
       + " UnresolvedTVFAliases UnresolvedWith WithWindowDefinition");
-  /** Statements by which a tool looks around. */
-  private static final Set LOOK = words(
+  /** Statements with which a BI tool browses schemas and tables. */
+  private static final Set METADATA = words(
       "DescribeColumn DescribeFunction DescribeRelation ExplainCommand SetCatalogAndNamespace SetNamespaceCommand"
       + " ShowColumns ShowFunctions ShowNamespaces ShowNamespacesCommand ShowTables ShowViews");
-  private static final Set LOOKED_AT = words(
+  private static final Set METADATA_TARGETS = words(
       "CurrentNamespace ResolvedNamespace UnresolvedFunctionName UnresolvedNamespace UnresolvedTableOrView");
-  /** Functions that make rows; Delta's own (table_changes_by_path) read any path. */
-  private static final Set ROWS = words("explode explode_outer inline inline_outer json_tuple posexplode"
+  /** Allowed table-valued functions. Delta's own (table_changes_by_path) could read any path. */
+  private static final Set TABLE_FUNCTIONS = words("explode explode_outer inline inline_outer json_tuple posexplode"
       + " posexplode_outer range sql_keywords stack");
 
   private static Set words(String text) {
     return new HashSet(Arrays.asList(text.split(" ")));
   }
 
-  /** Guards every session that is made from this one's extensions from now on; `before` hears each statement. */
+  /** Guards every session created from this session's extensions from now on; `before` is called with each statement. */
   public void guard(org.apache.spark.sql.classic.SparkSession session, Set schemas, Consumer before) {
     session.extensions().injectParser(new Guarding(schemas, before));
   }
 
-  /** Has a running server open its sessions without what the client wants set: confs, and the JVM's own properties. */
+  /** Makes a running server ignore the settings a client sends when it opens a session: confs and JVM properties. */
   public void closeSettings(HiveThriftServer2 server, SparkSession session) throws Exception {
-    CLIService asked = null;
+    CLIService original = null;
     ThriftCLIService port = null;
     for (Object service : server.getServices()) {
       if (service instanceof CLIService) {
-        asked = (CLIService) service;
+        original = (CLIService) service;
       } else if (service instanceof ThriftCLIService) {
         port = (ThriftCLIService) service;
       }
     }
-    Asked closed = new Asked(server, session);
-    // Spark's own class sets what it inherits by reflection, one level up: a class below it cannot be initialised.
+    SettingsIgnored closed = new SettingsIgnored(server, session);
+    // Spark's class sets its inherited fields by reflection exactly one level up, so a subclass cannot run its init.
+    // Copy the fields of the initialised service instead.
     for (Class kind = SparkSQLCLIService.class; kind != Object.class; kind = kind.getSuperclass()) {
       for (Field field : kind.getDeclaredFields()) {
         if (!Modifier.isStatic(field.getModifiers())) {
           field.setAccessible(true);
-          field.set(closed, field.get(asked));
+          field.set(closed, field.get(original));
         }
       }
     }
@@ -105,22 +106,22 @@ public class ReadOnly {
     }
   }
 
-  public static class Asked extends SparkSQLCLIService {
-    public Asked(HiveThriftServer2 server, SparkSession session) {
+  public static class SettingsIgnored extends SparkSQLCLIService {
+    public SettingsIgnored(HiveThriftServer2 server, SparkSession session) {
       super(server, session);
     }
 
     public SessionHandle openSession(TProtocolVersion protocol, String user, String password, String address,
         Map settings) throws HiveSQLException {
-      return super.openSession(protocol, user, password, address, schema(settings));
+      return super.openSession(protocol, user, password, address, schemaOnly(settings));
     }
 
     public SessionHandle openSessionWithImpersonation(TProtocolVersion protocol, String user, String password,
         String address, Map settings, String token) throws HiveSQLException {
-      return super.openSessionWithImpersonation(protocol, user, password, address, schema(settings), token);
+      return super.openSessionWithImpersonation(protocol, user, password, address, schemaOnly(settings), token);
     }
 
-    private static Map schema(Map settings) {
+    private static Map schemaOnly(Map settings) {
       Map kept = new HashMap();
       if (settings != null && settings.containsKey("use:database")) {
         kept.put("use:database", settings.get("use:database"));
@@ -147,7 +148,7 @@ public class ReadOnly {
       return plan;
     }
 
-    /** A view's text comes this way. */
+    /** Spark parses the text of a view with this method. */
     public LogicalPlan parseQuery(String text) throws ParseException {
       LogicalPlan plan = parser.parseQuery(text);
       check(plan, false);
@@ -156,22 +157,22 @@ public class ReadOnly {
 
     private void check(LogicalPlan plan, boolean top) {
       String kind = plan.getClass().getSimpleName().replace("$", "");
-      boolean look = top && LOOK.contains(kind);
-      if (!look && !QUERY.contains(kind) && !LOOKED_AT.contains(kind)) {
-        throw new UnsupportedOperationException("read only: " + kind + " is not answered here, only questions are");
+      boolean metadata = top && METADATA.contains(kind);
+      if (!metadata && !QUERY.contains(kind) && !METADATA_TARGETS.contains(kind)) {
+        throw new UnsupportedOperationException("read only: " + kind + " is not allowed, only queries are");
       }
       if (plan instanceof UnresolvedRelation) {
         UnresolvedRelation relation = (UnresolvedRelation) plan;
         if (!relation.options().isEmpty() || relation.isStreaming()) { // WITH ('path' = ...)
-          throw new UnsupportedOperationException("read only: a table is read without options");
+          throw new UnsupportedOperationException("read only: reading a table with options is not allowed");
         }
-        named(relation.multipartIdentifier());
+        checkName(relation.multipartIdentifier());
       } else if (plan instanceof UnresolvedTableOrView) {
-        named(((UnresolvedTableOrView) plan).multipartIdentifier());
+        checkName(((UnresolvedTableOrView) plan).multipartIdentifier());
       } else if (plan instanceof UnresolvedTableValuedFunction) {
         List name = list(((UnresolvedTableValuedFunction) plan).name());
-        if (name.size() != 1 || !ROWS.contains(((String) name.get(0)).toLowerCase(Locale.ROOT))) {
-          throw new UnsupportedOperationException("read only: the function " + name + " is not answered here");
+        if (name.size() != 1 || !TABLE_FUNCTIONS.contains(((String) name.get(0)).toLowerCase(Locale.ROOT))) {
+          throw new UnsupportedOperationException("read only: the table function " + name + " is not allowed");
         }
       }
       if (plan instanceof ExplainCommand) {
@@ -191,19 +192,22 @@ public class ReadOnly {
       }
     }
 
-    /** A name of one part is a CTE's or lies in the current schema; of two, the first must be a schema, not a format. */
-    private void named(scala.collection.Seq parts) {
+    /**
+     * A name of one part is a CTE or a table of the current schema. In a name of two parts the first must be a schema:
+     * Spark would also take a file format there.
+     */
+    private void checkName(scala.collection.Seq parts) {
       List name = list(parts);
       if (name.size() == 3 && name.get(0).equals("spark_catalog")) {
         name = name.subList(1, 3);
       }
       if (name.size() > 2 || (name.size() == 2 && !schemas.contains(((String) name.get(0)).toLowerCase(Locale.ROOT)))) {
-        throw new UnsupportedOperationException("read only: " + name + " is no table of the warehouse");
+        throw new UnsupportedOperationException("read only: " + name + " is not a table of the warehouse");
       }
     }
 
-    private static List list(scala.collection.Seq found) {
-      return CollectionConverters.asJava(found);
+    private static List list(scala.collection.Seq seq) {
+      return CollectionConverters.asJava(seq);
     }
 
     public Expression parseExpression(String text) throws ParseException {

@@ -1,4 +1,4 @@
-"""A value for all tasks that Spark can encrypt on its way to them."""
+"""Broadcast variables that also work when Spark encrypts them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class _InBand:
-    """Is unpickled as the value itself."""
+    """Pickles a value as one byte string; unpickling gives the value itself."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -23,10 +23,11 @@ class _InBand:
 
 
 def broadcast(spark: SparkSession, value: T) -> Broadcast[T]:
-    """The value in each task, there alone: the driver has it already.
+    """Broadcasts a value to the tasks. Read `.value` in tasks only: the driver already has the value.
 
-    Where `spark.io.encryption.enabled`, PySpark writes what it broadcasts by a stream of its own, which asks for the
-    length of each piece: an array of 64 KiB or more is handed to it as a buffer, which has none (4.0.1, ChunkedStream).
+    With `spark.io.encryption.enabled`, PySpark pickles broadcasts through its own stream, which calls `len` on each
+    piece. Pickle passes an array of 64 KiB or more as a buffer without a length, so the value is pickled to bytes first
+    (PySpark 4.0.1, ChunkedStream).
     """
     shared: Broadcast[T] = spark.sparkContext.broadcast(_InBand(value))
     return shared

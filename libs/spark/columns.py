@@ -1,4 +1,4 @@
-"""Column expressions that Spark would otherwise compute several times."""
+"""Column expressions that Spark must not compute more than once per row."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 
 def once(value: Column, use: Callable[[Column], Column]) -> Column:
-    """What `use` makes of a value that is dear to compute.
+    """Applies `use` to an expensive value that is computed once per row.
 
-    Spark puts a column's expression into each place that names it; a variable of a lambda it works out once a row.
+    Spark copies a column's expression into every place that uses it, but evaluates a lambda's variable only once.
     """
     return F.transform(F.array(value), use)[0]

@@ -23,12 +23,11 @@ from libs.spark.jvm import delta_log, java_class
 from libs.spark.locks import BusyError, commit_lock
 from libs.tables import Table
 
-# Snapshot rows without a time, and rows whose time cannot be read, belong to every window: their source is read whole.
+# The day of rows that have no time or an unreadable one. They belong to every window: their source is read whole.
 TIMELESS = date(1970, 1, 1)
 
-
 SCHEMA_VERSION = "reasonrec.schema_version"  # a property of every table
-# What Delta raises when another writer came first; in Python they have no base of their own.
+# Raised by Delta when another writer committed first; the Python classes have no common base.
 _CONFLICTS = (
     captured.DeltaConcurrentModificationException,
     captured.ConcurrentWriteException,
@@ -51,10 +50,11 @@ _RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2,6}")
 
 
 class SchemaError(ValueError):
-    """A DataFrame that does not have exactly the table's columns."""
+    """A DataFrame does not have exactly the table's columns."""
 
 
 def uri(warehouse: str, table: Table) -> str:
+    """Where the table lies in the warehouse."""
     return f"{warehouse.rstrip('/')}/{table.layer}/{table.name.split('.')[1]}"
 
 
@@ -63,12 +63,12 @@ def exists(spark: SparkSession, warehouse: str, table: Table) -> bool:
 
 
 def is_table(spark: SparkSession, path: str) -> bool:
-    """Delta's `DeltaTable.isDeltaTable`, whose class is found by its whole name: see `java_class`."""
+    """`DeltaTable.isDeltaTable`, without py4j's slow class lookup: see `java_class`."""
     return bool(java_class(spark, "io.delta.tables.DeltaTable").isDeltaTable(spark._jsparkSession, path))
 
 
 def read(spark: SparkSession, warehouse: str, table: Table, version: int | None = None) -> DataFrame:
-    """The table at a version, or an empty DataFrame of its schema where nothing was written yet."""
+    """The table at a version (default: the newest), or an empty DataFrame of its schema if it does not exist yet."""
     if not exists(spark, warehouse, table):
         return spark.createDataFrame([], table.ddl)
     require_version(spark, uri(warehouse, table), table)
@@ -79,62 +79,63 @@ def read(spark: SparkSession, warehouse: str, table: Table, version: int | None 
 
 
 def version(spark: SparkSession, warehouse: str, table: Table) -> int | None:
-    """The table's newest version; None where it does not exist."""
+    """The table's newest version; None if the table does not exist."""
     return int(snapshot(spark, uri(warehouse, table)).version()) if exists(spark, warehouse, table) else None
 
 
 def snapshot(spark: SparkSession, path: str) -> Any:
-    """The newest snapshot of the table at a path, from Delta's own log: no job runs for it."""
+    """The newest snapshot of the table at a path, from Delta's log on the driver: no Spark job runs."""
     nothing = java_class(spark, "scala.Option").empty()
     return delta_log(spark, path).update(False, nothing, nothing)
 
 
 def schema_version(spark: SparkSession, path: str) -> int:
-    """The version its columns are of; tables older than the property are of the first."""
-    found = snapshot(spark, path).metadata().configuration().get(SCHEMA_VERSION)
-    return int(found.get()) if found.isDefined() else 1
+    """The schema version of a table; tables that predate the property are of version 1."""
+    value = snapshot(spark, path).metadata().configuration().get(SCHEMA_VERSION)
+    return int(value.get()) if value.isDefined() else 1
 
 
 def require_version(spark: SparkSession, path: str, table: Table) -> None:
-    """Raises OperatorError unless the table, which must exist, has the columns this code knows."""
-    found = schema_version(spark, path)
-    if found < table.schema_version:
+    """Raises OperatorError unless the table at `path`, which must exist, has this code's schema version."""
+    stored = schema_version(spark, path)
+    if stored < table.schema_version:
         raise OperatorError(
-            f"{table.name} is of schema version {found}, this code needs {table.schema_version}:"
+            f"{table.name} is of schema version {stored}, this code needs {table.schema_version}:"
             " run maintenance.migrate_tables first"
         )
-    if found > table.schema_version:
+    if stored > table.schema_version:
         raise OperatorError(
-            f"{table.name} is of schema version {found}, this code knows {table.schema_version}: a warehouse does not"
+            f"{table.name} is of schema version {stored}, this code knows {table.schema_version}: a warehouse does not"
             " go back; run the newer release of reasonrec"
         )
 
 
 def create(frame: DataFrame, path: str, table: Table) -> None:
-    """A new table of the frame's rows in one commit, its schema version among its properties."""
+    """Creates the table with the frame's rows and the schema version in one commit."""
     replace_or_create(frame, path, table).create()
 
 
 def _create_among_files(spark: SparkSession, path: str, table: Table) -> None:
-    """An empty table where `create` finds files: of a writer that died before its first commit, or that was first.
+    """Creates an empty table in a folder with files that no commit names, where `create` refuses to work.
 
-    Deleting them would be wrong, a living writer may have staged them; VACUUM takes those that nobody commits.
+    They are left by a writer that died before its first commit, or belong to one that has not committed yet. They must
+    not be deleted: a live writer may still commit them. VACUUM removes those that nobody commits.
     """
     empty = spark.createDataFrame([], table.ddl).write.format("delta").partitionBy(*table.partitioned_by)
     empty.mode("append").save(path)
     if not snapshot(spark, path).metadata().configuration().contains(SCHEMA_VERSION):
-        marked = f"ALTER TABLE IDENTIFIER(:path) SET TBLPROPERTIES ('{SCHEMA_VERSION}' = '{table.schema_version}')"
-        spark.sql(marked, args={"path": identifier(path)})
+        set_version = f"ALTER TABLE IDENTIFIER(:path) SET TBLPROPERTIES ('{SCHEMA_VERSION}' = '{table.schema_version}')"
+        spark.sql(set_version, args={"path": identifier(path)})
 
 
 def replace_or_create(frame: DataFrame, path: str, table: Table) -> Any:
-    """A writer whose `create` or `replace` gives a table of the frame's rows, columns and properties in one commit."""
+    """A writer whose `create` or `replace` sets the table's rows, columns and properties in one commit."""
     writer = frame.writeTo(identifier(path)).using("delta").tableProperty(SCHEMA_VERSION, str(table.schema_version))
     return writer.partitionedBy(*[F.col(name) for name in table.partitioned_by])
 
 
 def identifier(path: str) -> str:
-    """A path in place of a table's name, in SQL."""
+    """A path as a table name in SQL."""
     return "delta.`" + path.replace("`", "``") + "`"
 
 
@@ -224,20 +225,26 @@ def _commit(
 
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:
-    """Exactly the table's columns in its order, of its types; integers may widen, nothing else is cast."""
+    """Selects the table's columns in its order and types.
+
+    Only widening casts are allowed: integers, float to double, the scale of a decimal, null to string.
+
+    Raises:
+        SchemaError: a column is missing, unknown, or of another type.
+    """
     missing = [name for name in table.column_names if name not in frame.columns]
     extra = [name for name in frame.columns if name not in table.column_names]
     if missing or extra:
         raise SchemaError(f"{table.name}: missing columns {missing}, unknown columns {extra}")
     typed = frame.select([F.col(c.name).cast(c.type).alias(c.name) for c in table.columns])
-    found, wanted = dict(frame.dtypes), dict(typed.dtypes)
+    actual, expected = dict(frame.dtypes), dict(typed.dtypes)
     for name in table.column_names:
-        if _family(found[name]) != _family(wanted[name]):
-            raise SchemaError(f"{table.name}.{name}: is {found[name]}, expected {wanted[name]}")
+        if _type_family(actual[name]) != _type_family(expected[name]):
+            raise SchemaError(f"{table.name}.{name}: is {actual[name]}, expected {expected[name]}")
     return typed
 
 
-def _family(kind: str) -> str:
+def _type_family(kind: str) -> str:
     for narrow, wide in (("tinyint", "bigint"), ("smallint", "bigint"), ("float", "double"), ("void", "string")):
         kind = kind.replace(narrow, wide)
     if kind.startswith("decimal"):
@@ -252,21 +259,21 @@ def replaced(
     cutoffs: Iterable[date],
     release_id: str | None = None,
 ) -> str:
-    """The predicate of what a rerun replaces. Its values are dates, a shop's and a release's checked names."""
+    """The SQL predicate of the rows that a rerun replaces. All values in it are dates or checked names."""
     if not SHOP_NAME.fullmatch(shop):
-        raise ValueError(f"shop {shop!r} is not a shop's name")
+        raise ValueError(f"{shop!r} is not a valid shop name")
     if table.scope == "window":
         if window is None:
-            raise ValueError(f"{table.name}: a window is needed")
+            raise ValueError(f"{table.name}: needs a window")
         start, end = window
         return f"shop = '{shop}' AND ((day >= '{start:%Y-%m-%d}' AND day < '{end:%Y-%m-%d}') OR day = '{TIMELESS}')"
     if table.scope == "release":
         if not _RELEASE_ID.fullmatch(release_id or ""):
-            raise ValueError(f"{table.name}: {release_id!r} is not a release's id")
+            raise ValueError(f"{table.name}: {release_id!r} is not a valid release id")
         return f"shop = '{shop}' AND release_id = '{release_id}'"
     days = ", ".join(f"'{day:%Y-%m-%d}'" for day in sorted(set(cutoffs)))
     if not days:
-        raise ValueError(f"{table.name}: a cut-off is needed")
+        raise ValueError(f"{table.name}: needs a cut-off")
     return f"shop = '{shop}' AND cutoff IN ({days})"
 
 
@@ -275,23 +282,23 @@ def _merge(spark: SparkSession, path: str, table: Table, frame: DataFrame) -> No
     target = DeltaTable.forPath(spark, path).alias("old")
     merge = target.merge(frame.alias("new"), on).whenMatchedUpdateAll().whenNotMatchedInsertAll()
     if table.together:
-        for answer in frame.select(*table.together).distinct().collect():
-            same = [F.col(f"old.{name}").eqNullSafe(F.lit(answer[name])) for name in table.together]
-            merge = merge.whenNotMatchedBySourceDelete(reduce(Column.__and__, same))
+        for group in frame.select(*table.together).distinct().collect():
+            in_group = [F.col(f"old.{name}").eqNullSafe(F.lit(group[name])) for name in table.together]
+            merge = merge.whenNotMatchedBySourceDelete(reduce(Column.__and__, in_group))
     merge.execute()
 
 
 def written(spark: SparkSession, warehouse: str, table: Table) -> tuple[int | None, int | None]:
-    """Rows and bytes of the newest commit, from the log; None where it does not tell."""
+    """(rows, bytes) that the newest commit wrote, from the log; None for what the log does not say."""
     if not exists(spark, warehouse, table):
         return None, None
     path = uri(warehouse, table)
     metrics = commit_info(spark, path, snapshot(spark, path).version()).get("operationMetrics", {})
-    told = [metrics.get(name) for name in ("numOutputRows", "numOutputBytes", "numTargetBytesAdded")]
-    rows, added, merged = (None if one is None else int(one) for one in told)
+    values = [metrics.get(name) for name in ("numOutputRows", "numOutputBytes", "numTargetBytesAdded")]
+    rows, added, merged = (None if value is None else int(value) for value in values)
     return rows, merged if added is None else added
 
 
 def live_files(frame: DataFrame) -> list[str]:
-    """URIs of the files behind a snapshot; with deletion vectors off they hold its rows and no other."""
+    """URIs of the files behind a frame of a Delta table. Deletion vectors are off, so the files hold only live rows."""
     return sorted(frame.inputFiles())

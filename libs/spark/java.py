@@ -1,4 +1,4 @@
-"""Java of ours, which is compiled where it runs."""
+"""This project's Java sources, compiled at runtime."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from importlib.resources import files
 
 
 def java_source(name: str) -> str:
-    """Of the class by that name; also where spark-submit ships the project as a zip archive."""
+    """The source of a class; works as well when spark-submit ships the project as a zip archive."""
     return files("libs.spark").joinpath(f"{name}.java").read_text(encoding="utf-8")

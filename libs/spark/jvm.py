@@ -1,4 +1,4 @@
-"""Classes of the JVM that Spark runs in."""
+"""Access to classes of the JVM that Spark runs in."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ DELTA_LOG = "org.apache.spark.sql.delta.DeltaLog"
 
 
 def java_class(spark: SparkSession, name: str) -> Any:
-    """The class of a whole name.
+    """A Java class by its fully qualified name.
 
-    `spark._jvm.org.apache...` would ask the JVM at each dot whether a class is called so far, and each no is a search
-    through all jars: two milliseconds for a class of Delta's.
+    `spark._jvm.org.apache...` asks the JVM at each dot whether that prefix is a class, and each miss searches all jars:
+    two milliseconds for a class of Delta.
     """
     return getattr(spark._jvm, name)
 

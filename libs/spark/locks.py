@@ -1,7 +1,8 @@
-"""One process at a time commits to a table of a local warehouse.
+"""A lock: one process at a time commits to a table of a local warehouse.
 
-Delta asks its log store for "create this file unless it is there". Object stores and HDFS can; for a local disk Delta's
-own store looks and then renames, and is only safe within one JVM: of two processes that commit at once one would lose.
+Delta needs "create this file unless it exists" from its log store. Object stores and HDFS offer that. On a local disk
+Delta's log store checks first and then renames, which is safe only within one JVM: when two processes commit at once,
+one loses its rows.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ WAIT_S = 1800
 
 
 class BusyError(Exception):
-    """Another process has held the table for too long; one line."""
+    """Another process holds the table for too long; the message is one line."""
 
 
 @contextmanager
 def commit_lock(uri: str, wait_s: float = WAIT_S) -> Iterator[bool]:
-    """Holds the table at a `file:` URI against other threads and processes of this machine; any other is left alone.
+    """Locks the table at a `file:` URI against other threads and processes of this machine.
 
-    Gives whether it is held. The lock is a file in the temporary folder, which the system frees when the process ends,
-    however it ends.
+    Yields whether the table is locked; a table at any other URI is not. The lock is a flock on a file in the temporary
+    folder, so the system releases it however the process ends.
 
     Raises:
-        BusyError: not free within `wait_s` seconds.
+        BusyError: the table stayed locked for `wait_s` seconds.
     """
     if not uri.startswith("file:"):
         yield False
@@ -54,6 +55,6 @@ def _wait(descriptor: int, uri: str, deadline: float) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise BusyError(
-                    f"{uri}: another process has been writing it for too long; end it, then rerun"
+                    f"{uri}: another process has been writing to it for too long; end it, then rerun"
                 ) from None
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Delta's log store for S3: who writes a version first has it, whichever machine the others run on."""
+"""Delta's log store for S3: the first writer of a version wins, across machines."""
 
 from __future__ import annotations
 
@@ -22,19 +22,17 @@ SETTINGS = {_KEY: _CLASS, "spark.delta.logStore.s3.impl": _CLASS}
 
 
 def install(spark: SparkSession, warehouse: str) -> None:
-    """Compiles the log store and hands it to this driver and its executors, which list with it for VACUUM.
+    """Compiles the log store and gives it to this driver and to the executors, which list files with it for VACUUM.
 
-    One of the user's own that conf names is left alone.
+    Does nothing if conf names another log store.
 
     Raises:
-        OperatorError: the store takes the second of two writes that must each be the first, or Spark was started
-            without the setting, which Delta reads at the start alone.
+        OperatorError: the object store ignores `If-None-Match`, or Spark was started without the setting, which Delta
+            reads only at startup.
     """
     chosen = spark.sparkContext.getConf().get(_KEY)
     if chosen is None:
-        raise OperatorError(
-            f"Spark ran before reasonrec, without a log store for S3: start it with --conf {_KEY}={_CLASS}"
-        )
+        raise OperatorError(f"Spark was started without a log store for S3: start it with --conf {_KEY}={_CLASS}")
     if chosen != _CLASS:
         return
     jvm: Any = spark._jvm
@@ -43,7 +41,7 @@ def install(spark: SparkSession, warehouse: str) -> None:
         loader.loadClass(_CLASS)
         return
     except Py4JJavaError:
-        pass  # not there yet
+        pass  # not compiled yet
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
     compiler.setParentClassLoader(loader)
     compiler.cook(java_source("ConditionalPutLogStore"))
@@ -59,21 +57,22 @@ def install(spark: SparkSession, warehouse: str) -> None:
 
 
 def refuse_unsafe(spark: SparkSession, warehouse: str) -> None:
-    """Raises OperatorError for a store that ignores `If-None-Match`: commits would be lost in silence."""
+    """Raises OperatorError for an object store that ignores `If-None-Match`: commits would be lost silently."""
     jvm: Any = spark._jvm
     conf = spark._jsc.hadoopConfiguration()
     path = jvm.org.apache.hadoop.fs.Path(f"{warehouse.rstrip('/')}/_commits_are_safe")
-    for _ in range(2):  # the first may find nothing there
+    for _ in range(2):  # the first write succeeds where the file does not exist yet
         lines = jvm.java.util.ArrayList()
         lines.add(uuid.uuid4().hex)
         try:
             jvm.reasonrec.ConditionalPutLogStore(conf).write(path, lines.iterator(), False, conf)
         except Py4JJavaError as error:
-            told = error.java_exception.toString()
-            if "FileAlreadyExistsException" in told or "AccessDenied" in told:  # who may only read, loses nothing
+            message = error.java_exception.toString()
+            # A process that may only read makes no commit that could be lost.
+            if "FileAlreadyExistsException" in message or "AccessDenied" in message:
                 return
             raise
     raise OperatorError(
-        f"{warehouse}: this store does not know `If-None-Match: *`, so commits of two writers could be lost: take one"
-        " that does (Amazon S3, MinIO, Ceph), or name a log store of your own by spark.delta.logStore.s3a.impl in conf"
+        f"{warehouse}: this store does not support `If-None-Match: *`, so commits of two writers could be lost: use one"
+        " that does (Amazon S3, MinIO, Ceph), or set spark.delta.logStore.s3a.impl in conf to a log store of your own"
     )

@@ -1,6 +1,6 @@
-"""A call on Horovod's ranks, tasks of Spark: on the executors' Python, with the project that spark-submit shipped.
+"""Runs a function on Horovod's ranks inside Spark tasks, with the project that spark-submit shipped.
 
-A rank is a child of Spark's Python worker, on a machine that may be another than the driver's.
+Each rank is a child of a Spark Python worker, with the executor's Python, possibly on another machine than the driver.
 """
 
 from __future__ import annotations
@@ -29,47 +29,47 @@ from libs import store
 from libs.conf import HorovodConf
 from libs.errors import RankError
 
-# Of a fit that must not go on, or of the guard that ended it.
+# The error of a fit that stopped itself, or the message of the watchdog that ended it.
 _LAST_WORDS = re.compile(r"\[(\d+)\]<stderr>:(?:[\w.]+\.Training(?:Data)?Error: (.+)|(no step in .+))")
-# Any other error of a rank; the ranks beside one that is gone raise Horovod's own.
+# Any other error of a rank, except Horovod's own: the other ranks raise those once a rank is gone.
 _RAISED = re.compile(r"\[(\d+)\]<stderr>:((?!horovod\.)[\w.]+(?:Error|Exception)(?:: .+)?)$", re.MULTILINE)
 _ENDED_FIRST = re.compile(r"exited with non-zero status.*Process name: (\d+)", re.DOTALL)  # Horovod's message
-_LATE_S = 2.0  # by which a rank's words may come after the news of its end
+_LATE_S = 2.0  # a rank's output may arrive this much later than its exit
 
 
 class RankWords:
-    """A stream for what ranks write to stderr: passed on, and of the last of it is known why they ended."""
+    """A stream for the ranks' stderr: passes it on and remembers the end of it, to tell why a rank ended."""
 
     def __init__(self) -> None:
-        self._heard: deque[str] = deque(maxlen=1000)
+        self._recent: deque[str] = deque(maxlen=1000)
 
     def write(self, text: str) -> int:
-        self._heard.append(text)
+        self._recent.append(text)
         return sys.stderr.write(text)
 
     def flush(self) -> None:
         sys.stderr.flush()
 
     def last(self) -> str | None:
-        """`rank N: why`, of the first that said why; None where none did: a process that is killed says nothing."""
+        """`rank N: reason` of the first rank that gave one; None if none did: a killed process says nothing."""
         deadline = time.monotonic() + _LATE_S
-        while not (found := _LAST_WORDS.search("".join(self._heard))) and time.monotonic() < deadline:
+        while not (match := _LAST_WORDS.search("".join(self._recent))) and time.monotonic() < deadline:
             time.sleep(0.1)
-        return f"rank {found[1]}: {(found[2] or found[3]).strip()}" if found else None
+        return f"rank {match[1]}: {(match[2] or match[3]).strip()}" if match else None
 
     def raised(self) -> str | None:
-        """`rank N: the last line of its traceback`, of the first rank with an error of its own."""
-        found = _RAISED.search("".join(self._heard))
-        return f"rank {found[1]}: {found[2].strip()}" if found else None
+        """`rank N: last line of the traceback` of the first rank that raised another error than Horovod's."""
+        match = _RAISED.search("".join(self._recent))
+        return f"rank {match[1]}: {match[2].strip()}" if match else None
 
 
 def why_ended(words: RankWords, error: RuntimeError) -> RuntimeError | RankError | None:
-    """What a failed call is raised as; None where nothing is known of it.
+    """The error to raise for a failed call; None if the ranks' output and Horovod's message say nothing about it.
 
-    Horovod names the process that ended first, and not why.
+    Horovod's message says which process ended first, but not why.
     """
-    if said := words.last():
-        return RankError(said)
+    if reason := words.last():
+        return RankError(reason)
     if raised := words.raised():
         return RuntimeError(raised)
     if ended := _ENDED_FIRST.search(str(error)):
@@ -78,16 +78,18 @@ def why_ended(words: RankWords, error: RuntimeError) -> RuntimeError | RankError
 
 
 def is_local(spark: SparkSession) -> bool:
-    """Whether this process is the whole of Spark."""
+    """Whether Spark runs in local mode, all of it in this process's JVM."""
     return bool(spark.sparkContext.master.startswith("local"))
 
 
 def run_on_ranks(spark: SparkSession, conf: HorovodConf, call: Callable[..., Any], *args: Any) -> list[Any]:
-    """What `call(*args)` returns on each rank, in their order. The ranks meet on `conf.network_interface`.
+    """Runs `call(*args)` on every rank; returns the results in rank order.
+
+    The ranks talk to each other over `conf.network_interface`; in local mode, unless conf names one, over loopback.
 
     Raises:
-        RankError: a rank said why it ended, or was killed.
-        RuntimeError: a rank ended by an error that nobody foresaw.
+        RankError: a rank failed and said why, or was killed.
+        RuntimeError: a rank ended without saying why.
     """
     import horovod.spark
 
@@ -97,37 +99,37 @@ def run_on_ranks(spark: SparkSession, conf: HorovodConf, call: Callable[..., Any
     root = SparkFiles.getRootDirectory() if is_local(spark) else "."
     archives = [f"{root}/{path.rpartition('/')[2]}" for path in shipped]
     if is_local(spark):
-        _shrink(spark)
+        _shrink_driver_heap(spark)
     words = RankWords()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with listening_on(interface):
             results: list[Any] = horovod.spark.run(
-                knowing(archives, call, *args),
+                with_archives(archives, call, *args),
                 num_proc=conf.ranks,
                 start_timeout=conf.start_timeout_s,
                 use_gloo=True,
                 use_mpi=False,
                 nics={interface} if interface else None,
                 env=variables(interface),
-                executable=context.pythonExec,  # the executors' own, which need not lie where the driver's does
+                executable=context.pythonExec,  # the executors' Python, which may lie elsewhere than the driver's
                 stderr=words,
                 verbose=0,
             )
         return results
     except RuntimeError as error:
-        if (reason := why_ended(words, error)) is None:
+        if (cause := why_ended(words, error)) is None:
             raise
-        raise reason from error
+        raise cause from error
     finally:
-        for number, handler in handlers.items():  # Horovod's would swallow every later Ctrl-C
+        for number, handler in handlers.items():  # Horovod's handlers would swallow every later Ctrl-C
             signal.signal(number, handler)
 
 
-def _shrink(spark: SparkSession) -> None:
-    """Gives the machine back what the JVM's heap has grown by in earlier jobs: ranks beside it need the room.
+def _shrink_driver_heap(spark: SparkSession) -> None:
+    """Returns memory that the JVM's heap took in earlier jobs: the ranks run on the same machine and need it.
 
-    Java's serial collector shrinks the heap in four steps, each a collection (-XX:+ShrinkHeapInSteps).
+    Java's serial collector shrinks the heap in four steps, one per collection (-XX:+ShrinkHeapInSteps).
     """
     jvm: Any = spark._jvm
     for _ in range(4):
@@ -136,54 +138,54 @@ def _shrink(spark: SparkSession) -> None:
 
 @contextmanager
 def listening_on(interface: str | None) -> Iterator[None]:
-    """What Horovod opens in this process listens on one network interface alone; None: on all, as Horovod would.
+    """Makes the servers that Horovod opens in this process listen on one network interface; None: on all, its default.
 
-    Its key-value store believes whoever reaches it (CVE-2024-10190).
+    Horovod's key-value store trusts anyone who can reach it (CVE-2024-10190).
     """
     if interface is None:
         yield
         return
-    [address, *_] = [found.address for found in net_if_addrs()[interface] if found.family == AF_INET]
-    anywhere = network.find_port
+    [ip, *_] = [address.address for address in net_if_addrs()[interface] if address.family == AF_INET]
+    find_port_anywhere = network.find_port
 
     def find_port(server: Callable[[tuple[str, int]], Any]) -> Any:
-        return anywhere(lambda place: server((address, place[1])))
+        return find_port_anywhere(lambda address: server((ip, address[1])))
 
     with patch.object(http_server, "find_port", find_port), patch.object(services, "find_port", find_port):
         yield
 
 
-def knowing(archives: Sequence[str], call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
-    """`call(*args)` for a process whose Python does not find the project yet.
+def with_archives(archives: Sequence[str], call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    """`call(*args)` for a process that cannot import the project yet.
 
-    Spark puts what `--py-files` ships on its workers' path; a child of a worker starts without.
+    Spark puts the archives of `--py-files` on its workers' path, but a child of a worker starts without them.
 
     Args:
-        archives: what was shipped, relative to the folder in which an executor works.
+        archives: the shipped archives, relative to an executor's working folder.
     """
-    sent = pickle.dumps((call, args))
+    pickled = pickle.dumps((call, args))
 
-    # Defined here, it travels as code and not as the name of something to be imported.
-    def called() -> Any:
+    # A nested function is shipped as code, not as a name to import.
+    def call_with_path() -> Any:
         import pickle
         import sys
         from pathlib import Path
 
         sys.path[:0] = [str(Path(archive).resolve()) for archive in archives]
-        call, args = pickle.loads(sent)  # noqa: S301 - the driver's own
+        call, args = pickle.loads(pickled)  # noqa: S301 - written by the driver
         return call(*args)
 
-    return called
+    return call_with_path
 
 
 def variables(nccl_interface: str | None) -> Mapping[str, str | None]:
-    """What a rank's environment has beside its executor's, and None for what it must not have.
+    """Variables to set in a rank's environment on top of its executor's; None removes a variable.
 
-    Where programs and packages lie is the executor's to say. Our keys are among the driver's variables, and where Spark
-    is one process its children have them: no rank needs them.
+    The executor's own variables say where programs and packages lie. The driver's variables include our keys, which the
+    ranks inherit in local mode and do not need.
     """
     secret = [name for name in os.environ if name.startswith(("REASONREC_", "PYSPARK_GATEWAY_"))]
-    # petastorm warns of its own pyarrow calls, a hundred lines a fit.
+    # petastorm's own pyarrow calls raise warnings, a hundred lines per fit.
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore::FutureWarning"}
     nccl = {"NCCL_SOCKET_IFNAME": nccl_interface} if nccl_interface else {}
     return dict.fromkeys([*secret, "_SPARK_AUTH_SECRET"]) | store.variables() | quiet | nccl

@@ -1,4 +1,4 @@
-"""The only SparkSession builder."""
+"""The only place that builds a SparkSession."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from libs.conf import EnvConf
 from libs.errors import OperatorError
 from libs.spark import log_store
 
-# What pyspark calls by a short name for each column and each list of columns. Py4J looks for that in one package after
-# the other, through all jars: unless told where, a millisecond a time.
-_BY_NAME = ("org.apache.spark.sql.functions", "org.apache.spark.api.python.PythonUtils")
+# PySpark looks these up by their short name for each column and each list of columns. Without an import, Py4J searches
+# one package after another through all jars: a millisecond per lookup.
+_IMPORTED_CLASSES = ("org.apache.spark.sql.functions", "org.apache.spark.api.python.PythonUtils")
 
-# What every environment needs; conf/<env>.yaml `spark:` adds to it and may override.
-_ALWAYS = {
+# Settings that every environment needs; `spark:` in conf/<env>.yaml adds to them and may override them.
+_DEFAULTS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Instants are UTC; a shop's days are computed with its own zone.
+    # Instants are in UTC; a shop's days are computed in its own time zone.
     "spark.sql.session.timeZone": "UTC",
-    # Result tables stay readable by DuckDB, delta-rs and Trino; petastorm must never see a file with deleted rows.
+    # Keeps result tables readable by DuckDB, delta-rs and Trino; petastorm must never see a file with deleted rows.
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
-    # A replaceWhere names columns that are not partition columns (`day` inside a month).
+    # Lets replaceWhere name columns that are not partition columns (`day` inside a month).
     "spark.databricks.delta.replaceWhere.dataColumns.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
 
 
-# Where Spark declares its settings; a declaration is known once its object is loaded.
+# Where Spark declares its settings; a setting is registered once its declaring object is loaded.
 _CORE = "package$ Deploy$ History$ Kryo$ Network$ Python$ Status$ UI$ Worker$"
 _DECLARED = {
     "spark.": [f"org.apache.spark.internal.config.{name}" for name in _CORE.split()],
@@ -50,23 +50,23 @@ _DECLARED = {
     "spark.kubernetes.": ["org.apache.spark.deploy.k8s.Config$"],
     "spark.yarn.": ["org.apache.spark.deploy.yarn.config.package$"],
 }
-# Of these Spark declares nothing: they are others' names, or read by hand.
+# Settings that Spark does not declare: they belong to others, or Spark reads them without a declaration.
 _UNDECLARED = re.compile(
     r"spark\.(app\.name|cores\.max|hadoop\..+|jars(\..+)?|local\.dir|master|submit\.pyFiles|ssl\..+|executorEnv\..+"
     r"|databricks\..+|delta\..+|sql\.catalog\..+|(driver|executor|task|worker)\.resource\..+|metrics\.conf\..+"
     r"|(kubernetes|yarn|redaction|plugins|rapids)\..+\..+)"
 )
-# The variable by which Spark's own daemons pass the secret that its processes authenticate with.
+# The variable in which Spark's daemons pass the secret that its processes authenticate with.
 _AUTHENTICATION = "_SPARK_AUTH_SECRET"
 
 
 def jar_cache() -> Path:
-    """Where the set-up puts the Delta jars of an embedded run; a cluster brings its own by --packages or --jars."""
+    """Where set-up puts the Delta jars for local runs; a cluster brings its own through --packages or --jars."""
     return _cache() / "jars"
 
 
 def object_store_jars() -> list[str]:
-    """What `make object-store` has fetched: by these Spark reads and writes s3a://."""
+    """The jars that `make object-store` fetched: Spark needs them to read and write s3a://."""
     return sorted(str(jar) for jar in (_cache() / "object-store").glob("*.jar"))
 
 
@@ -75,50 +75,52 @@ def _cache() -> Path:
 
 
 def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") -> SparkSession:
-    """The session of this process: conf's settings over ours, those of the compute class over all.
+    """The Spark session of this process: conf overrides the defaults, and conf's compute class overrides both.
 
     Raises:
-        OperatorError: Spark has no setting of a name in conf, no Delta, or no S3 where the warehouse is on it.
+        OperatorError: conf names a setting that Spark does not have, Delta is missing, or the warehouse is on S3 and
+            Spark has no S3 client.
     """
-    # Workers run this process's own Python, not the first one on PATH; a cluster names its own.
+    # Workers run this process's Python, not the first one on PATH; a cluster names its own.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
     on_s3 = env.warehouse.startswith(("s3:", "s3a:"))
     hadoop = {f"spark.hadoop.{key}": value for key, value in store.hadoop_settings().items()}
-    settings = _ALWAYS | hadoop | (log_store.SETTINGS if on_s3 else {}) | env.spark_of(compute)
+    settings = _DEFAULTS | hadoop | (log_store.SETTINGS if on_s3 else {}) | env.spark_of(compute)
     jars = sorted(str(jar) for jar in jar_cache().glob("*.jar"))
     if jars and "spark.jars" not in settings and "spark.jars.packages" not in settings:
         settings["spark.jars"] = ",".join(jars)
     if on_s3:
-        # On the class path, not in spark.jars: 559 MB would be copied at each start. After Spark's own: Amazon's bundle
-        # brings a Netty and a logger of other versions.
+        # On the class path, not in spark.jars, which would copy 559 MB at each start. After Spark's own jars: Amazon's
+        # bundle brings other versions of Netty and of a logger.
         jars_of_spark = str(Path(pyspark.__file__).with_name("jars") / "*")
         for key in ("spark.driver.extraClassPath", "spark.executor.extraClassPath"):
             settings[key] = ":".join([*filter(None, [settings.get(key)]), jars_of_spark, *object_store_jars()])
     if settings.get("spark.master", "").startswith("local") and "spark.sql.warehouse.dir" not in settings:
-        # Tables lie by path in the warehouse; a schema of the catalog makes a folder all the same.
+        # Tables are addressed by path, but creating a schema in the catalog still creates a folder.
         folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings["spark.sql.warehouse.dir"] = folder
-    # The JVM starts here where it does not run yet: its memory and class path are among the settings.
+    # Starts the JVM if it is not running yet: its memory and class path are among the settings.
     SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
     if settings.get("spark.authenticate") == "true" and _AUTHENTICATION in os.environ:
-        # YARN and Kubernetes make a secret for each application; a standalone cluster has one, told to all its parts.
-        # Not before: the settings until here are arguments of a process, which anybody on the machine may list.
+        # YARN and Kubernetes create a secret for each application; a standalone cluster has one that all its processes
+        # share. It is set only now: the settings above become arguments of a process, which anyone on the machine can
+        # list.
         settings["spark.authenticate.secret"] = os.environ[_AUTHENTICATION]
-    _known(SparkContext._jvm, settings, f"conf/{env.env}.yaml")
+    _refuse_unknown(SparkContext._jvm, settings, f"conf/{env.env}.yaml")
     session = builder.config(map=settings).getOrCreate()
     jvm = session.sparkContext._jvm
     if jvm is None or isinstance(jvm.io.delta.tables.DeltaTable, JavaPackage):
-        # Under spark-submit the JVM runs before this builder: it takes jars from the command line alone.
+        # Under spark-submit the JVM is already running and takes jars only from the command line.
         raise OperatorError("Spark runs without Delta: add --packages io.delta:delta-spark_2.13:4.0.1 to spark-submit")
-    for name in _BY_NAME:
+    for name in _IMPORTED_CLASSES:
         java_import(jvm, name)
     session.sparkContext.setLogLevel("ERROR")
     if on_s3:
         if isinstance(jvm.org.apache.hadoop.fs.s3a.S3AFileSystem, JavaPackage):
             raise OperatorError(
-                f"{env.warehouse}: Spark does not know S3: `make object-store` fetches what it lacks; on a cluster add"
+                f"{env.warehouse}: Spark has no S3 client: run `make object-store` to fetch it; on a cluster add"
                 " --packages org.apache.hadoop:hadoop-aws:3.4.1 to spark-submit"
             )
         log_store.install(session, env.warehouse)
@@ -127,7 +129,7 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
 
 @contextmanager
 def with_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    """The session's settings inside are these; after it, what they were before."""
+    """Sets session settings inside the block and restores the earlier values after it."""
     before = {key: spark.conf.get(key, None) for key in settings}
     try:
         for key, value in settings.items():
@@ -139,7 +141,7 @@ def with_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[
 
 
 def task_slots(spark: SparkSession, wanted: int, wait_s: float) -> int:
-    """Tasks that the executors there are run at once; waits for `wanted`, for executors come one by one, or again."""
+    """How many tasks the present executors run at once. Waits for `wanted`: executors may register late or again."""
     context = spark.sparkContext._jsc.sc()
     profile, deadline = context.resourceProfileManager().defaultResourceProfile(), time.monotonic() + wait_s
     while (slots := int(context.maxNumConcurrentTasks(profile))) < wanted and time.monotonic() < deadline:
@@ -147,8 +149,8 @@ def task_slots(spark: SparkSession, wanted: int, wait_s: float) -> int:
     return slots
 
 
-def _known(jvm: Any, settings: dict[str, str], where: str) -> None:
-    """Raises OperatorError for a setting that Spark would ignore without a word: a misspelt one."""
+def _refuse_unknown(jvm: Any, settings: dict[str, str], where: str) -> None:
+    """Raises OperatorError for a misspelt setting, which Spark would silently ignore."""
     for prefix, objects in _DECLARED.items():
         if any(key.startswith(prefix) for key in settings):
             for name in objects:
@@ -156,4 +158,4 @@ def _known(jvm: Any, settings: dict[str, str], where: str) -> None:
     declared = jvm.org.apache.spark.internal.config.ConfigEntry
     for key in settings:
         if not _UNDECLARED.fullmatch(key) and declared.findEntry(key) is None:
-            raise OperatorError(f"{where}: {key}: Spark has no such setting; see its name in Spark's documentation")
+            raise OperatorError(f"{where}: {key}: Spark has no such setting; check its name in Spark's documentation")

@@ -18,37 +18,37 @@ TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 
 
 def released_tables() -> tuple[Table, ...]:
-    """The tables whose rows a release shows."""
+    """The tables whose rows belong to a release."""
     return tuple(table for table in TABLES.values() if table.in_release)
 
 
 def list_tables() -> tuple[Table, ...]:
-    """Those of them that hold ranked lists of products for users."""
+    """The release tables with ranked lists of products for users."""
     return tuple(table for table in released_tables() if "rank" in table.column_names)
 
 
 def citing_tables() -> tuple[Table, ...]:
-    """Those of them whose rows cite facts of results.evidence."""
+    """The release tables whose rows cite facts of results.evidence."""
     return tuple(table for table in released_tables() if table.cites_evidence)
 
 
 class UnknownTableError(KeyError):
-    """No table or view has the name; the message lists near ones, found with or without their layer."""
+    """No table or view has the name; the message suggests similar names, with or without the layer."""
 
     def __init__(self, name: str) -> None:
         import difflib
 
         names = {full.split(".")[1]: full for full in TABLES} | {full: full for full in (*TABLES, *VIEWS)}
-        near = dict.fromkeys(names[match] for match in difflib.get_close_matches(name, names, n=3))
-        meant = ", ".join(near or sorted({found.layer for found in TABLES.values()}))
-        super().__init__(f"unknown table {name!r}; did you mean {meant}? `reasonrec tables` lists all")
+        similar = dict.fromkeys(names[match] for match in difflib.get_close_matches(name, names, n=3))
+        suggestions = ", ".join(similar or sorted({table.layer for table in TABLES.values()}))
+        super().__init__(f"unknown table {name!r}; did you mean {suggestions}? `reasonrec tables` lists all")
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 def table(name: str) -> Table:
-    """The table of that name; raises UnknownTableError."""
+    """The table with the name; raises UnknownTableError."""
     if name not in TABLES:
         raise UnknownTableError(name)
     return TABLES[name]

@@ -1,12 +1,12 @@
-"""Lists by source, and their pool."""
+"""The lists of each source, and the pool of all candidates."""
 
 from __future__ import annotations
 
 from libs.tables.sources import SOURCES, Source
 from libs.tables.table import CUTOFF, Table, define
 
-# How a model's or a list's score rests on the user's own history: share = the fraction of the source's normalized score
-# that is lost when the item is taken out of the history.
+# The part of a score that comes from each item of the user's history: attribution_share is the fraction of the source's
+# normalized score that is lost if the item is removed from the history.
 _ATTRIBUTIONS = "array<struct<product_id:string,attribution_share:double>>"
 
 
@@ -17,10 +17,10 @@ def _candidates(source: Source) -> Table:
         f"""{CUTOFF}
         user_id | string! | pseudonym
         product_id | string! | the candidate
-        rank | int! | place in this source's list of the user, from 1; ties by product_id
+        rank | int! | rank in this source's list for the user, from 1; ties by product_id
         score | double! | the source's own score
         normalized_score | double! | score relative to the best of the user's list, in (0, 1]
-        attributions | {_ATTRIBUTIONS}! | history items that carry the score, greatest share first, 3 at most""",
+        attributions | {_ATTRIBUTIONS}! | history items that contribute to the score, greatest share first, at most 3""",
         "shop cutoff user_id product_id",
         "cutoffs",
         partitioned_by=("shop", "cutoff"),
@@ -34,12 +34,12 @@ CANDIDATES = (
     *map(_candidates, SOURCES.values()),
     define(
         "candidates.candidate_pool",
-        "A candidate with the source and rank that brought it; none that the user dislikes or gave back.",
+        "A candidate with every source that proposed it, and its rank there; none that the user dislikes or gave back.",
         f"""{CUTOFF}
         user_id | string! | pseudonym
         product_id | string! | the candidate
         owned | boolean! | the user owns it or knows it otherwise: by a review without a purchase, say
-        sources | array<struct<source:string,rank:int,normalized_score:double,attributions:{_ATTRIBUTIONS}>>! | which sources brought it, sorted by source""",
+        sources | array<struct<source:string,rank:int,normalized_score:double,attributions:{_ATTRIBUTIONS}>>! | the sources that proposed it, sorted by source""",
         "shop cutoff user_id product_id",
         "cutoffs",
         partitioned_by=("shop", "cutoff"),

@@ -1,11 +1,11 @@
-"""What became of rows, gates, figures and jobs."""
+"""Quarantine, gates, metrics, audits, alarms and job runs."""
 
 from __future__ import annotations
 
 from libs.tables.table import SHOP, define
 
 _JOB_RUN = f"""{SHOP}
-run_id | string! | one command
+run_id | string! | id of one command
 job | string! | its name
 started_at | timestamp! | wall clock"""
 
@@ -15,7 +15,7 @@ QUALITY = (
         "The payload of a row that was quarantined, as delivered.",
         f"""{SHOP}
         period | string! | month or year of `day`, the partition
-        day | date! | business day of the delivery; 1970-01-01 where the row has no readable time
+        day | date! | business day of the delivery; 1970-01-01 if the row has no readable time
         source | string! | the source's name in the shop's mapping
         row_id | string! | hash of the row as delivered
         payload | string! | the row as delivered""",
@@ -28,28 +28,28 @@ QUALITY = (
         "A row that could not be used, and why.",
         f"""{SHOP}
         period | string! | month or year of `day`, the partition
-        day | date! | business day of the delivery; 1970-01-01 where the row has no readable time
+        day | date! | business day of the delivery; 1970-01-01 if the row has no readable time
         source | string! | the source's name in the shop's mapping
         kind | string! | the contract it was mapped onto
         row_id | string! | its payload is in bronze.rejected under this id
-        reason | string! | the first check it failed
-        field | string | the column, where one is at fault""",
+        reason | string! | the first check that it failed
+        field | string | the column at fault, if it is one""",
         "shop day source row_id",
         "window",
         partitioned_by=("shop", "period"),
     ),
     define(
         "quality.ingest_counts",
-        "What became of the rows of a source on a day: rows_in = silver + quarantined + duplicates + excluded.",
+        "The fate of the rows of a source on a day: rows_in = silver + quarantined + duplicates + excluded.",
         f"""{SHOP}
         period | string! | month or year of `day`, the partition
         day | date! | business day of the delivery
         source | string! | the source's name in the shop's mapping
         kind | string! | the contract it was mapped onto
         rows_in | bigint! | read
-        silver | bigint! | kept
+        silver | bigint! | stored in silver
         quarantined | bigint! | unusable
-        duplicates | bigint! | the same row again
+        duplicates | bigint! | repeats of a row
         excluded | bigint! | not merchandise, by the mapping""",
         "shop day source",
         "window",
@@ -57,33 +57,33 @@ QUALITY = (
     ),
     define(
         "quality.gate_results",
-        "What a gate found; a failed one stops the run before anything is published.",
+        "The result of a check in a gate; a failed check of severity stop stops the run before anything is published.",
         f"""{SHOP}
         cutoff | date! | end of the run's window
         gate | string! | silver or results
-        table | string! | the table looked at
+        table | string! | the table that was checked
         check | string! | the expectation or limit
         passed | boolean! | whether it holds
-        observed | string | what was found
-        expected | string | what was wanted
+        observed | string | the value found
+        expected | string | the value required
         severity | string! | stop, or warn""",
         "shop cutoff gate table check",
         "merge",
-        together=("shop", "cutoff", "gate"),  # a check that nobody asks for any more must not stop a release for ever
-        # What a gate saw: it looks at all that is there, so it tells of the order of runs.
+        together=("shop", "cutoff", "gate"),  # a check that was removed must not stop releases forever
+        # A gate looks at all rows present, so what it observes depends on the order of runs.
         volatile=("observed",),
     ),
     define(
         "quality.metrics",
-        "How good a list was: of the back-test before a training day, or realised by a published release.",
+        "A quality metric of a list: from the back-test before a training day, or realised by a published release.",
         f"""{SHOP}
         train_cutoff | date! | fitted on what was known before this day; for realised lists the release's as_of
-        test_start | date! | first business day looked at
+        test_start | date! | first business day of the test
         test_end | date! | the day after the last
-        target | string! | all: every product taken; first: only products the user had not taken before
+        target | string! | all: every product acquired; first: only products that the user had not acquired before
         list | string! | a source, or final
         metric | string! | hit_rate, ndcg, map, recall, coverage, novelty, diversity, gini; ndcg_minus_NAME is the paired difference to another list
-        k | int! | length of the list looked at
+        k | int! | length of the list measured
         value | double | the mean; null when no user had a target
         low | double | lower end of the 95% bootstrap interval over users
         high | double | upper end
@@ -106,13 +106,13 @@ QUALITY = (
         window_start | date! | first business day
         window_end | date! | the day after the last
         versions_read | map<string,bigint>! | Delta version of each table read
-        versions_written | map<string,bigint>! | and written
-        rows_written | map<string,bigint>! | where the writer knows
-        bytes_read | bigint | input of the job's Spark tasks
-        bytes_shuffled | bigint | written by its tasks for others
-        task_seconds | double | time of its tasks, added up over executors: what it holds of a cluster
-        bytes_written | bigint | of the data files added, where the writer knows
-        cpu_seconds | double | user and system time of the driver's process tree (in local mode all there is)
+        versions_written | map<string,bigint>! | Delta version of each table written
+        rows_written | map<string,bigint>! | rows by table, if the writer knows
+        bytes_read | bigint | read by the job's Spark tasks
+        bytes_shuffled | bigint | written to shuffles by its tasks
+        task_seconds | double | run time of its tasks, summed over executors
+        bytes_written | bigint | size of the data files added, if the writer knows
+        cpu_seconds | double | user and system time of the driver's process tree (in local mode, of all of Spark)
         peak_memory_bytes | bigint | greatest sum of proportional set sizes of that tree, sampled every two seconds
         code_version | string! | version of reasonrec""",
         "shop run_id job",
@@ -123,20 +123,20 @@ QUALITY = (
     ),
     define(
         "quality.table_health",
-        "A figure of one day's rows of a silver table, and what it was held against.",
+        "A figure of one day's rows of a silver table, and the expectation that it was compared with.",
         f"""{SHOP}
         period | string! | month or year of `day`, the partition
         day | date! | business day of the delivery
-        table | string! | the table looked at
+        table | string! | the table that was checked
         column | string! | the column; empty for figures of the table as a whole
         metric | string! | rows, rows_in, quarantined_share, duplicate_share, newest_lag_hours, content, null_share, median
         value | double! | the figure
-        expected | double | what the days before it let expect, where the figure stands out
-        finding | string | the alarm's kind where the figure stands out; null for the rest""",
+        expected | double | the value expected from earlier days, if the figure stands out
+        finding | string | kind of the alarm if the figure stands out; else null""",
         "shop day table column metric",
         "window",
         partitioned_by=("shop", "period"),
-        # What stands out depends on which days were there when it was judged.
+        # Whether a figure stands out depends on the days present when it was checked.
         volatile=("expected", "finding"),
     ),
     define(
@@ -147,11 +147,11 @@ QUALITY = (
         run_id | string! | the command that checked it last
         as_of | date! | day the lists are for
         check | string! | see docs/operate.md, "Audit checks and limits"
-        observed | double | what was found; null where there is nothing to measure
-        limit | double | what it was held against; null where there is nothing to hold it against
+        observed | double | the value found; null if there is nothing to measure
+        limit | double | the limit; null if there is none
         passed | boolean! | whether it holds
         severity | string! | stop, or warn
-        message | string! | the same in words""",
+        message | string! | the result in words""",
         "shop release_id check",
         "merge",
         schema_version=2,

@@ -17,17 +17,17 @@ context | string! | what the list is for on that surface: {HOME["context"]}"""
 RESULTS = (
     define(
         "results.recommendations",
-        "A product recommended to a user, with its place.",
+        "A product recommended to a user, with its rank.",
         f"""{_RELEASE}
         user_id | string! | pseudonym
-        rank | int! | place, from 1
+        rank | int! | from 1
         product_id | string! | the product
         score | double! | fused score
-        contributions | map<string,double>! | part of the score each source gave
-        attributions | array<struct<source:string,product_id:string,contribution:double>>! | history items, and how far the fused score falls without each in that source
+        contributions | map<string,double>! | part of the score from each source
+        attributions | array<struct<source:string,product_id:string,contribution:double>>! | history items, and the fall of the fused score without each in that source
         as_of | date! | only what was known before this business day was used
         model_version | string | models behind the score
-        propensity | double | chance of being shown, where a policy explores
+        propensity | double | probability of being shown, if a policy explores
         schema_version | int! | of this table""",
         "shop release_id surface context user_id product_id",
         "release",
@@ -47,11 +47,11 @@ RESULTS = (
         product_id | string | the product it is about; null when about a user
         type | string! | kind of fact; libs/explain/evidence_types.py declares each
         slots | map<string,string>! | its values by name
-        support | bigint! | people, baskets or reviews behind it
-        source_table | string! | where it came from
+        support | bigint! | people, baskets or reviews that support it
+        source_table | string! | the table that it comes from
         source_version | bigint! | Delta version of that table
         source_keys | map<string,string>! | key of the source row
-        review_ids | array<string> | row_id of the reviews it cites; null where it cites none""",
+        review_ids | array<string> | row_id of the reviews it cites; null if it cites none""",
         "shop release_id evidence_id",
         "release",
         partitioned_by=("shop", "release_id"),
@@ -60,13 +60,13 @@ RESULTS = (
     ),
     define(
         "results.recommendation_evidence",
-        "A fact that holds for a recommended row, and how far the fused score falls without it.",
+        "A fact that holds for a recommended row, and the fall of the fused score without it.",
         f"""{_RELEASE}
         user_id | string! | pseudonym
         product_id | string! | the product
         evidence_id | string! | the fact
-        role | string! | reason: the score falls without it; information: true, but it did not move the score
-        contribution | double! | fall of the fused score when the fact's source or history item is taken away""",
+        role | string! | reason: the score falls without it; information: true, but it does not change the score
+        contribution | double! | fall of the fused score if the fact's source or history item is removed""",
         "shop release_id surface context user_id product_id evidence_id",
         "release",
         partitioned_by=("shop", "release_id"),
@@ -84,9 +84,9 @@ RESULTS = (
         language | string! | en, zh
         sentence | string! | checked against its evidence before it was stored
         evidence_ids | array<string>! | facts cited, in order
-        generator | string! | who wrote it
+        generator | string! | what wrote it
         grounded | boolean! | every number, name and claim is in the cited facts
-        grounding | string | what the check said; null when all is well
+        grounding | string | the message of the check; null if grounded
         contribution | double | fall of the fused score without the cited reasons
         faithfulness | double | that fall as a share of the fused score
         schema_version | int! | of this table""",
@@ -111,7 +111,7 @@ RESULTS = (
         languages | array<string>! | of its sentences
         users | bigint! | users with a list
         recommendations | bigint! | rows
-        stale | boolean! | a newer training failed and older models were used
+        stale | boolean! | the latest training failed and older models were used
         published_at | timestamp! | wall clock""",
         "shop release_id",
         "merge",
@@ -120,10 +120,10 @@ RESULTS = (
     ),
     define(
         "results.pins",
-        "An operator's choice of the current release; the row with the greatest seq counts, an empty release_id unpins.",
+        "An operator's choice of the current release; the row with the greatest seq counts.",
         f"""{SHOP}
-        seq | int! | counts up
-        release_id | string | the release that is current whatever is published; null lifts the pin
+        seq | int! | 1, 2, ... in the order of pinning
+        release_id | string | the release that stays current even if newer ones are published; null removes the pin
         reason | string! | why
         pinned_at | timestamp! | wall clock""",
         "shop seq",

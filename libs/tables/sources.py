@@ -1,4 +1,4 @@
-"""Where candidates come from: one declaration a source. Tables, the pool, fusion and the back-test derive from it."""
+"""The candidate sources, one declaration each; tables, the pool, fusion and the back-test derive from it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Source:
 
     Attributes:
         about: how the list is made, the `about` of its table.
-        prior: weight in the fused score of a shop too young to fit weights; all are scaled to sum to 1.
-        model: the model of record that it scores with; empty where it needs none.
-        learned: fitted on what users did, so that the back-test must show it better than `popular`.
+        prior: weight in the fused score for a shop too young to fit weights; the priors are scaled to sum to 1.
+        model: the model of record that it scores with; empty if it needs none.
+        learned: fitted on users' events, so the back-test must show that it is better than `popular`.
     """
 
     name: str
@@ -26,28 +26,28 @@ class Source:
 _SOURCES = (
     Source(
         "popular",
-        "Products most users took lately: time-decayed counts, the same for all.",
+        "Products that most users acquired lately: time-decayed counts, the same for all users.",
         prior=0.05,
     ),
     Source(
         "popular_in_category",
-        "Products most users took lately in the categories of the user's taste.",
+        "Products that most users acquired lately in the categories that the user prefers.",
         prior=0.1,
     ),
     Source(
         "repeat",
-        "The user's own products, by how often and by what rhythm they came back.",
+        "The user's own products, by how often and at what intervals the user acquired them.",
         prior=0.25,
     ),
     Source(
         "bought_together",
-        "Products taken in one step with products of the user's history.",
+        "Products acquired in the same step as products of the user's history.",
         prior=0.1,
         learned=True,
     ),
     Source(
         "transitions",
-        "Products taken after products of the user's history, by directed steps.",
+        "Products acquired after products of the user's history, by directed steps.",
         prior=0.2,
         learned=True,
     ),
@@ -68,6 +68,6 @@ _SOURCES = (
 )
 
 SOURCES: dict[str, Source] = {source.name: source for source in _SOURCES}
-FUSION = "fusion"  # the model that joins the sources' lists to one
+FUSION = "fusion"  # the model that combines the sources' lists into one
 # Every model of record, in the order they are fitted.
 MODELS: tuple[str, ...] = (*dict.fromkeys(source.model for source in _SOURCES if source.model), FUSION)

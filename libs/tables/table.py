@@ -1,4 +1,4 @@
-"""What a table is: DDL with a comment per column, keys, what a rerun replaces, and how equality is judged."""
+"""The description of a table: columns with comments, keys, what a rerun replaces, and how two runs are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Scope = Literal[
     "cutoffs",  # rows of the run's cut-offs (column `cutoff`)
     "release",  # a new release_id each attempt: nothing is replaced
     "merge",  # rows with the same key
-    "run",  # appended: what happened, not data
+    "run",  # rows are appended: a log
 ]
 
 
@@ -34,13 +34,13 @@ class Table:
         keys: unique together.
         scope: what one write replaces.
         partitioned_by: partition columns.
-        equality: `exact`, or `close` (1e-5 relative) for weights, factors and scores.
-        together: keys that stand for one answer: of a `merge`, rows with the same ones that it does not bring are gone.
-        volatile: columns that differ between two equal runs (run ids, wall-clock times); checksums leave them out.
-        retention_days: how long rows are kept at least (maintenance.compact_tables); None is for ever.
-        cites_evidence: a row names facts of results.evidence, in `evidence_id` or `evidence_ids`.
-        noun: what a message calls one row.
-        schema_version: raised when columns change, with a step in jobs.maintenance.migrations for an older warehouse.
+        equality: how equal runs must agree: `exact`, or `close` (1e-5 relative) for weights, factors and scores.
+        together: in a `merge`, a group of rows with equal values of these keys is replaced as a whole.
+        volatile: columns that differ between equal runs (run ids, wall-clock times); checksums ignore them.
+        retention_days: days that rows are kept at least (maintenance.compact_tables); None: forever.
+        cites_evidence: rows name facts of results.evidence, in `evidence_id` or `evidence_ids`.
+        noun: the name of a row in messages.
+        schema_version: raised when columns change; jobs.maintenance.migrations then needs a step for older warehouses.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Table:
 
     @property
     def in_release(self) -> bool:
-        """Whether a release shows its rows: they are audited, published, exported, erased and re-keyed with it."""
+        """Whether its rows belong to a release: they are audited, published, exported, erased and re-keyed with it."""
         return self.scope == "release"
 
     @property
@@ -78,11 +78,11 @@ class Table:
 
 def columns(text: str) -> tuple[Column, ...]:
     """Reads lines `name | type | comment`; a type that ends in `!` is NOT NULL."""
-    found = []
+    result = []
     for line in filter(None, map(str.strip, text.strip().splitlines())):
         name, kind, comment = (part.strip() for part in line.split("|", 2))
-        found.append(Column(name, kind.rstrip("!").strip(), comment, nullable=not kind.endswith("!")))
-    return tuple(found)
+        result.append(Column(name, kind.rstrip("!").strip(), comment, nullable=not kind.endswith("!")))
+    return tuple(result)
 
 
 # Columns that most tables begin with.
@@ -90,11 +90,11 @@ SHOP = "shop | string! | the shop"
 CUTOFF = f"{SHOP}\ncutoff | date! | only what was known before this business day is in the row"
 
 
-# How many days of them are worth keeping: snapshots are made again by a backfill, published lists are history.
+# Default retention in days. A backfill can compute snapshots again, but published lists are history.
 _RETENTION: dict[Scope, int] = {"cutoffs": 35, "release": 90}
 
 
 def define(name: str, about: str, text: str, keys: str, scope: Scope, **options: object) -> Table:
-    """A table from its columns as text (`columns`) and its keys parted by blanks."""
+    """A table from its columns as text (see `columns`) and its keys separated by spaces."""
     options.setdefault("retention_days", _RETENTION.get(scope))
     return Table(name, about, columns(text), tuple(keys.split()), scope, **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What analysts ask by name. Each view is one SELECT that Spark SQL and DuckDB both read."""
+"""The views that analysts query. Each is one SELECT that both Spark SQL and DuckDB can run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from libs.tables.table import Table
 
 @dataclass(frozen=True)
 class View:
-    """A stable name over the tables; `reads` are the tables and views its SQL names."""
+    """A stable name for a query; `reads` are the tables and views that its SQL names."""
 
     name: str
     about: str
@@ -22,7 +22,7 @@ _NAMES = {"results.evidence": "evidence"}
 
 
 def current_rows(table: Table) -> View:
-    """A table's rows of the release that readers see."""
+    """A table's rows in the release that readers see."""
     columns = ", ".join(f"t.{name}" for name in table.column_names if name != "schema_version")
     select = ("SELECT", columns, "FROM", table.name, "AS t JOIN current_release AS c")
     return View(
@@ -53,7 +53,7 @@ _VIEWS = (
     *map(current_rows, [table for table in RESULTS if table.in_release]),
     View(
         "current_user_profiles",
-        "The users as tonight's lists saw them.",
+        "The user profiles that tonight's lists were computed from.",
         ("features.user_profile", "current_release"),
         """
         SELECT c.release_id, t.* FROM features.user_profile AS t
@@ -61,7 +61,7 @@ _VIEWS = (
     ),
     View(
         "current_product_profiles",
-        "The products as tonight's lists saw them.",
+        "The product profiles that tonight's lists were computed from.",
         ("features.product_profile", "current_release"),
         """
         SELECT c.release_id, t.* FROM features.product_profile AS t
@@ -69,7 +69,7 @@ _VIEWS = (
     ),
     View(
         "recommendations_with_reasons",
-        "Tonight's rows with title, sentence and the facts cited, one row a language.",
+        "Tonight's rows with title, sentence and the cited facts; one row per language.",
         ("current_recommendations", "current_explanations", "current_product_profiles"),
         """
         SELECT r.shop, r.release_id, r.surface, r.context, r.user_id, r.rank, r.product_id, p.title, r.score,

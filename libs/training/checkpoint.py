@@ -1,8 +1,8 @@
-"""Checkpoints of a fit at a URI: one folder an epoch, complete or absent, the two newest kept: one may come to harm.
+"""Checkpoints of a fit at a URI: one folder per epoch; the two newest are kept in case one is damaged.
 
-A store cannot rename a folder: the arrays are written first, their description with its checksums last, and a folder
-without one is no checkpoint. That of a finished fit stays until its model is recorded, so that fits launched together
-and cut short do not all start again.
+An object store cannot rename a folder, so the arrays are written first and their description with the checksums last: a
+folder without a description is not a checkpoint. The checkpoint of a finished fit stays until its model is recorded, so
+that fits launched together and interrupted do not all start again.
 """
 
 import hashlib
@@ -28,18 +28,18 @@ _PART = "variables"
 
 
 class CheckpointError(Exception):
-    """A checkpoint that does not belong to the fit that found it."""
+    """A checkpoint belongs to another fit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A fit after `epoch` epochs. The reader's position is the epoch's number, since batches depend on it alone.
+    """A fit after `epoch` epochs, which is also the reader's position: an epoch's batches depend on its number only.
 
     Attributes:
-        epoch: epochs done.
-        losses: one an epoch.
-        state: every variable of model and optimizer by its place.
-        fingerprint: of parameters, ranks and data.
+        epoch: number of finished epochs.
+        losses: one per epoch.
+        state: every variable of model and optimizer, by its position.
+        fingerprint: identifies parameters, ranks and data.
     """
 
     epoch: int
@@ -49,7 +49,7 @@ class Checkpoint:
 
 
 def fingerprint(about: Any, arrays: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 (hex) over what JSON can hold and over arrays with their names, types and shapes."""
+    """SHA-256 (hex) over JSON-serialisable `about` and over arrays with their names, types and shapes."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape};".encode())
@@ -58,7 +58,7 @@ def fingerprint(about: Any, arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def save_checkpoint(uri: str, checkpoint: Checkpoint) -> None:
-    """Writes `<uri>/epoch-NNNN`, then drops all but it and the one before."""
+    """Writes `<uri>/epoch-NNNN`, then deletes all but the two newest checkpoints."""
     store, root = filesystem(uri)
     folder = f"{root}/epoch-{checkpoint.epoch:04d}"
     if store.get_file_info(folder).type == fs.FileType.Directory:
@@ -70,34 +70,37 @@ def save_checkpoint(uri: str, checkpoint: Checkpoint) -> None:
         description = f"{_NAME}.json"
         for path in sorted(Path(local).iterdir(), key=lambda path: path.name == description):
             fs.copy_files(str(path), f"{folder}/{path.name}", fs.LocalFileSystem(), store)
-    for other in _epochs(store, root)[:-2]:
-        store.delete_dir(other)
+    for older in _epochs(store, root)[:-2]:
+        store.delete_dir(older)
 
 
 def load_latest(uri: str, expected: str) -> Checkpoint | None:
-    """The newest checkpoint whose bytes are those that were written, or None; a damaged one is warned of.
+    """The newest checkpoint that is intact, or None; logs a warning for each damaged one.
 
     Raises:
-        CheckpointError: it was written with other parameters, ranks or data.
+        CheckpointError: it was written with other parameters, ranks or data (its fingerprint is not `expected`).
     """
     store, root = filesystem(uri)
     for folder in reversed(_epochs(store, root)):
-        at = f"{uri.rstrip('/')}/{folder.rsplit('/', 1)[1]}"
+        checkpoint_uri = f"{uri.rstrip('/')}/{folder.rsplit('/', 1)[1]}"
         with tempfile.TemporaryDirectory(prefix="reasonrec-checkpoint-") as local:
             fs.copy_files(folder, local, store, fs.LocalFileSystem())
             try:
                 about, state = read_about(Path(local), _NAME), read_arrays(Path(local), _NAME, _PART)
             except ModelFileError as error:
-                told = str(error).replace(local, at)
-                logger.warning("checkpoint is damaged, the one before it is used, or none: %s", told)
+                message = str(error).replace(local, checkpoint_uri)
+                logger.warning("checkpoint is damaged, falling back to the one before it, if any: %s", message)
                 continue
         if about["fingerprint"] != expected:
-            raise CheckpointError(f"{at}: written with other parameters, ranks or data; remove it to train afresh")
+            raise CheckpointError(
+                f"{checkpoint_uri}: written with other parameters, ranks or data; remove it to train from the start"
+            )
         return Checkpoint(about["epoch"], about["losses"], state, about["fingerprint"])
     return None
 
 
 def _epochs(store: fs.FileSystem, root: str) -> list[str]:
     """Paths of the folders `epoch-NNNN`, oldest first."""
-    found = store.get_file_info(fs.FileSelector(root, allow_not_found=True))
-    return sorted(one.path for one in found if one.type == fs.FileType.Directory and one.base_name.startswith("epoch-"))
+    infos = store.get_file_info(fs.FileSelector(root, allow_not_found=True))
+    folders = [info for info in infos if info.type == fs.FileType.Directory]
+    return sorted(folder.path for folder in folders if folder.base_name.startswith("epoch-"))

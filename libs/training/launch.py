@@ -1,4 +1,4 @@
-"""What a Horovod rank is sent to do: fit, then put the weights where the model of record says they are."""
+"""The function that each Horovod rank runs: fits models, then stores weights at the URIs of the models of record."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from libs.training.watchdog import watchdog
 def fit_and_store(specs: Sequence[TrainSpec], uris: Sequence[str], stall_timeout_s: float) -> list[dict[str, Any]]:
     """Runs the fits on this rank; rank 0 copies each model to its URI.
 
-    What the rank keeps on local disk, staged rows and models, is gone when it ends, however it ends.
+    The rank's files on local disk, staged rows and models, are deleted however the rank ends.
 
     Args:
-        stall_timeout_s: end this process when a step, or what lies between two, takes longer. Where one rank hangs all
-            stand still, so all end: Horovod's launcher on Spark ends none of them.
+        stall_timeout_s: kill this process if a step, or the time between two steps, takes longer. When one rank hangs,
+            all of them stall and so all are killed: Horovod's launcher on Spark would end none of them.
 
     Returns:
-        `loop.train_many`'s rows; on rank 0 with `checksum`, that of the stored folder.
+        The results of `loop.train_many`; on rank 0 also `checksum`, that of the stored folder.
     """
     from libs.registry.weights import save_folder
     from libs.training.loop import train_many
 
     with (
         tempfile.TemporaryDirectory(prefix="reasonrec-fit-", ignore_cleanup_errors=True) as folder,
-        watchdog(stall_timeout_s, folder) as moved,
+        watchdog(stall_timeout_s, folder) as report_progress,
     ):
-        own = [replace(spec, output=f"{folder}/{number}") for number, spec in enumerate(specs)]
-        results = train_many(own, moved)
+        local_specs = [replace(spec, output=f"{folder}/{number}") for number, spec in enumerate(specs)]
+        results = train_many(local_specs, report_progress)
         for result, uri in zip(results, uris, strict=True):
-            moved()
+            report_progress()
             if result["rank"] == 0:
                 result["checksum"] = save_folder(Path(result["model"]), uri)
     return results

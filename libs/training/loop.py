@@ -1,7 +1,7 @@
 """The training loop that each Horovod rank runs, for any task: `horovod.spark.run(train_many, args=(specs,), ...)`.
 
-A task's model is a Keras model with `training_loss(batch, seed) -> scalar`. Randomness is a function of (seed, rank,
-step), so that a resumed run replays what an uninterrupted one would have done, bit for bit.
+A task's model is a Keras model with `training_loss(batch, seed) -> scalar`. Randomness depends on (seed, rank, step)
+only, so a resumed run gives the same weights, bit for bit, as an uninterrupted one.
 """
 
 import logging
@@ -26,44 +26,48 @@ from libs.training.spec import TrainingDataError, TrainParams, TrainSpec
 from libs.training.staging import stage
 
 logger = logging.getLogger(__name__)
-tf.get_logger().setLevel(logging.ERROR)  # each fit traces anew, and TensorFlow warns that this is slow
+tf.get_logger().setLevel(logging.ERROR)  # TensorFlow warns that retracing is slow, but each fit has to retrace
 
 
 class TrainingError(Exception):
-    """A fit that must not be used: loss not finite, rows lost, or ranks that disagree."""
+    """A fit whose model must not be used: the loss is not finite, rows are lost, or the ranks disagree."""
 
 
 def start_runtime(params: TrainParams) -> None:
-    """Horovod, one thread, determinism and the rank's own GPU, before anything else touches TensorFlow."""
+    """Sets up Horovod, one thread, determinism and the rank's GPU; call it before anything else uses TensorFlow.
+
+    Raises:
+        TrainingError: conf asks for a GPU per rank and this rank has none.
+    """
     hvd.init()
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:  # TensorFlow already runs in this process
+    except RuntimeError:  # TensorFlow is already initialised in this process
         if tf.config.threading.get_intra_op_parallelism_threads() != 1:
-            logger.warning("TensorFlow was started with several threads: this fit need not be bit-equal to others")
+            logger.warning("TensorFlow was started with several threads: this fit may not be bit-equal to others")
     tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU") if params.gpu == "one_per_rank" else []
     if params.gpu == "one_per_rank":
-        own = own_gpu(get_available_devices(), hvd.local_rank())
-        if own >= len(gpus):
+        index = gpu_index(get_available_devices(), hvd.local_rank())
+        if index >= len(gpus):
             raise TrainingError(
-                f"gpu: one_per_rank, but rank {hvd.rank()} finds {len(gpus)} GPUs and is to take number {own};"
+                f"gpu: one_per_rank, but rank {hvd.rank()} finds {len(gpus)} GPUs and needs number {index};"
                 " set gpu: none"
             )
-        tf.config.experimental.set_memory_growth(gpus[own], True)
-        tf.config.set_visible_devices(gpus[own], "GPU")
+        tf.config.experimental.set_memory_growth(gpus[index], True)
+        tf.config.set_visible_devices(gpus[index], "GPU")
     else:
         tf.config.set_visible_devices([], "GPU")
 
 
-def own_gpu(of_spark: Sequence[str], local_rank: int) -> int:
-    """The number of a rank's GPU: that which Spark gave its task, for others may train on the machine too.
+def gpu_index(assigned: Sequence[str], local_rank: int) -> int:
+    """The number of a rank's GPU: the one that Spark assigned to its task, since others may use the machine too.
 
-    >>> own_gpu(["1"], 0), own_gpu([], 1)
+    >>> gpu_index(["1"], 0), gpu_index([], 1)
     (1, 1)
     """
-    return int(of_spark[0]) if of_spark else local_rank
+    return int(assigned[0]) if assigned else local_rank
 
 
 def train(spec: TrainSpec) -> dict[str, Any]:
@@ -71,40 +75,42 @@ def train(spec: TrainSpec) -> dict[str, Any]:
     return train_many([spec])[0]
 
 
-def train_many(specs: Sequence[TrainSpec], moved: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
-    """Run the fits one after another on this rank; every rank calls it with the same specs.
+def train_many(specs: Sequence[TrainSpec], report_progress: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+    """Runs the fits one after another on this rank; every rank calls it with the same specs.
 
-    Several fits share one start of TensorFlow, which costs more than a small fit.
+    The fits share one start of TensorFlow, which costs more than a small fit.
 
     Args:
-        moved: called at each step, and for each block of rows that is fetched.
+        report_progress: called at each step and for each block of rows that is fetched.
 
     Returns:
-        For each spec: `rank`, `ranks`, `rows` (of all ranks in one pass), `steps` an epoch, `losses` (mean of all
-        ranks for each epoch, those before a resume included), `weights_sha256`, `seconds`, `input_wait_seconds`
-        (of this rank), `model` (folder; None where stopped early).
+        For each spec: `rank`, `ranks`, `rows` (of all ranks in one pass), `steps` (per epoch), `losses` (mean over the
+        ranks for each epoch, including epochs before a resume), `weights_sha256`, `seconds`, `input_wait_seconds` (of
+        this rank), `model` (folder; None if stopped early).
 
     Raises:
-        TrainingDataError: files cannot be read, or hold other rows than expected.
+        TrainingDataError: files cannot be read, or do not have the expected rows.
         TrainingError: the loss is not finite, or the ranks' weights differ.
-        CheckpointError: a checkpoint of other parameters or data is in the way.
+        CheckpointError: there is a checkpoint of other parameters, ranks or data.
     """
     if not specs:
         return []
     results = []
     start_runtime(specs[0].params)
     for spec in specs:
-        results.append(_Fit(spec, moved).run())
-        keras.utils.clear_session(free_memory=True)  # a traced step holds its whole fit, in a cycle
+        results.append(_Fit(spec, report_progress).run())
+        keras.utils.clear_session(free_memory=True)  # a traced step keeps its whole fit alive through a cycle
     return results
 
 
 class _Fit:
-    def __init__(self, spec: TrainSpec, moved: Callable[[], None]) -> None:
+    def __init__(self, spec: TrainSpec, report_progress: Callable[[], None]) -> None:
         params = spec.params
-        self.spec, self.params, self.moved = spec, params, moved
+        self.spec, self.params, self.report_progress = spec, params, report_progress
         self.staged = Path(spec.output) / f"rows-{hvd.rank()}"
-        facts = inspect_files(stage(spec.files, hvd.rank(), hvd.size(), self.staged, moved), spec.task.columns)
+        facts = inspect_files(
+            stage(spec.files, hvd.rank(), hvd.size(), self.staged, report_progress), spec.task.columns
+        )
         if spec.expected_rows not in (None, facts.rows):
             raise TrainingDataError(f"the files hold {facts.rows} rows, the table has {spec.expected_rows}")
         self.rows = facts.rows
@@ -113,7 +119,7 @@ class _Fit:
         )
         self.steps = steps_per_epoch(facts.rows, hvd.size(), params.batch_size)
         keras.utils.set_random_seed(params.seed)
-        # bfloat16 keeps float32's range, so that no loss scaling is needed.
+        # bfloat16 has the range of float32, so no loss scaling is needed.
         self.model = spec.task.build(params.seed, "mixed_bfloat16" if params.mixed_precision else "float32")
         total = params.epochs * self.steps
         warmup = max(1, int(total * params.warmup_share))
@@ -140,7 +146,7 @@ class _Fit:
         finished, model = epoch == self.params.epochs, Path(self.spec.output) / "model"
         if finished and hvd.rank() == 0:
             self.spec.task.save(self.model, model)
-        shutil.rmtree(self.staged, ignore_errors=True)  # before the next fit stages its own
+        shutil.rmtree(self.staged, ignore_errors=True)  # frees the disk before the next fit stages its rows
         return {
             "rank": hvd.rank(),
             "ranks": hvd.size(),
@@ -158,12 +164,12 @@ class _Fit:
         variables = model.trainable_variables
         values = [variable.value for variable in variables]
 
-        # Nothing branches on a tensor; AutoGraph would leave files in the temporary folder when a rank is ended.
+        # No AutoGraph: nothing branches on a tensor, and it would leave temporary files behind when a rank is killed.
         @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
         def step(batch: dict[str, Any], seed: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 loss = model.training_loss(batch, seed)
-            # One group: the order of a ring's sums then depends on no timing.
+            # One group, so that the order of summation in the ring does not depend on timing.
             tape = hvd.DistributedGradientTape(tape, sparse_as_dense=True, groups=1)
             gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, values), clip)
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -172,16 +178,16 @@ class _Fit:
         return step
 
     def _epoch(self, epoch: int) -> tuple[float, float]:
-        """Mean loss over ranks and steps, and this rank's seconds of waiting for input."""
+        """(mean loss over ranks and steps, seconds that this rank waited for input)."""
         total, waited, rank = 0.0, 0.0, hvd.rank()
         clock = time.perf_counter()
         for index, batch in enumerate(self.batches.epoch(epoch)):
-            self.moved()
+            self.report_progress()
             waited += time.perf_counter() - clock
             number = epoch * self.steps + index
             loss, norm = self.step(batch, tf.constant([self.params.seed + 7919 * rank, 2 * number], tf.int32))
             value = float(loss)
-            # The norm is of the all-reduced gradients: a bad value on one rank stops every rank at the same step.
+            # The norm is that of the all-reduced gradients, so a bad value on one rank stops all ranks at this step.
             if not (math.isfinite(value) and math.isfinite(float(norm))):
                 raise TrainingError(
                     f"loss {value}, gradient norm {float(norm)} at step {number} (epoch {epoch + 1}, rank {rank}): "
@@ -206,21 +212,21 @@ class _Fit:
         return fingerprint([*about, self.rows], self.spec.task.fingerprint())
 
     def _restore(self) -> tuple[int, list[float]]:
-        """Epochs done and their losses, by rank 0's newest checkpoint; the weights of all ranks are rank 0's after."""
-        done, losses = 0, []
-        if hvd.rank() == 0 and (found := load_latest(self.spec.checkpoints, self._fingerprint())) is not None:
+        """Finished epochs and their losses, from rank 0's newest checkpoint. Gives all ranks rank 0's weights."""
+        epoch, losses = 0, []
+        if hvd.rank() == 0 and (checkpoint := load_latest(self.spec.checkpoints, self._fingerprint())) is not None:
             for place, variable in enumerate(self._variables()):
-                variable.assign(found.state[f"{place:04d}"])
-            done, losses = found.epoch, list(found.losses)
-        done = int(hvd.broadcast(tf.constant(done, tf.int64), root_rank=0, name="epoch"))
-        padded = tf.constant((losses + [0.0] * done)[:done] or [0.0], tf.float64)
-        losses = hvd.broadcast(padded, root_rank=0, name="losses").numpy().tolist()[:done]
+                variable.assign(checkpoint.state[f"{place:04d}"])
+            epoch, losses = checkpoint.epoch, list(checkpoint.losses)
+        epoch = int(hvd.broadcast(tf.constant(epoch, tf.int64), root_rank=0, name="epoch"))
+        padded = tf.constant((losses + [0.0] * epoch)[:epoch] or [0.0], tf.float64)
+        losses = hvd.broadcast(padded, root_rank=0, name="losses").numpy().tolist()[:epoch]
         hvd.broadcast_variables([variable.value for variable in self._variables()], root_rank=0)
-        return done, losses
+        return epoch, losses
 
     def _assert_equal_ranks(self) -> str:
         digest = fingerprint(None, {v.name: np.asarray(v) for v in self.model.variables})
-        own = tf.constant(np.frombuffer(bytes.fromhex(digest), np.uint8)[None, :])
-        if (hvd.allgather(own, name="weights").numpy() != own.numpy()).any():
+        row = tf.constant(np.frombuffer(bytes.fromhex(digest), np.uint8)[None, :])
+        if (hvd.allgather(row, name="weights").numpy() != row.numpy()).any():
             raise TrainingError("the ranks' weights differ at the end of training; the model is not written")
         return digest

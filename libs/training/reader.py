@@ -1,6 +1,6 @@
-"""Training batches from the Parquet files of one table snapshot, read by petastorm, sharded by rank.
+"""Training batches from the Parquet files of one table snapshot, read with petastorm and sharded by rank.
 
-The order of batches depends on (files, rank, ranks, seed, epoch) alone, so that a resumed run replays it.
+The order of batches depends on (files, rank, ranks, seed, epoch) only, so a resumed run replays it.
 """
 
 import logging
@@ -19,13 +19,13 @@ from libs.training.spec import Batch, Task, TrainingDataError
 
 logger = logging.getLogger(__name__)
 
-# petastorm unpickles what a dataset carries under this key, so a file with it could run any code.
+# petastorm unpickles the metadata under this key, so a file that has it could run any code.
 _PICKLED_KEY = b"dataset-toolkit.unischema.v1"
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What the footers of the files say."""
+    """The files with rows, and their totals, from the Parquet footers."""
 
     paths: tuple[str, ...]
     rows: int
@@ -47,10 +47,10 @@ def local_path(uri: str) -> str:
 
 
 def inspect_files(files: tuple[str, ...], columns: Sequence[str]) -> DatasetFacts:
-    """Rows and row groups of the files by their footers; files without rows are left out.
+    """Rows and row groups of the files, from their footers; files without rows are left out.
 
     Raises:
-        TrainingDataError: no rows at all, an unreadable file, a missing column, or a dataset with pickled metadata.
+        TrainingDataError: no file has rows, a file is unreadable or lacks a column, or a file has pickled metadata.
     """
     paths, rows, groups = [], 0, 0
     for path in map(local_path, files):
@@ -76,29 +76,29 @@ def inspect_files(files: tuple[str, ...], columns: Sequence[str]) -> DatasetFact
 
 
 def _has_pickled_metadata(path: str) -> bool:
-    """Whether the `_common_metadata` beside the file, which petastorm reads, carries the pickled key."""
+    """Whether `_common_metadata` beside the file, which petastorm reads too, has the pickled key."""
     common = Path(path).parent / "_common_metadata"
     return common.is_file() and _PICKLED_KEY in (pq.read_schema(common).metadata or {})
 
 
 def steps_per_epoch(rows: int, ranks: int, batch_size: int) -> int:
-    """The steps every rank takes an epoch: equal on all, or an all-reduce would wait for ever."""
+    """Steps per epoch, equal on all ranks: otherwise an all-reduce would wait forever."""
     return -(-rows // (ranks * batch_size))
 
 
 def shards(row_groups: int, ranks: int) -> int:
-    """Into how many shards the row groups are dealt: group i is of shard i % shards, which rank r % shards reads."""
+    """The number of shards: row group i belongs to shard i % shards, and rank r reads shard r % shards."""
     return min(row_groups, ranks)
 
 
 class ShardBatches:
-    """The batches of one rank: exactly `steps` of `batch_size` rows an epoch, columnar.
+    """The batches of one rank: exactly `steps` batches of `batch_size` rows per epoch, as columns.
 
-    A pass reads each row of the shard once, in a buffer of `buffer_rows` that is permuted by (seed, epoch, buffer,
-    rank). A shard that fits the buffer is read once and kept. Shards differ in size while steps do not: a shorter
-    shard repeats rows of its last buffer, a longer one leaves the rest of this epoch's permutation out. Neighbouring
-    rows should not belong together in a table larger than the buffer: write it in the order of a hash.
-    Of fewer row groups than ranks, as a young shop has, several ranks read one, each in an order of its own.
+    A pass reads each row of the shard once, in buffers of `buffer_rows`, each permuted by (seed, epoch, rank, buffer).
+    A shard that fits into the buffer is read once and kept in memory. Shards differ in size but all ranks take the same
+    number of steps: a shorter shard repeats rows of its last buffer, a longer one drops the rest of this epoch's
+    permutation. Rows are shuffled only within a buffer, so a table larger than it should be written in hash order. With
+    fewer row groups than ranks, as in a young shop, several ranks read the same shard, each in a different order.
     """
 
     def __init__(
@@ -116,37 +116,38 @@ class ShardBatches:
         self._seed, self._buffer_rows = seed, max(buffer_rows, batch_size)
         self._kept: Batch | None = None
         self.steps = steps_per_epoch(facts.rows, ranks, batch_size)
-        self.rows_in_pass: int | None = None  # rows of the first pass over this shard, once it has ended
+        self.rows_in_pass: int | None = None  # rows of one pass over this shard; None before the first pass ends
 
     @property
     def own_rows(self) -> int:
-        """Rows of a pass that no rank before this one reads: over all ranks, each row counts once."""
+        """Rows of a pass, 0 if a lower rank reads the same shard: summed over all ranks, each row counts once."""
         return (self.rows_in_pass or 0) if self._rank < self._shards else 0
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The `steps` batches of an epoch, each with all of the task's columns.
 
         Raises:
-            TrainingDataError: rows that the task cannot be fitted on.
-            TrainingDataError: two passes over this shard read different numbers of rows.
+            TrainingDataError: the task cannot be fitted on the rows, or two passes over this shard read different
+                numbers of rows.
         """
-        given, rest = 0, None
+        done, leftover = 0, None  # steps done; rows of earlier windows that do not fill a batch yet
         for index, window in enumerate(self._windows()):
             order = np.random.default_rng([self._seed, number, self._rank, index]).permutation(_rows(window))
             last = _take(window, order)
-            rest = last if rest is None else _join(rest, last)
+            leftover = last if leftover is None else _join(leftover, last)
             start = 0
-            while _rows(rest) - start >= self._batch_size and given < self.steps:
-                yield _take(rest, slice(start, start + self._batch_size))
-                start, given = start + self._batch_size, given + 1
-            rest = _take(rest, slice(start, None))
-        if rest is not None and given < self.steps:
-            missing = (self.steps - given) * self._batch_size - _rows(rest)
-            rest = _join(rest, _take(last, np.arange(missing) % _rows(last)))
-            for start in range(0, _rows(rest), self._batch_size):
-                yield _take(rest, slice(start, start + self._batch_size))
+            while _rows(leftover) - start >= self._batch_size and done < self.steps:
+                yield _take(leftover, slice(start, start + self._batch_size))
+                start, done = start + self._batch_size, done + 1
+            leftover = _take(leftover, slice(start, None))
+        if leftover is not None and done < self.steps:
+            missing = (self.steps - done) * self._batch_size - _rows(leftover)
+            leftover = _join(leftover, _take(last, np.arange(missing) % _rows(last)))
+            for start in range(0, _rows(leftover), self._batch_size):
+                yield _take(leftover, slice(start, start + self._batch_size))
 
     def _windows(self) -> Iterator[Batch]:
+        """The shard's rows, one buffer at a time; from memory if the shard is a single buffer and was read before."""
         if self._kept is not None:
             yield self._kept
             return
@@ -160,8 +161,8 @@ class ShardBatches:
             self._kept = first
 
     def _read_pass(self) -> Iterator[Batch]:
-        """One pass over the shard. The dummy pool: petastorm's thread pool may lose rows without an error."""
-        held: list[Batch] = []
+        """One pass over the shard. With the dummy pool: petastorm's thread pool may lose rows without an error."""
+        groups: list[Batch] = []
         size = rows = 0
         reader = make_batch_reader(
             [f"file://{path}" for path in self._facts.paths],
@@ -178,18 +179,18 @@ class ShardBatches:
                 if len({len(column) for column in batch.values()}) > 1:
                     raise TrainingDataError(f"columns of unequal rows: { {name: len(batch[name]) for name in batch} }")
                 self._task.check(batch)
-                held.append(batch)
+                groups.append(batch)
                 size, rows = size + _rows(batch), rows + _rows(batch)
                 if size >= self._buffer_rows:
-                    yield _join(*held)
-                    held, size = [], 0
+                    yield _join(*groups)
+                    groups, size = [], 0
         except RuntimeError as error:
             raise TrainingDataError(f"rank {self._rank}: petastorm cannot read the rows: {error!s:.200}") from error
-        finally:  # its context manager would print to standard output
+        finally:  # the reader's context manager would print to standard output
             reader.stop()
             reader.join()
-        if held:
-            yield _join(*held)
+        if groups:
+            yield _join(*groups)
         if self.rows_in_pass not in (None, rows):
             raise TrainingDataError(f"rank {self._rank}: read {rows} rows, in an earlier pass {self.rows_in_pass}")
         self.rows_in_pass = rows
@@ -208,7 +209,7 @@ def _join(*batches: Batch) -> Batch:
 
 
 def _prefetched(windows: Iterator[Batch]) -> Iterator[Batch]:
-    """The same windows, the next one read by a thread while this one is used."""
+    """The same windows; a thread reads the next one while the current one is used."""
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(next, windows, None)
         while (window := future.result()) is not None:

@@ -1,4 +1,4 @@
-"""What is to be fitted and how. Imports neither TensorFlow nor Horovod, so that a Spark driver can describe a fit."""
+"""Describes a fit. Imports neither TensorFlow nor Horovod, so that a Spark driver can create a spec."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +16,10 @@ class TrainingDataError(Exception):
 
 
 class Task(Protocol):
-    """What is trained.
+    """A model that the training loop can train.
 
     Attributes:
-        columns: of the training rows, all that a batch holds.
+        columns: the columns of the training rows that a batch holds.
     """
 
     params: Any  # a dataclass
@@ -29,26 +29,26 @@ class Task(Protocol):
         """Raise TrainingDataError for rows that the model cannot be fitted on."""
 
     def build(self, seed: int, dtype: str) -> Any:
-        """The model with fresh weights."""
+        """The model with freshly initialised weights."""
 
     def save(self, model: Any, folder: Path) -> None:
-        """Write the model."""
+        """Writes the model."""
 
     def fingerprint(self) -> Arrays:
-        """Arrays that, with `params`, say whether a checkpoint belongs to this task."""
+        """Arrays that, together with `params`, show whether a checkpoint belongs to this task."""
 
 
 @dataclass(frozen=True)
 class TrainParams:
-    """How a model is fitted. `batch_size` is rows a rank and step; a learning rate is that of one rank.
+    """How a model is fitted. `batch_size` is in rows per rank and step; `learning_rate` is that of one rank.
 
-    Small data wants few steps: below some 20,000 rows, batches of 128 and a learning rate of 1e-3 ranked better.
+    Tune for small data: below about 20,000 rows, batches of 128 and a learning rate of 1e-3 ranked better.
     """
 
     epochs: int = 8
     batch_size: int = 512
-    learning_rate: float = 2e-3  # times the number of ranks at its peak; cosine decay to 0
-    warmup_share: float = 0.1  # of all steps
+    learning_rate: float = 2e-3  # the peak is this times the number of ranks; cosine decay to 0
+    warmup_share: float = 0.1  # share of all steps
     clip_norm: float = 5.0
     seed: int = 17
     buffer_rows: int = 500_000
@@ -61,13 +61,13 @@ class TrainSpec:
     """One fit.
 
     Attributes:
-        task: what to build.
-        files: the live Parquet files of one table snapshot, as `df.inputFiles()` names them, equal on all ranks.
-        checkpoints: URI of a folder of this fit alone; rank 0 may be on another machine when the fit is run again.
-        output: local folder, where a rank stages its rows and rank 0 writes `model`; `launch.fit_and_store` gives each
-            rank one of its own.
-        expected_rows: rows the snapshot has, where known; compared with the files' footers.
-        stop_after_epoch: end early, checkpoint kept and no model written: for tests of resuming.
+        task: the model to build.
+        files: the live Parquet files of one table snapshot, as `df.inputFiles()` names them; the same on all ranks.
+        checkpoints: URI of a folder for this fit only; shared, since a rerun may have rank 0 on another machine.
+        output: local folder where a rank stages its rows and rank 0 writes `model`; `launch.fit_and_store` gives each
+            rank a folder of its own.
+        expected_rows: rows of the snapshot if known; compared with the files' footers.
+        stop_after_epoch: stop early, keep the checkpoint and write no model; for tests of resuming.
     """
 
     task: Task

@@ -1,4 +1,4 @@
-"""A rank's own row groups of a snapshot on local disk: petastorm cannot read an object store."""
+"""Copies a rank's row groups of a snapshot to local disk: petastorm cannot read an object store."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from libs.store import filesystem, is_store
 from libs.training.reader import shards
 from libs.training.spec import TrainingDataError
 
-_BLOCK = 8 << 20  # bytes fetched at once
+_BLOCK = 8 << 20  # bytes per fetch
 _MAGIC = 4  # bytes before the first row group
 
 Ranges = list[tuple[int, int]]
 
 
 def stage(
-    files: Sequence[str], rank: int, ranks: int, folder: Path, moved: Callable[[], None] = lambda: None
+    files: Sequence[str], rank: int, ranks: int, folder: Path, report_progress: Callable[[], None] = lambda: None
 ) -> tuple[str, ...]:
-    """Local files in the place of those in an object store; those on a local disk stay where they are.
+    """URIs of local copies of files in an object store; files on a local disk are returned as they are.
 
-    A local file has the size, the footer and the row groups' places of the file it stands for, but holds the rank's own
-    row groups alone; what lies between takes no room on disk. Row group i is of rank i % ranks, as petastorm's shards
-    are, so that the rank reads the same rows in the same order as it would from a whole copy.
+    A local copy has the size, the footer and the row group offsets of its original but contains only the rank's row
+    groups; the rest is a hole that takes no disk space. Row groups are assigned to ranks as petastorm shards them, so
+    the rank reads the same rows in the same order as from a full copy.
 
     Args:
-        folder: of this rank alone.
-        moved: called for each block fetched.
+        folder: used by this rank only.
+        report_progress: called for each block fetched.
 
     Raises:
-        TrainingDataError: a file cannot be read, is cut off, or the disk is too small.
+        TrainingDataError: a file cannot be read or is truncated, or the disk is too small.
     """
     if not any(map(is_store, files)):
         return tuple(files)
@@ -45,19 +45,19 @@ def stage(
     for uri in files:
         with _opened(uri, folder) as source:
             footers.append(pq.ParquetFile(source).metadata)
-    groups = [footer.num_row_groups if footer.num_rows else 0 for footer in footers]  # as the reader counts
-    dealt, staged = shards(sum(groups), ranks), []
+    groups = [footer.num_row_groups if footer.num_rows else 0 for footer in footers]  # the reader skips empty files
+    shard_count, staged = shards(sum(groups), ranks), []
     for number, (uri, footer) in enumerate(zip(files, footers, strict=True)):
         local, first = folder / f"{number:06d}.parquet", sum(groups[:number])
         with _opened(uri, folder) as source:
             size = source.size()
             spans = [_span(footer.row_group(group)) for group in range(groups[number])]
-            own = [span for group, span in enumerate(spans, first) if group % dealt == rank % dealt]
-            rest = (max((stop for _, stop in spans), default=_MAGIC), size)  # the footer, and indexes of pages
-            _copy(source, local, size, [(0, _MAGIC), *own, rest], moved)
-        if (found := pq.read_metadata(local)).num_rows != footer.num_rows or local.stat().st_size != size:
+            shard = [span for group, span in enumerate(spans, first) if group % shard_count == rank % shard_count]
+            tail = (max((stop for _, stop in spans), default=_MAGIC), size)  # page indexes and the footer
+            _copy(source, local, size, [(0, _MAGIC), *shard, tail], report_progress)
+        if (copied := pq.read_metadata(local)).num_rows != footer.num_rows or local.stat().st_size != size:
             raise TrainingDataError(
-                f"{local}: {found.num_rows} rows, {local.stat().st_size} bytes; {uri}: {footer.num_rows}, {size}"
+                f"{local}: {copied.num_rows} rows, {local.stat().st_size} bytes; {uri}: {footer.num_rows}, {size}"
             )
         staged.append(local.as_uri())
     return tuple(staged)
@@ -65,13 +65,13 @@ def stage(
 
 @contextmanager
 def _opened(uri: str, folder: Path) -> Iterator[Any]:
-    """The file in the store; what fails while it is read is told as the file's fault, or as the disk's."""
+    """Opens the file in the store; errors while it is read become TrainingDataErrors that name the file or the disk."""
     store, path = filesystem(uri)
     try:
         with store.open_input_file(path) as source:
             yield source
     except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):  # another rank's rows took the room
+        if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):  # another rank may have filled the disk
             raise TrainingDataError(f"{folder}: {os.strerror(error.errno)}; make room, or set TMPDIR") from error
         raise TrainingDataError(f"{uri}: not readable as Parquet ({error})") from error
 
@@ -81,14 +81,14 @@ def _span(group: Any) -> tuple[int, int]:
     starts, stops = [], []
     for place in range(group.num_columns):
         column = group.column(place)
-        # A dictionary, where there is one, comes before the data.
+        # A dictionary page, if there is one, comes before the data pages.
         begin = min(filter(None, (column.dictionary_page_offset, column.data_page_offset)))
         starts.append(begin)
         stops.append(begin + column.total_compressed_size)
     return min(starts), max(stops)
 
 
-def _copy(source: Any, local: Path, size: int, ranges: Ranges, moved: Callable[[], None]) -> None:
+def _copy(source: Any, local: Path, size: int, ranges: Ranges, report_progress: Callable[[], None]) -> None:
     needed, free = sum(stop - start for start, stop in ranges), shutil.disk_usage(local.parent).free
     if needed > free:
         raise TrainingDataError(
@@ -104,4 +104,4 @@ def _copy(source: Any, local: Path, size: int, ranges: Ranges, moved: Callable[[
                     raise TrainingDataError(f"{local}: the file in the store ends at {start}, its footer says {stop}")
                 sink.write(block)
                 start += len(block)
-                moved()
+                report_progress()

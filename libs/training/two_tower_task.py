@@ -1,6 +1,6 @@
 """The two-tower model as a task of the training loop.
 
-No TensorFlow here until a rank builds the model, so that a Spark driver can describe a fit without loading it.
+Imports TensorFlow only when a rank builds the model, so that a Spark driver can describe a fit without loading it.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredCatalogue:
-    """A catalogue's arrays as a folder (`libs.registry.weights.save_arrays`) at a URI, with its checksum.
+    """A catalogue stored as a folder of arrays (`libs.registry.weights.save_arrays`) at a URI, with its checksum.
 
-    What ranks are told then stays small, and they hold one fit's catalogue at a time, however many fits there are.
+    Keeps the specs sent to ranks small; ranks hold one fit's catalogue at a time, however many fits there are.
     """
 
     uri: str
@@ -34,7 +34,7 @@ class StoredCatalogue:
 
 @dataclass(frozen=True, eq=False)
 class TwoTowerTask:
-    """All that a rank needs to build the model and its loss: what `libs.training.loop` calls a task."""
+    """A `libs.training.spec.Task`: everything a rank needs to build the model with its loss."""
 
     params: TwoTowerParams
     catalogue: Catalogue | StoredCatalogue
@@ -52,20 +52,20 @@ class TwoTowerTask:
             raise TrainingDataError("column target: a row has no product (0, negative or null)")
 
     def build(self, seed: int, dtype: str) -> "TwoTower":
-        """The model with fresh weights; `dtype` is a Keras dtype policy, such as "float32" or "mixed_bfloat16"."""
+        """The model with freshly initialised weights; `dtype` is a Keras dtype policy such as "mixed_bfloat16"."""
         from libs.models import two_tower
 
         catalogue = self.catalogue.load() if isinstance(self.catalogue, StoredCatalogue) else self.catalogue
         return two_tower.build(self.params, catalogue, self.n_profile, seed=seed, dtype=dtype)
 
     def save(self, model: "TwoTower", folder: Path) -> None:
-        """Write the model; see `libs.models.two_tower.save`."""
+        """Writes the model; see `libs.models.two_tower.save`."""
         from libs.models import two_tower
 
         two_tower.save(model, folder)
 
     def fingerprint(self) -> Arrays:
-        """What a checkpoint must agree with, apart from `params`."""
+        """Identifies the catalogue, which a checkpoint must match as well as `params`."""
         if isinstance(self.catalogue, StoredCatalogue):
             return {"checksum": np.frombuffer(bytes.fromhex(self.catalogue.checksum), np.uint8)}
         return self.catalogue.arrays()

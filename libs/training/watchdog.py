@@ -1,6 +1,6 @@
-"""A process that ends its parent when the parent stands still, and tidies up behind it however it ends.
+"""A watchdog process: kills its parent when the parent stalls, and deletes the parent's folder however it ends.
 
-Nothing inside a frozen or killed process could.
+It is a process of its own because a frozen or killed process can do neither.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-# Reads a byte for each step; without one in time it kills, and it ends when the pipe does.
+# Reads a byte per step; kills the parent if none comes in time, and ends when the pipe closes.
 _GUARD = """
 import os, select, shutil, signal, sys
 while select.select([0], [], [], float(sys.argv[2]))[0]:
@@ -27,12 +27,12 @@ if sys.argv[3]:
 
 @contextmanager
 def watchdog(timeout_s: float, folder: str = "") -> Iterator[Callable[[], None]]:
-    """Gives a function to call at each step; this process is killed when it is not called for `timeout_s` seconds.
+    """Yields a function to call at each step; this process is killed if it is not called for `timeout_s` seconds.
 
     Args:
-        folder: deleted when the block, or this process, has ended.
+        folder: deleted when the block, or this process, ends.
     """
-    # A session of its own: what ends this process by its group must not end the guard too.
+    # In a session of its own, so that a kill of this process's group does not kill the guard as well.
     guard = subprocess.Popen(
         [sys.executable, "-S", "-c", _GUARD, f"{os.getpid()}", f"{timeout_s}", folder],
         stdin=subprocess.PIPE,
@@ -41,12 +41,12 @@ def watchdog(timeout_s: float, folder: str = "") -> Iterator[Callable[[], None]]
     assert guard.stdin is not None
     pipe = guard.stdin.fileno()
 
-    def moved() -> None:
-        with suppress(BrokenPipeError):  # somebody ended the guard: the fit is none the worse
+    def report_progress() -> None:
+        with suppress(BrokenPipeError):  # the guard was killed: the fit goes on without it
             os.write(pipe, b".")
 
     try:
-        yield moved
+        yield report_progress
     finally:
         guard.stdin.close()
         guard.wait()

@@ -30,7 +30,7 @@ def submit(tmp_path):
     return run
 
 
-@pytest.mark.parametrize(("status", "means"), [(2, "something to mend"), (3, "a gate failed")])
+@pytest.mark.parametrize(("status", "means"), [(2, "something to fix"), (3, "a gate failed")])
 def test_a_status_that_a_second_try_cannot_change_is_final_and_says_why(submit, status, means):
     from airflow.sdk.exceptions import AirflowFailException
 

@@ -1,11 +1,12 @@
 """`make bench-ann`: the approximate index against exact top-K on 10^6 products, both searched by Spark's workers.
 
-Products are enlarged from real ones: ALS factors of Ta-Feng (32,266 customers, 23,812 products), fitted as training.als
-fits them. A new product lies between a real one and one of its ten nearest, moved by noise of a fifth of its length: so
-neighbourhoods and lengths (popularity) are the shop's, not those of uniform noise. Users are real customers' factors.
-Two forms: `als`, those factors; `two_tower`, their directions over the temperature with a bias of log popularity.
+Products are generated from real ones: the ALS factors of Ta-Feng (32,266 customers, 23,812 products), fitted as in
+training.als. A new product lies between a real one and one of its ten nearest, plus noise of a fifth of its length, so
+neighbourhoods and lengths (popularity) are those of the shop, not of uniform noise. Users have the factors of real
+customers. There are two forms: `als`, the factors themselves, and `two_tower`, their directions divided by the
+temperature, with log popularity as bias.
 
-For each: share of the exact 100 best that the index finds, and CPU seconds of the whole process tree for the same users.
+For each form: the share of the exact 100 best that the index finds, and CPU seconds of the whole process tree.
 """
 
 from __future__ import annotations
@@ -45,17 +46,19 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=6_000)
     parser.add_argument("--noise", type=float, default=0.2, help="length of the noise beside the product's own")
     parser.add_argument("--probes", type=int, default=Serving().probes)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     if not DATA.exists():
-        sys.exit(f"{DATA} is not there: the benchmark needs the shared data")
+        sys.exit(f"{DATA} does not exist: the benchmark needs the shared data")
     env = load(ROOT / "conf", "dev", None).env
     spark = build_session(env.model_copy(update={"spark": env.spark | {"spark.driver.memory": "4g"}}), "bench-ann")
     with tempfile.TemporaryDirectory() as folder:
         spark.sparkContext.setCheckpointDir(folder)
-        real_users, real_items, share = factors(spark, asked.users)
+        real_users, real_items, share = factors(spark, arguments.users)
         forms = {"als": (real_users, real_items), "two_tower": two_tower_form(real_users, real_items, share)}
         figures = [
-            measure(spark, Path(folder), form, users, enlarged(items, asked.products, asked.noise), asked.probes)
+            measure(
+                spark, Path(folder), form, users, enlarged(items, arguments.products, arguments.noise), arguments.probes
+            )
             for form, (users, items) in forms.items()
         ]
     recall, ratio = (min(figure[at] for figure in figures) for at in (0, 1))
@@ -74,17 +77,17 @@ def factors(spark: SparkSession, n_users: int) -> tuple[np.ndarray, np.ndarray, 
     table = pa.table({"user": user.astype(np.int32), "id": item.astype(np.int32) + 1, "rating": rating.astype("f4")})
     items = fitted(spark.createDataFrame(table.to_pandas()), params, n)
     indptr = np.searchsorted(user, np.arange(user.max() + 2))
-    some = np.random.default_rng(1).choice(len(indptr) - 1, n_users, replace=False)
-    place = np.concatenate([np.arange(indptr[u], indptr[u + 1]) for u in some])
-    own = np.append(0, np.cumsum(np.diff(indptr)[some]))
+    sample = np.random.default_rng(1).choice(len(indptr) - 1, n_users, replace=False)
+    place = np.concatenate([np.arange(indptr[u], indptr[u + 1]) for u in sample])
+    sample_indptr = np.append(0, np.cumsum(np.diff(indptr)[sample]))
     alpha = params.alpha / TENTHS
-    users = als_user_factors(items.astype(np.float64), own, item[place], rating[place], alpha, params.reg)
-    share, learned = log_share(np.append(0.0, np.bincount(item, rating, n)))[1:], items.any(axis=1)
-    return users.astype(np.float32), items[learned], share[learned]
+    users = als_user_factors(items.astype(np.float64), sample_indptr, item[place], rating[place], alpha, params.reg)
+    share, fitted_items = log_share(np.append(0.0, np.bincount(item, rating, n)))[1:], items.any(axis=1)
+    return users.astype(np.float32), items[fitted_items], share[fitted_items]
 
 
 def two_tower_form(users: np.ndarray, items: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `TwoTower` serves them: unit vectors, the products' over the temperature .3, and the bias beside a user's 1."""
+    """Vectors as `TwoTower` serves them: unit vectors, products divided by a temperature of 0.3, and the bias column."""
     user, item = (x / lengths(x) for x in (users, items))
     return (
         np.concatenate([user, np.ones((len(user), 1), np.float32)], axis=1),
@@ -93,12 +96,12 @@ def two_tower_form(users: np.ndarray, items: np.ndarray, share: np.ndarray) -> t
 
 
 def lengths(rows: np.ndarray) -> np.ndarray:
-    """[n, 1] float32; a factor of a product bought once may be so small that its float32 square is 0."""
+    """[n, 1] float32, computed in float64: the factors of a product bought once may have float32 squares of 0."""
     return np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True).astype(np.float32)
 
 
 def enlarged(items: np.ndarray, n: int, noise: float) -> np.ndarray:
-    """[n, d] float32: see above. The ten nearest are those of greatest cosine with the product."""
+    """[n, d] float32 generated products (see the module); the ten nearest have the greatest cosine with the product."""
     rng, d = np.random.default_rng(2), items.shape[1]
     length = lengths(items)
     near = top_k(items, items / length, 11)[0][:, 1:]
@@ -111,7 +114,7 @@ def enlarged(items: np.ndarray, n: int, noise: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Lists:
-    """Arrow function: user numbers -> their lists."""
+    """Arrow function: user numbers -> lists of product numbers and scores."""
 
     vectors: Broadcast[tuple[np.ndarray, np.ndarray]]
     search: Search
@@ -121,21 +124,21 @@ class Lists:
         for batch in batches:
             numbers = batch.column("id").to_numpy()
             for start in range(0, len(numbers), 256):
-                own = numbers[start : start + 256]
-                found, scores = self.search.top_k(users[own], items, K)
-                columns = [pa.array(own), pa.array(list(found)), pa.array(list(scores.astype(np.float64)))]
+                block = numbers[start : start + 256]
+                best, scores = self.search.top_k(users[block], items, K)
+                columns = [pa.array(block), pa.array(list(best)), pa.array(list(scores.astype(np.float64)))]
                 yield pa.RecordBatch.from_arrays(columns, names=["id", "items", "scores"])
 
 
 def measure(
     spark: SparkSession, folder: Path, form: str, users: np.ndarray, items: np.ndarray, probes: int
 ) -> tuple[float, float]:
-    """(recall of the exact K best, CPU of exact over CPU of the index), the index's build told apart."""
+    """(recall of the exact K best, CPU of exact search over CPU of the index); the build of the index is printed."""
     vectors = spark.sparkContext.broadcast((users, items))
     index = Index(None, (folder / f"{form}.index").as_uri())  # type: ignore[arg-type]
-    cost, peak, found = {}, {}, {}
+    cost, peak, results = {}, {}, {}
     meter = TreeMeter()
-    spark.sparkContext.parallelize([index], 1).foreach(lambda one: _build(one, vectors.value[1]))
+    spark.sparkContext.parallelize([index], 1).foreach(lambda index: _build(index, vectors.value[1]))
     cost["build"], peak["build"] = meter.stop()
     spark.sparkContext.addFile(index.uri)
     for way, search in (("exact", ExactSearch()), ("index", IndexSearch(f"{form}.index", probes))):
@@ -145,18 +148,18 @@ def measure(
         )
         rows = lists.orderBy("id").select(F.col("items"), F.col("scores")).toArrow()
         cost[way], peak[way] = meter.stop()
-        found[way] = [np.array(rows.column(c).to_pylist()) for c in ("items", "scores")]
-    hits = [np.isin(exact, got) for exact, got in zip(found["exact"][0], found["index"][0], strict=True)]
-    of_user = np.mean(hits, axis=1)
+        results[way] = [np.array(rows.column(c).to_pylist()) for c in ("items", "scores")]
+    hits = [np.isin(exact, approx) for exact, approx in zip(results["exact"][0], results["index"][0], strict=True)]
+    user_recall = np.mean(hits, axis=1)
     print(
         f"{form:10} {len(items):,} products x {items.shape[1]}, {len(users):,} users, {probes} probes: recall@{K}"
-        f" {np.mean(hits):.4f} (users: 1% lowest {np.quantile(of_user, 0.01):.2f}, lowest {of_user.min():.2f})"
+        f" {np.mean(hits):.4f} (users: 1% lowest {np.quantile(user_recall, 0.01):.2f}, lowest {user_recall.min():.2f})"
     )
     for way, seconds in cost.items():
         size = f", file {(folder / f'{form}.index').stat().st_size / 2**20:.0f} MiB" if way == "build" else ""
         print(f"{form:10} {way:6} {seconds:8.1f} CPU seconds, peak {peak[way] / 2**30:.1f} GiB{size}", flush=True)
     per_user = (cost["exact"] - cost["index"]) / len(users)
-    print(f"{form:10} the build is paid back by {cost['build'] / per_user:,.0f} users", flush=True)
+    print(f"{form:10} the build pays off from {cost['build'] / per_user:,.0f} users on", flush=True)
     vectors.destroy()
     return float(np.mean(hits)), cost["exact"] / cost["index"]
 

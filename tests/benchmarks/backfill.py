@@ -1,7 +1,7 @@
-"""`make bench-backfill`: a month of the sample shop's days, forwards, backwards, in parallel and twice: the same tables.
+"""`make bench-backfill`: a month of days run forwards, backwards, two at once and twice gives the same tables.
 
-Each day brings its rows in and adds them up, and keeps its users' ledgers and histories. Sums must be the same whatever
-the order; a snapshot tells what was known when it was made, so a day run before the days it builds on is run again.
+Each day ingests its rows, sums them, and writes the users' ledgers and histories. Sums must not depend on the order.
+Snapshots contain what was known when they were computed, so a day that ran before the days it builds on is run again.
 """
 
 from __future__ import annotations
@@ -35,45 +35,45 @@ SNAPSHOTS = ("monitoring.table_health", "users.user_ledger", "users.user_history
 
 
 def main() -> None:
-    loaded = load(ROOT / "conf", "test", SHOP)  # days of a few rows
+    loaded = load(ROOT / "conf", "test", SHOP)  # a day has only a few rows
     spark, days = build_session(loaded.env, "bench-backfill"), [FIRST + timedelta(days=n) for n in range(DAYS)]
     with tempfile.TemporaryDirectory() as folder:
         forwards, otherwise = (Backfill(spark, loaded, Path(folder) / name) for name in ("forwards", "otherwise"))
         forwards.run("the years before, in one window", [(BEGIN, FIRST)])
         shutil.copytree(forwards.folder, otherwise.folder)
         by_day = [(day, day + timedelta(days=1)) for day in days]
-        found = {}
+        differences = {}
         forwards.run("forwards", by_day)
         otherwise.run("backwards", by_day[::-1])
-        found["sums, backwards"] = differing(forwards, otherwise, SUMS)
+        differences["sums, backwards"] = differing(forwards, otherwise, SUMS)
+        # With two at once a day may run before the day it builds on; the backwards run has already written that day.
         otherwise.run("again, two days at once", by_day, at_once=2)
-        # Two at once: a day may run before the one it builds on. Again, and all are settled.
-        found["sums, two at once"] = differing(forwards, otherwise, SUMS)
-        found["snapshots, two at once"] = differing(forwards, otherwise, SNAPSHOTS)
+        differences["sums, two at once"] = differing(forwards, otherwise, SUMS)
+        differences["snapshots, two at once"] = differing(forwards, otherwise, SNAPSHOTS)
         forwards.run("forwards again", by_day)
-        found["all, forwards twice"] = differing(forwards, otherwise, (*SUMS, *SNAPSHOTS))
+        differences["all, forwards twice"] = differing(forwards, otherwise, (*SUMS, *SNAPSHOTS))
     spark.stop()
-    for what, tables in found.items():
-        print(f"{what}: {', '.join(tables) or 'no table differs'}")
-    equal = sum(not tables for tables in found.values())
-    print(f"figure: backfill days={DAYS} comparisons={len(found)} equal={equal} ratio={equal / len(found):.2f}")
-    sys.exit(equal < len(found))
+    for name, tables in differences.items():
+        print(f"{name}: {', '.join(tables) or 'no table differs'}")
+    n, equal = len(differences), sum(not tables for tables in differences.values())
+    print(f"figure: backfill days={DAYS} comparisons={n} equal={equal} ratio={equal / n:.2f}")
+    sys.exit(equal < n)
 
 
 class Backfill:
-    """A warehouse of its own in a folder."""
+    """Runs of the shop in a warehouse of its own below `folder`."""
 
     def __init__(self, spark: SparkSession, loaded: Conf, folder: Path) -> None:
         self.spark, self.folder = spark, folder
         env = loaded.env.model_copy(update={"warehouse": folder.as_uri()})
         self.conf = Conf(loaded.root, env, loaded.shop, loaded.params)
 
-    def run(self, told: str, windows: list[tuple[date, date]], at_once: int = 1) -> None:
+    def run(self, label: str, windows: list[tuple[date, date]], at_once: int = 1) -> None:
         started = time.monotonic()
         with ThreadPoolExecutor(at_once) as pool:
             for number, _ in enumerate(pool.map(self._day, windows), 1):
                 if number % 7 == 0 or number == len(windows):
-                    print(f"{told}: {number} of {len(windows)}, {time.monotonic() - started:.0f} s", flush=True)
+                    print(f"{label}: {number} of {len(windows)}, {time.monotonic() - started:.0f} s", flush=True)
 
     def _day(self, window: tuple[date, date]) -> None:
         for job in (*SUMS, *SNAPSHOTS):
@@ -83,7 +83,7 @@ class Backfill:
 
 def differing(left: Backfill, right: Backfill, jobs: Iterable[str]) -> list[str]:
     tables = [name for job in jobs for name in get_job(job).writes]
-    return compare(*[checksums(one.spark, one.conf.env.warehouse, SHOP, tables) for one in (left, right)])[0]
+    return compare(*[checksums(run.spark, run.conf.env.warehouse, SHOP, tables) for run in (left, right)])[0]
 
 
 if __name__ == "__main__":

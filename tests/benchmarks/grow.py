@@ -1,15 +1,16 @@
-"""Grows a real shop to more users, products and events, in the shop's own source format; compares it with the real one.
+"""Grows a real shop to more users, products and events in the shop's source format, and compares it with the real one.
 
     PYTHONPATH=. python tests/benchmarks/grow.py --shop online_retail --events 1000000 --out /tmp/grown
 
-Each real history (a user's, or a guest's order) is taken several times, as other users'. A product becomes several, each
-with an equal part of its copies' events, so that the popularity curve stays; two products of a history mostly take the
-same turn, so that pairs and neighbourhoods stay. So that copies are not twins, one (user, product) in ten takes another
-product, drawn by popularity, and words of a copied text are exchanged for others of the shop's.
+Each real history (a user's, or a guest's order) is copied several times for new users. Each product becomes several
+clones that share its copied events equally, so the popularity curve is preserved. Two products of a history mostly get
+clones of the same number, so pairs and neighbourhoods are preserved. So that copies are not identical, one (user,
+product) pair in ten gets another product, drawn by popularity, and some words of a copied text are replaced by other
+words of the shop.
 
-Every choice is a hash of the seed and of what is chosen for: the same rows whatever the partitions. Only what is of the
-real shop's size (histories, products, words) is sorted or sent about; what grows is mapped row by row and written by
-Spark. The nightly run reads the delivery with `conf/shops/<shop>.yaml`, its sources' paths exchanged (`grown_conf`).
+Every choice is a hash of the seed and of the row it is for, so the rows do not depend on partitions. Only data of the
+real shop's size (histories, products, words) is sorted or shuffled; what grows is mapped row by row and written by
+Spark. The nightly run reads the delivery with `conf/shops/<shop>.yaml` and changed source paths (`grown_conf`).
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from libs.spark.session import build_session
 ROOT = Path(__file__).resolve().parents[2]
 RETAIL = ROOT.parent / "shared" / "data" / "online_retail"
 MUSIC = ROOT / "samples" / "music_store"
-MIXED = 0.1  # share of a copy's (user, product) pairs that take another product
-APART = 0.3  # share of pairs whose clone is chosen for themselves alone, not by the history's turn
-REWORDED = 0.1  # share of a copied text's words that are exchanged
-POOL = 2_000  # words that may come into a text, drawn by how often they are used
-PER_TASK = 250_000  # grown events that one task makes and writes
+MIXED = 0.1  # share of a copy's (user, product) pairs that get another product
+APART = 0.3  # share of pairs whose clone is chosen independently of the history's other products
+REWORDED = 0.1  # share of a copied text's words that are replaced
+POOL = 2_000  # words that may replace others, drawn by frequency
+PER_TASK = 250_000  # grown events that one task creates and writes
 PARTS = 1 << 30
 
-# Distances between the real and the grown shop: at most.
+# Largest allowed distances between the real and the grown shop.
 LIMITS = {
     "events per user": 0.03,
     "popularity of products": 0.05,
@@ -56,8 +57,14 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Size:
-    """events: about so many. users: at most as events grow, which is what None means: a user then has as many events as
-    a real one; fewer users have several histories each. products: no fewer than there are; None: as events grow."""
+    """The size of a grown shop.
+
+    Attributes:
+        events: approximate number.
+        users: None grows users as events, so that a user has as many events as a real one. Fewer users have several
+            histories each; more are not possible.
+        products: no fewer than the real shop has; None grows them as events.
+    """
 
     events: int
     users: int | None = None
@@ -67,8 +74,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Skew:
-    """What is uneven beside the real shop. hot_product: share of events that go to one product. bot: events of one more
-    user. category: share of products put into one category. day: how many times the usual one day has."""
+    """Skews added to the real shop's own.
+
+    Attributes:
+        hot_product: share of events that go to one product.
+        bot: events of one additional user.
+        category: share of products moved into one category.
+        day: factor by which one day has more events than usual.
+    """
 
     hot_product: float = 0.0
     bot: int = 0
@@ -78,14 +91,15 @@ class Skew:
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop as delivered, with what all shops have beside its own columns.
+    """A shop as delivered, with columns common to all shops in addition to its own.
 
     Attributes:
-        events: rows with user (null: a guest), order, product, code (as the source writes the product), sold (whether
-            the row is of merchandise), time, text, price.
-        catalogue: products, or None where the events tell them; `texts` are its columns of text.
-        of_product: columns of an event that go with its product.
-        delivered: a grown event's columns in the source; given the grown rows and the pool of words.
+        events: rows with user (null for a guest), order, product, code (the product as the source writes it), sold
+            (whether the row is merchandise), time, text, price.
+        catalogue: products, or None if they are only in the events.
+        texts: text columns of the catalogue.
+        of_product: columns of an event that depend on its product.
+        delivered: maps (grown rows, pool of words) to the source's columns.
     """
 
     name: str
@@ -97,7 +111,7 @@ class Shop:
 
 
 def online_retail(spark: SparkSession, folder: Path = RETAIL) -> Shop:
-    """Transactions tell the products too. Codes that are no merchandise (postage, fees) are neither cloned nor mixed."""
+    """The products are only in the transactions. Codes that are not merchandise (postage, fees) are not cloned or mixed."""
     events = spark.read.parquet((folder / "transactions.parquet").as_uri()).withColumns(
         {
             "user": F.col("CustomerID").cast("bigint").cast("string"),
@@ -114,7 +128,7 @@ def online_retail(spark: SparkSession, folder: Path = RETAIL) -> Shop:
 
 
 def _transaction(grown: DataFrame, words: Column) -> DataFrame:
-    minute = F.make_interval(mins=hashed("minute", "number", "order", below=60))  # days and their hours stay
+    minute = F.make_interval(mins=hashed("minute", "number", "order", below=60))  # keeps day and hour
     return grown.select(
         F.concat_ws("-", "order", "copy").alias("InvoiceNo"),
         cloned("code").alias("StockCode"),
@@ -130,7 +144,7 @@ def _transaction(grown: DataFrame, words: Column) -> DataFrame:
 
 
 def music_store(spark: SparkSession, folder: Path = MUSIC) -> Shop:
-    """Reviews and a catalogue; the price of an event is the product's."""
+    """Reviews and a catalogue; the price of an event is its product's."""
     ending = ".gz" if folder == MUSIC else ""
     products = spark.read.json((folder / f"products.jsonl{ending}").as_uri())
     products = products.select("asin", "title", "price", "categories", "description", "brand")
@@ -169,7 +183,8 @@ def grow(shop: Shop, size: Size, skew: Skew | None = None) -> tuple[DataFrame, D
     """(events, catalogue) of the grown shop in its source's columns.
 
     Raises:
-        ValueError: more users than histories, fewer products than there are, or a skew that the shop cannot show.
+        ValueError: more users than histories, fewer products than the real shop has, or a skew that the shop cannot
+            have.
     """
     skew, seed = skew or Skew(), F.lit(size.seed)
     rows = shop.events.withColumns({"seed": seed, "history": F.coalesce("user", "order")})
@@ -189,11 +204,11 @@ def grow(shop: Shop, size: Size, skew: Skew | None = None) -> tuple[DataFrame, D
     if clones < 1:
         raise ValueError(f"{shop.name} has {real['products']} products: ask for no fewer")
     if skew.category and shop.catalogue is None:
-        raise ValueError(f"{shop.name} tells no categories")
+        raise ValueError(f"{shop.name} has no categories")
     slots = numbered(rows.where(sold), "slot", "product")  # a row drawn at random is a product drawn by popularity
     histories = rows.groupBy("history").agg(F.max("user").isNull().alias("guest"))
     histories = numbered(histories, "place", "guest", "history").select("history", "place")  # users first, then guests
-    # The real shop is one file, so one task's; what it grows to is not.
+    # The real shop is one file and so one partition, too few for the grown shop.
     parts = max(rows.sparkSession.sparkContext.defaultParallelism, size.events // PER_TASK + 1)
     placed = rows.join(F.broadcast(histories), "history").repartition(parts, "history", "product")
     copied = copies(placed, times, real["histories"])
@@ -211,13 +226,16 @@ def grow(shop: Shop, size: Size, skew: Skew | None = None) -> tuple[DataFrame, D
 
 
 def numbered(rows: DataFrame, name: str, *first: str) -> DataFrame:
-    """Rows of the real shop numbered from 0 in the order of the columns named, then of all: a number has equal rows."""
+    """Rows of the real shop, numbered from 0 in the order of `first` and then of all columns: ties are equal rows."""
     others = (F.to_json(F.struct(*sorted(c for c in rows.columns if c not in first))),)
     return rows.withColumn(name, F.row_number().over(Window.orderBy(*first, *others)) - 1)
 
 
 def copies(rows: DataFrame, times: float, histories: int) -> DataFrame:
-    """Each history `times` times on average, whole: its `turn` 0, 1, ..., `copy` (for names) and `number`, one each."""
+    """Copies each whole history `times` times on average.
+
+    Adds `turn` (0, 1, ...), `copy` (the same as text, for names) and `number` (unique per copied history).
+    """
     rest, whole = math.modf(times)
     many = F.lit(int(whole)) + (share("copies", "history") < rest).cast("int")
     out = rows.withColumn("turn", F.explode(F.when(many > 0, F.sequence(F.lit(0), many - 1))))
@@ -226,7 +244,7 @@ def copies(rows: DataFrame, times: float, histories: int) -> DataFrame:
 
 
 def on_one_day(rows: DataFrame, events: DataFrame, times: int, users: int) -> DataFrame:
-    """The day whose number of events is the median of all days' has its rows `times` times, the others by any users."""
+    """Repeats the rows of the day with the median number of events `times` times, the repeats with random users."""
     days = events.groupBy(F.to_date("time").alias("day")).count()
     chosen = days.orderBy("count", "day").offset((days.count() - 1) // 2).limit(1).select("day")
     again = F.when(F.to_date("time") == F.col("day"), F.sequence(F.lit(1), F.lit(times))).otherwise(F.array(F.lit(1)))
@@ -242,7 +260,7 @@ def on_one_day(rows: DataFrame, events: DataFrame, times: int, users: int) -> Da
 
 
 def with_products(rows: DataFrame, slots: DataFrame, shop: Shop, n_slots: int, clones: float, hot: float) -> DataFrame:
-    """What each grown event is of: `product`, `code`, what goes with them, and the `clone`; one for all of a pair."""
+    """Sets each grown event's `product`, `code`, columns that depend on them, and `clone`; the same for a whole pair."""
     counts = slots.groupBy("product").agg(F.count("*").alias("n"), F.min("slot").alias("hot_slot"))
     hottest = counts.orderBy(F.desc("n"), "product").limit(1).select("hot_slot")
     is_hot = F.col("sold") & (share("hot", "number", "order", "product") < hot)
@@ -261,13 +279,13 @@ def with_products(rows: DataFrame, slots: DataFrame, shop: Shop, n_slots: int, c
 
 
 def n_clones(product: str, clones: float) -> Column:
-    """Products that one becomes: `clones` on average."""
+    """Number of clones of a product: `clones` on average."""
     rest, whole = math.modf(clones)
     return F.lit(int(whole)) + (share("clones", product) < rest).cast("int")
 
 
 def bot(slots: DataFrame, n_slots: int, events: int) -> DataFrame:
-    """Events of one user more, each the time and product of a real event drawn at random."""
+    """Events of one additional user, each with the time and product of a random real event."""
     ids = slots.sparkSession.range(events).crossJoin(F.broadcast(slots.select("seed").limit(1)))
     drawn = ids.withColumn("slot", hashed("bot", "id", below=n_slots)).drop("seed").join(F.broadcast(slots), "slot")
     first = {"clone": F.lit(0), "copy": F.lit("0"), "number": -1 - F.col("id"), "user_number": F.lit(-1).cast("long")}
@@ -275,13 +293,13 @@ def bot(slots: DataFrame, n_slots: int, events: int) -> DataFrame:
 
 
 def with_clones(products: DataFrame, texts: tuple[str, ...], clones: float, crowded: float) -> DataFrame:
-    """The catalogue of all clones: the first as the real product is, the others with texts of their own."""
+    """The catalogue of all clones: the first equals the real product, the others have changed texts."""
     key = products.columns[0]
     out = products.withColumn("product", F.col(key))
     out = out.withColumn("clone", F.explode(F.sequence(F.lit(0), n_clones("product", clones) - 1)))
     for text in texts:
-        own = reworded(text, pool(products, text), "product", "clone")
-        out = out.withColumn(text, F.when(F.col("clone") == 0, F.col(text)).otherwise(own))
+        changed = reworded(text, pool(products, text), "product", "clone")
+        out = out.withColumn(text, F.when(F.col("clone") == 0, F.col(text)).otherwise(changed))
     if crowded:
         counts = products.groupBy("categories").count().orderBy(F.desc("count"), F.to_json("categories"))
         out = out.crossJoin(F.broadcast(counts.limit(1).select(F.col("categories").alias("common"))))
@@ -291,48 +309,48 @@ def with_clones(products: DataFrame, texts: tuple[str, ...], clones: float, crow
 
 
 def pool(rows: DataFrame, text: str) -> Column:
-    """Array of at most POOL words of the real shop's texts, as often as they are used there."""
+    """Array of at most POOL words sampled from the real shop's texts, so frequent words are in it more often."""
     words = rows.select("seed", text).distinct().select("seed", text, F.posexplode(F.split(text, " +")))
     words = words.where("col rlike '^[A-Za-z]+$'").orderBy(F.xxhash64("seed", text, "pos"), "col").limit(POOL)
     return F.split(F.lit("\n".join(row["col"] for row in words.select("col").collect())), "\n")
 
 
 def reworded(text: str, words: Column, *key: str) -> Column:
-    """As many words as before; of these REWORDED, and one at least, are others."""
+    """The text with a share REWORDED of its words, and at least one, replaced; the number of words stays the same."""
     parts, seed = F.split(text, " "), hashed(text, *key)
 
-    def words_of(told: Column) -> Column:
+    def words_of(text_: Column) -> Column:
         def word(old: Column, place: Column) -> Column:
-            other = F.xxhash64(told["seed"], place)
-            new = F.element_at(words, (F.pmod(other, F.size(words)) + 1).cast("int"))
-            some = F.pmod(F.shiftright(other, 20), F.lit(1000)) < int(1000 * REWORDED)
-            return F.when((old != "") & (some | (place == told["always"])), new).otherwise(old)
+            draw = F.xxhash64(text_["seed"], place)
+            new = F.element_at(words, (F.pmod(draw, F.size(words)) + 1).cast("int"))
+            chosen = F.pmod(F.shiftright(draw, 20), F.lit(1000)) < int(1000 * REWORDED)
+            return F.when((old != "") & (chosen | (place == text_["always"])), new).otherwise(old)
 
-        return F.array_join(F.transform(told["parts"], word), " ")
+        return F.array_join(F.transform(text_["parts"], word), " ")
 
-    # An array of one, so that what a text has once is not made again for each of its words.
+    # In an array of one element, so that Spark computes it once per text and not once per word.
     once = F.struct(parts.alias("parts"), seed.alias("seed"), F.pmod(seed, F.size(parts)).alias("always"))
     return F.transform(F.array(once), words_of)[0]
 
 
 def cloned(code: str) -> Column:
-    """The clone's own code; that of the first is the real product's."""
+    """The clone's code; the first clone has the real product's."""
     return F.when(F.col("clone") == 0, F.col(code)).otherwise(F.concat_ws("-", code, "clone"))
 
 
 def hashed(what: str, *keys: str, below: int | None = None) -> Column:
-    """A number for the rows of equal keys: of the column `seed`, and of what it is for."""
-    found = F.xxhash64("seed", F.lit(what), *keys)
-    return found if below is None else F.pmod(found, F.lit(below))
+    """A hash of the column `seed`, of the choice `what` it is for, and of the keys; reduced modulo `below` if given."""
+    number = F.xxhash64("seed", F.lit(what), *keys)
+    return number if below is None else F.pmod(number, F.lit(below))
 
 
 def share(what: str, *keys: str) -> Column:
-    """Uniform on [0, 1)."""
+    """A hash as a uniform number in [0, 1)."""
     return hashed(what, *keys, below=PARTS) / float(PARTS)
 
 
 def deliver(shop: Shop, events: DataFrame, catalogue: DataFrame | None, folder: Path) -> None:
-    """Writes the delivery below `folder`: as `SHOPS[name](spark, folder)` and the nightly run read it."""
+    """Writes the delivery below `folder` in the form that `SHOPS[name](spark, folder)` and the nightly run read."""
     if catalogue is None:
         events.write.parquet((folder / "transactions.parquet").as_uri())
         return
@@ -344,47 +362,47 @@ def grown_conf(shop: str, delivery: Path, root: Path) -> None:
     """A copy of conf at `root` whose shop reads the delivery."""
     shutil.copytree(ROOT / "conf", root)
     path = root / "shops" / f"{shop}.yaml"
-    told = yaml.safe_load(path.read_text())
-    for source in told["sources"].values():
+    settings = yaml.safe_load(path.read_text())
+    for source in settings["sources"].values():
         source["path"] = (delivery / Path(source["path"]).name.removesuffix(".gz")).as_uri()
-    path.write_text(yaml.safe_dump(told, sort_keys=False))
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
 
 
 Histogram = dict[float, int]
 
 
 def distances(one: dict[str, Histogram], other: dict[str, Histogram]) -> dict[str, float]:
-    """How far a shop is from another, by their `measures`; 0 to 1 each.
+    """Distances between two shops by their `measures`, each from 0 to 1.
 
-    Kolmogorov-Smirnov for counts and prices; the greatest gap between Lorenz curves for popularity (what share of the
-    events the most popular products have); the relative difference of the shares of repeats; the Jensen-Shannon
-    divergence, in bits, of weekdays, months, and the real shop's 1,000 most used words.
+    Kolmogorov-Smirnov for counts and prices; the greatest gap between Lorenz curves for popularity (the share of events
+    of the most popular products); the relative difference for the share of repeats; the Jensen-Shannon divergence, in
+    bits, for weekdays, months, and the real shop's 1,000 most frequent words.
     """
-    found = {name: ks(one[name], other[name]) for name in KS}
-    found["popularity of products"] = lorenz_gap(one["popularity of products"], other["popularity of products"])
+    result = {name: ks(one[name], other[name]) for name in KS}
+    result["popularity of products"] = lorenz_gap(one["popularity of products"], other["popularity of products"])
     [before], [after] = one["share of repeats"], other["share of repeats"]
-    found["share of repeats"] = abs(after - before) / before if before else after
-    return found | {name: jensen_shannon(one[name], other[name]) for name in ("use of words", "weekdays", "months")}
+    result["share of repeats"] = abs(after - before) / before if before else after
+    return result | {name: jensen_shannon(one[name], other[name]) for name in ("use of words", "weekdays", "months")}
 
 
 KS = ("events per user", "rows per order", "price of an event", "words per text")
 
 
 def measures(shop: Shop, real: Shop) -> dict[str, Histogram]:
-    """Histograms: value -> how often. As many values as differ, not as many rows: small at any size.
+    """Histograms: value -> count. Their size is the number of different values, so they are small for any shop.
 
-    The words counted are the `real` shop's 1,000 most used.
+    Counts the `real` shop's 1,000 most frequent words.
     """
     events = shop.events.where("sold").select("user", "order", "product", "time", "text", "price").persist()
-    titles = events.groupBy("product").agg(F.mode("text", True).alias("text"))  # tills write one product in many ways
+    titles = events.groupBy("product").agg(F.mode("text", True).alias("text"))  # tills spell a product in many ways
     texts = titles if shop.of_product else events.select("text")
-    known = events.where("user is not null")
-    pairs = known.agg(
+    with_user = events.where("user is not null")
+    pairs = with_user.agg(
         (1 - F.count_distinct("user", "product") / F.count_distinct("user", "product", "order")).alias("value"),
         F.lit(1).alias("count"),
     )
     frames = {
-        "events per user": _counts(known.groupBy("user").count()),
+        "events per user": _counts(with_user.groupBy("user").count()),
         "popularity of products": _counts(events.groupBy("product").count()),
         "share of repeats": pairs,
         "rows per order": _counts(events.groupBy("order").count()),
@@ -393,12 +411,12 @@ def measures(shop: Shop, real: Shop) -> dict[str, Histogram]:
         "weekdays": _of(events, F.weekday("time")),
         "months": _of(events, F.year("time") * 12 + F.month("time")),
     }
-    found = {name: {row["value"]: row["count"] for row in frame.collect()} for name, frame in frames.items()}
+    histograms = {name: {row["value"]: row["count"] for row in frame.collect()} for name, frame in frames.items()}
     frequent = _words(real.events.where("sold")).groupBy("word").count().orderBy(F.desc("count"), "word").limit(1000)
     used = _words(texts).join(F.broadcast(frequent.select("word")), "word").groupBy("word").count()
-    found["use of words"] = {row["word"]: row["count"] for row in used.collect()}
+    histograms["use of words"] = {row["word"]: row["count"] for row in used.collect()}
     events.unpersist()
-    return found
+    return histograms
 
 
 def _words(rows: DataFrame) -> DataFrame:
@@ -420,21 +438,21 @@ def ks(one: Histogram, other: Histogram) -> float:
     0.25
     """
     values = sorted(one.keys() | other.keys())
-    first, second = (np.cumsum([told.get(v, 0) for v in values]) / sum(told.values()) for told in (one, other))
+    first, second = (np.cumsum([h.get(v, 0) for v in values]) / sum(h.values()) for h in (one, other))
     return float(np.abs(first - second).max())
 
 
 def lorenz_gap(one: Histogram, other: Histogram) -> float:
-    """Greatest gap between two Lorenz curves, {events of a product: products with so many}.
+    """Greatest gap between two Lorenz curves of {events per product: number of such products}.
 
     >>> lorenz_gap({1.0: 1, 3.0: 1}, {2.0: 2})
     0.25
     """
     places = np.linspace(0, 1, 1001)
 
-    def curve(told: Histogram) -> np.ndarray:
-        values = np.array(sorted(told))
-        products = np.array([told[v] for v in values])
+    def curve(histogram: Histogram) -> np.ndarray:
+        values = np.array(sorted(histogram))
+        products = np.array([histogram[v] for v in values])
         return np.interp(
             places,
             np.append(0, np.cumsum(products)) / products.sum(),
@@ -451,11 +469,11 @@ def jensen_shannon(one: Histogram, other: Histogram) -> float:
     1.0
     """
     values = sorted(one.keys() | other.keys())
-    p, q = (np.array([told.get(v, 0) for v in values]) / sum(told.values()) for told in (one, other))
+    p, q = (np.array([h.get(v, 0) for v in values]) / sum(h.values()) for h in (one, other))
 
     def divergence(of: np.ndarray, mean: np.ndarray) -> float:
-        some = of > 0
-        return float(of[some] @ np.log2(of[some] / mean[some]))
+        positive = of > 0
+        return float(of[positive] @ np.log2(of[positive] / mean[positive]))
 
     return (divergence(p, (p + q) / 2) + divergence(q, (p + q) / 2)) / 2
 
@@ -474,32 +492,33 @@ def main() -> None:
     parser.add_argument("--category", type=float, default=0.0, metavar="SHARE", help="of products, into one category")
     parser.add_argument("--day", type=int, default=1, metavar="TIMES", help="the usual, on one day")
     parser.add_argument("--out", type=Path, required=True, help="a new folder: deliveries, and conf that reads them")
-    asked = parser.parse_args()
-    if asked.out.exists():
-        parser.error(f"--out {asked.out} is there already")
+    arguments = parser.parse_args()
+    if arguments.out.exists():
+        parser.error(f"--out {arguments.out} exists already")
     spark = build_session(load(ROOT / "conf", "dev", None).env, "grow")
-    real, out = SHOPS[asked.shop](spark), asked.out.resolve()
-    skew = Skew(asked.hot_product, asked.bot, asked.category, asked.day)
+    real, out = SHOPS[arguments.shop](spark), arguments.out.resolve()
+    skew = Skew(arguments.hot_product, arguments.bot, arguments.category, arguments.day)
     try:
-        events, catalogue = grow(real, Size(asked.events, asked.users, asked.products, asked.seed), skew)
+        size = Size(arguments.events, arguments.users, arguments.products, arguments.seed)
+        events, catalogue = grow(real, size, skew)
     except ValueError as error:
         parser.error(str(error))
     deliver(real, events, catalogue, out / "delivery")
-    grown_conf(asked.shop, out / "delivery", out / "conf")
-    grown = SHOPS[asked.shop](spark, out / "delivery")
+    grown_conf(arguments.shop, out / "delivery", out / "conf")
+    grown = SHOPS[arguments.shop](spark, out / "delivery")
     rows = {}
     for name, shop in (("real", real), ("grown", grown)):
-        told = shop.events.agg(F.count("*"), F.count_distinct("user"), F.count_distinct("product")).first()
-        assert told is not None
-        rows[name] = told[0]
-        print(f"{name:6} {told[0]:12,} events {told[1]:10,} users {told[2]:10,} products")
-    found = distances(measures(real, real), measures(grown, real))
-    for name, distance in found.items():
+        totals = shop.events.agg(F.count("*"), F.count_distinct("user"), F.count_distinct("product")).first()
+        assert totals is not None
+        rows[name] = totals[0]
+        print(f"{name:6} {totals[0]:12,} events {totals[1]:10,} users {totals[2]:10,} products")
+    distance_by_name = distances(measures(real, real), measures(grown, real))
+    for name, distance in distance_by_name.items():
         print(f"{name:24} {distance:.4f}   at most {LIMITS[name]}")
-    worst = max(found[name] / LIMITS[name] for name in found)
+    worst = max(distance / LIMITS[name] for name, distance in distance_by_name.items())
     print(f"figure: grown_distance ratio={worst:.2f} of the limit")
     if skew == Skew() and worst > 1 and rows["grown"] >= rows["real"]:
-        sys.exit(1)  # fewer events are a sample of the shop's users, which is as far from it as it is small
+        sys.exit(1)  # a shop with fewer events is a sample, whose distance has no limit
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""`make bench-increment`: one more day against a rebuild, on online_retail grown to 5.4 million rows, a file a day.
+"""`make bench-increment`: one more day against a rebuild, on online_retail grown to 5.4 million rows, one file per day.
 
-Jobs that accumulate (bronze, silver, events, the daily sums) must cost by the day's delivery: bytes read and CPU (the
-process tree's: JVM and Python workers) of one more day, an empty day's cost taken off both, at most a tenth of a
-rebuild's, and the same tables. What snapshots cost for the day is printed apart: that goes by users and products. The
-users' ledger is one of them, made from the day before's; its rows must be those that all events give.
+The cost of jobs that accumulate (bronze, silver, events, the daily sums) must depend on the day's delivery only: bytes
+read and CPU (of the process tree: JVM and Python workers) of one more day are at most a tenth of a rebuild's, after the
+cost of an empty day is subtracted from both, and the tables are the same. The cost of snapshots is printed separately:
+it depends on the numbers of users and products. The users' ledger is a snapshot computed from the day before; its rows
+must equal those computed from all events.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ SNAPSHOTS = (
 
 def main() -> None:
     if not DATA.exists():
-        print(f"skipped: {DATA.relative_to(ROOT.parent)} is not here")
+        print(f"skipped: {DATA.relative_to(ROOT.parent)} is missing")
         return
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
@@ -62,21 +63,21 @@ def main() -> None:
             "from all events": run(spark, whole, Window(DAY, END, ZONE), "from all events", (LEDGER,)),
         }
         tables = [name for job in ACCUMULATE for name in get_job(job).writes]
-        found = [
+        sums_of_tables = [
             [*checksums(spark, conf.env.warehouse, "online_retail", tables), ledgers_of_the_day(spark, conf)]
             for conf in (grown, whole)
         ]
-        differ, _ = compare(*found)
+        differ, _ = compare(*sums_of_tables)
         spark.stop()
     print(f"{'job':28} {'rebuild':>18} {'one more day':>18} {'an empty day':>18}   (CPU seconds, MB read)")
     for job in ACCUMULATE:
-        told = [f"{cost[name][job][0]:9.1f} {cost[name][job][1] / 1e6:8.1f}" for name in ("rebuild", "day", "empty")]
-        print(f"{job:28} {'   '.join(told)}")
+        cells = [f"{cost[name][job][0]:9.1f} {cost[name][job][1] / 1e6:8.1f}" for name in ("rebuild", "day", "empty")]
+        print(f"{job:28} {'   '.join(cells)}")
     for job in SNAPSHOTS:
         cpu, read = cost["snapshots"][job]
         print(f"{job:28} a snapshot of the day: {cpu:.1f} CPU seconds, {read / 1e6:.1f} MB read")
     cpu, read = cost["from all events"][LEDGER]
-    print(f"{LEDGER:28} made from all events instead: {cpu:.1f} CPU seconds, {read / 1e6:.1f} MB read")
+    print(f"{LEDGER:28} from all events instead: {cpu:.1f} CPU seconds, {read / 1e6:.1f} MB read")
     sums = {name: [sum(parts) for parts in zip(*jobs.values(), strict=True)] for name, jobs in cost.items()}
     of_cpu, of_bytes = ((sums["day"][i] - sums["empty"][i]) / (sums["rebuild"][i] - sums["empty"][i]) for i in (0, 1))
     print(f"tables that differ from the rebuild's: {', '.join(differ) or 'none'}")
@@ -88,14 +89,14 @@ def main() -> None:
 
 
 def ledgers_of_the_day(spark: SparkSession, conf: Conf) -> Checksum:
-    """Of the last day alone: the grown shop has those of a day before, which the rebuilt one never had."""
+    """The checksum of the last day's ledgers only: the grown shop also has those of the day before."""
     [name] = get_job(LEDGER).writes
     rows = delta.read(spark, conf.env.warehouse, table(name)).where(F.col("cutoff") == F.lit(END))
     return checksum(rows, table(name))
 
 
 def deliver(spark: SparkSession, folder: Path) -> int:
-    """The shop COPIES times over (other users, other orders, the same days and products), a CSV file a day."""
+    """Writes COPIES copies of the shop (other users and orders, the same days and products) as one CSV file per day."""
     copy = F.explode(F.sequence(F.lit(1), F.lit(COPIES))).alias("copy")
     rows = spark.read.parquet(DATA.as_uri()).select("*", copy)
     grown = rows.withColumns(
@@ -117,12 +118,12 @@ def deliver(spark: SparkSession, folder: Path) -> int:
     for number in range((END - FIRST).days):
         day = date.fromordinal(FIRST.toordinal() + number)
         if day.weekday() != 5 and not (folder / f"{day}.csv").exists():
-            (folder / f"{day}.csv").write_text(header + "\n")  # a holiday's delivery is an empty one
+            (folder / f"{day}.csv").write_text(header + "\n")  # on a holiday the delivery is empty
     return spark.read.option("header", "true").csv(folder.as_uri()).count()
 
 
 def conf_of(scratch: Path, name: str) -> Conf:
-    """The shop's own mapping on the grown deliveries, with a warehouse of its own."""
+    """The shop's conf, reading the grown deliveries and writing to a warehouse of its own."""
     root = scratch / name / "conf"
     shutil.copytree(ROOT / "conf", root)
     path = root / "shops" / "online_retail.yaml"
@@ -139,11 +140,11 @@ def conf_of(scratch: Path, name: str) -> Conf:
 def run(
     spark: SparkSession, conf: Conf, window: Window, name: str, jobs: tuple[str, ...] = ACCUMULATE
 ) -> dict[str, tuple[float, int]]:
-    """(CPU seconds of the process tree, bytes read) of each job, as quality.job_runs tells them."""
+    """(CPU seconds of the process tree, bytes read) of each job, from quality.job_runs."""
     cost = {}
     for job in jobs:
-        done = walk(spark, make_plan(spark, conf, job, window, False), {"pseudonym_key": "0" * 64})
-        cost[job] = ask(conf.env.warehouse, COST, [done.run_id]).fetchall()[0]
+        run_id = walk(spark, make_plan(spark, conf, job, window, False), {"pseudonym_key": "0" * 64}).run_id
+        cost[job] = ask(conf.env.warehouse, COST, [run_id]).fetchall()[0]
         print(f"{name:10} {job:28} {cost[job][0]:8.1f} CPU seconds {cost[job][1] / 1e6:8.1f} MB read", flush=True)
     return cost
 

@@ -1,4 +1,4 @@
-"""`make bench-online-retail`: the whole nightly run on 541,909 rows: CPU of the process tree, peak memory, accounting."""
+"""`make bench-online-retail`: a whole nightly run on 541,909 rows: CPU of the process tree, peak memory, row counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WHERE metric = ? AND k = 10 AND kind = 'backtest' AND test_end - test_start > 28
 
 def main() -> None:
     if not DATA.exists():
-        print(f"skipped: {DATA.relative_to(ROOT.parent)} is not here")
+        print(f"skipped: {DATA.relative_to(ROOT.parent)} is missing")
         return
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["REASONREC_WAREHOUSE"] = scratch + "/warehouse"
@@ -38,26 +38,26 @@ def main() -> None:
             "--end",
             "2011-12-10",
         ]
-        done = measure(command, memory=True)
-        if done.status:
-            sys.exit(done.status)
+        run = measure(command, memory=True)
+        if run.status:
+            sys.exit(run.status)
         warehouse = Path(scratch, "warehouse").as_uri()
-        good = True
+        passed = True
         for source, rows_in, *parts in ask(warehouse, COUNTS).fetchall():
             print(
                 f"{source}: {rows_in} rows in = {' + '.join(map(str, parts))} (silver, quarantined, duplicates, excluded)"
             )
-            good &= rows_in == sum(parts) and (source != "orders" or rows_in == ROWS)
+            passed &= rows_in == sum(parts) and (source != "orders" or rows_in == ROWS)
         for metric in ("ndcg", "ndcg_minus_popular", "ndcg_minus_best"):
             for row in ask(warehouse, NDCG, [metric]).fetchall():
                 print(metric, *row)
-    cpu, pss = done.cpu_s / 60, done.peak_pss_gib or 0.0
-    good &= cpu <= CPU_MINUTES and pss <= PSS_GIB
+    cpu, pss = run.cpu_s / 60, run.peak_pss_gib or 0.0
+    passed &= cpu <= CPU_MINUTES and pss <= PSS_GIB
     print(
-        f"figure: online_retail cpu_minutes={cpu:.2f} peak_pss_gib={pss:.2f} wall_minutes={done.wall_s / 60:.2f} "
-        f"accounting={'exact' if good else 'see above'} ratio={cpu / CPU_MINUTES:.2f}"
+        f"figure: online_retail cpu_minutes={cpu:.2f} peak_pss_gib={pss:.2f} wall_minutes={run.wall_s / 60:.2f} "
+        f"accounting={'exact' if passed else 'see above'} ratio={cpu / CPU_MINUTES:.2f}"
     )
-    sys.exit(not good)
+    sys.exit(not passed)
 
 
 if __name__ == "__main__":

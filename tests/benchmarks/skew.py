@@ -1,8 +1,8 @@
-"""`make bench-skew`: the nightly run on shops in which something is uneven, beside the even ones of the same size.
+"""`make bench-skew`: the nightly run on skewed shops, compared with even shops of the same size.
 
-Of a job (training apart): CPU at most 1.5 times, its longest task at most 2 times the even shop's, to which what two
-equal nights differ by is added: 2 CPU seconds of a job, 1 s of a task. What one bot does to the others' lists is told
-by source: the share of their ten best products that are others than without it.
+A job's CPU (training excluded) may be at most 1.5 times that of the even shop, and its longest task at most 2 times, with
+an allowance for the difference between two equal nights: 2 CPU seconds per job, 1 s per task. The influence of one bot
+on the lists of other users is printed by source: the share of their ten best products that change because of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.benchmarks.scale import NOISE_S, folder_of, night
 
 CPU, LONGEST, MOVED = 1.5, 2.0, 0.1
 TASK_NOISE_S = 1.0
-# (what, shop, events, how it is grown)
+# (description, shop, events, options of grow.py)
 SKEWS = (
     ("one product in 5% of all events", "online_retail", 1_000_000, ("--hot-product", "0.05")),
     ("one bot with 100,000 events", "online_retail", 1_000_000, ("--bot", "100000")),
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def compared(what: str, even: dict[str, Any], uneven: dict[str, Any]) -> float:
-    """Prints each job's ratios; gives the worst as a share of its limit, with the noise granted to the uneven shop."""
+    """Prints each job's ratios; returns the worst as a share of its limit, after the allowance for noise."""
     print(f"\n{what}\n{'job':30}{'CPU s':>9}{'even':>9}{'ratio':>7}{'longest task s':>16}{'even':>8}{'ratio':>7}")
     worst: dict[str, float] = {}
     for job, cost in uneven.items():
@@ -74,15 +74,15 @@ def compared(what: str, even: dict[str, Any], uneven: dict[str, Any]) -> float:
 
 
 def influence(even: Path, uneven: Path) -> float:
-    """Prints, by list, the share of the others' ten best products that the bot moved; gives the final list's."""
+    """Prints, by list, the share of other users' ten best products that the bot changed; returns the final list's."""
     keys = ["list", "user_id", "product_id"]
     without, with_bot = (ask((folder / "warehouse").as_uri(), BEST).df() for folder in (even, uneven))
     without = without[without["user_id"].isin(with_bot["user_id"])]
     kept = without.merge(with_bot, on=keys).groupby("list").size()
-    moved = 1 - kept / without.groupby("list").size()
-    for name, share in moved.items():
-        print(f"the bot moved {share:6.1%} of the others' ten best of {name}")
-    return float(moved["final"])
+    changed = 1 - kept / without.groupby("list").size()
+    for name, share in changed.items():
+        print(f"the bot changed {share:6.1%} of the others' ten best of {name}")
+    return float(changed["final"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A grown shop is near the real one, and a generator that is broken is found out."""
+"""A grown shop is close to the real one, and a broken generator is detected."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ LESS = Size(1_500, products=500)
 
 
 def users_of(shop: Shop, every: int) -> Shop:
-    """The shop of every n-th of its users."""
+    """The shop with every n-th of its users."""
     assert shop.catalogue is not None
-    some = shop.events.where(F.pmod(F.xxhash64("user"), F.lit(every)) == 0).repartition(2).persist()
-    bought = shop.catalogue.join(some.select("asin").distinct(), "asin", "left_semi").repartition(2).persist()
-    return replace(shop, events=some, catalogue=bought)
+    events = shop.events.where(F.pmod(F.xxhash64("user"), F.lit(every)) == 0).repartition(2).persist()
+    catalogue = shop.catalogue.join(events.select("asin").distinct(), "asin", "left_semi").repartition(2).persist()
+    return replace(shop, events=events, catalogue=catalogue)
 
 
 @pytest.fixture(scope="module")
 def real(spark: SparkSession) -> Shop:
-    """Enough users for distributions to be near to."""
+    """Enough users for stable distributions."""
     return users_of(grow.music_store(spark), 3)
 
 
@@ -46,11 +46,11 @@ def delivery(spark: SparkSession, real: Shop, tmp_path_factory: pytest.TempPathF
 
 
 def rows_of(frame: DataFrame) -> tuple[int, int]:
-    """Number and sum of hashes, whatever the order."""
-    told = frame.select(F.xxhash64(F.to_json(F.struct("*"))).cast("decimal(38,0)").alias("h")).agg(
+    """Number of rows and sum of their hashes, which do not depend on the order."""
+    totals = frame.select(F.xxhash64(F.to_json(F.struct("*"))).cast("decimal(38,0)").alias("h")).agg(
         F.count("h"), F.sum("h")
     )
-    return tuple(told.first())  # type: ignore[arg-type]
+    return tuple(totals.first())  # type: ignore[arg-type]
 
 
 def test_a_grown_shop_is_near_the_real_one_and_a_broken_one_is_not(
@@ -62,22 +62,22 @@ def test_a_grown_shop_is_near_the_real_one_and_a_broken_one_is_not(
     assert grown.events.join(grown.catalogue, "asin", "left_anti").isEmpty()
     users, events = real.events.select("user").distinct().count(), real.events.count()
     assert grown.events.select("user").distinct().count() == pytest.approx(users * SIZE.events / events, rel=0.02)
-    told = grow.measures(real, real)
-    found = grow.distances(told, grow.measures(grown, real))
-    assert found.keys() == LIMITS.keys() and not {name for name in found if found[name] > LIMITS[name]}
-    any_of_them = F.pmod(F.xxhash64("user", "product"), F.lit(500)).cast("string")
+    measures = grow.measures(real, real)
+    distances = grow.distances(measures, grow.measures(grown, real))
+    assert distances.keys() == LIMITS.keys() and not {name for name in distances if distances[name] > LIMITS[name]}
+    random_id = F.pmod(F.xxhash64("user", "product"), F.lit(500)).cast("string")
     broken = {
-        "user": any_of_them,
+        "user": random_id,
         "order": F.date_trunc("year", "time"),
-        "product": any_of_them,
+        "product": random_id,
         "price": F.col("price") * 1.1,
         "text": F.concat("text", F.lit(" so"), F.repeat(F.lit(" so"), F.size(F.split("text", " ")) / 3)),
         "time": F.date_trunc("week", "time"),
     }
-    found = grow.distances(told, grow.measures(replace(grown, events=grown.events.withColumns(broken)), real))
-    assert {name for name in found if found[name] <= LIMITS[name]} <= {"months"}
+    distances = grow.distances(measures, grow.measures(replace(grown, events=grown.events.withColumns(broken)), real))
+    assert {name for name in distances if distances[name] <= LIMITS[name]} <= {"months"}
     later = replace(grown, events=grown.events.withColumn("time", F.expr("time + interval 100 days")))
-    assert grow.distances(told, grow.measures(later, real))["months"] > LIMITS["months"]
+    assert grow.distances(measures, grow.measures(later, real))["months"] > LIMITS["months"]
 
 
 def test_the_same_seed_gives_the_same_rows_whatever_the_partitions(few: Shop, spark: SparkSession) -> None:
@@ -94,14 +94,14 @@ def test_skews(few: Shop) -> None:
     events, catalogue = grow.grow(few, LESS, Skew(hot_product=0.05, bot=3_000, category=0.5, day=10))
     events = events.persist()
     assert events.where("reviewerID = 'U-1'").count() == 3_000
-    own = events.where("reviewerID != 'U-1'")
-    counts = [row["count"] for row in own.groupBy("asin").count().orderBy(F.desc("count")).limit(2).collect()]
-    assert counts[0] / own.count() == pytest.approx(0.06, abs=0.015) and counts[1] < counts[0] / 3
+    of_others = events.where("reviewerID != 'U-1'")
+    counts = [row["count"] for row in of_others.groupBy("asin").count().orderBy(F.desc("count")).limit(2).collect()]
+    assert counts[0] / of_others.count() == pytest.approx(0.06, abs=0.015) and counts[1] < counts[0] / 3
     assert catalogue is not None
     most = catalogue.groupBy("categories").count().agg(F.max("count")).first()
     assert most is not None and most[0] / catalogue.count() == pytest.approx(0.5, abs=0.1)
     plain = grow.grow(few, LESS)[0].groupBy("unixReviewTime").count().withColumnRenamed("count", "before")
-    days = own.groupBy("unixReviewTime").count().join(plain, "unixReviewTime")
+    days = of_others.groupBy("unixReviewTime").count().join(plain, "unixReviewTime")
     [(before, after)] = days.where("count > 5 * before").select("before", "count").collect()
     assert after == 10 * before
     events.unpersist()

@@ -1,4 +1,4 @@
-"""What the scale benches say of nights that are written down here."""
+"""The scale benchmarks, on figures of made-up nights."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_jobs_cpu_may_grow_as_events_and_that_of_top_k_as_users_times_products
     }
     costs = scale.table(nights)
     assert set(costs) == {"ingest.silver", "candidates.als", "short.job"}  # training is not held against a limit
-    # 29 s for 1: by the noise of 2 s it may have grown from 3 as well.
+    # From 1 s to 29 s; with a noise of 2 s it may have grown from 3 s.
     assert costs["short.job"].power > scale.POWER > costs["short.job"].least
     assert scale.verdict(nights, costs, {10**5: 100.0, 10**6: 119.0}) == status
     assert scale.verdict(nights, costs, {10**5: 100.0, 10**6: 121.0}) == 1

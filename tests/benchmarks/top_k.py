@@ -1,4 +1,4 @@
-"""Exact top-K of 20,000 users x 5,000 products x 64, k = 100, beside the plain ways.
+"""Exact top-K of 20,000 users x 5,000 products x 64, k = 100, against plain NumPy.
 
 OPENBLAS_NUM_THREADS=1 PYTHONPATH=. python tests/benchmarks/top_k.py
 """
@@ -14,12 +14,12 @@ N_USERS, N_ITEMS, D, K = 20_000, 5_000, 64, 100
 
 
 def argpartition(users, items, rows):
-    """Unordered top-K by the product of `rows` users at a time with all items, then np.argpartition."""
-    found = np.empty((len(users), K), dtype=np.int64)
+    """Unordered top-K: scores of `rows` users at a time for all items, then np.argpartition."""
+    best = np.empty((len(users), K), dtype=np.int64)
     for start in range(0, len(users), rows):
         scores = users[start : start + rows] @ items.T
-        found[start : start + rows] = np.argpartition(scores, N_ITEMS - K, axis=1)[:, N_ITEMS - K :]
-    return found
+        best[start : start + rows] = np.argpartition(scores, N_ITEMS - K, axis=1)[:, N_ITEMS - K :]
+    return best
 
 
 def main() -> None:
@@ -36,14 +36,14 @@ def main() -> None:
         seconds = []
         for _ in range(3):
             start = time.process_time()
-            found = way()
+            best = way()
             seconds.append(time.process_time() - start)
         tracemalloc.start()
         way()
         peak = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
-        expected = np.sort(found, axis=1) if expected is None else expected
-        same = (np.sort(found, axis=1) == expected).mean()
+        expected = np.sort(best, axis=1) if expected is None else expected
+        same = (np.sort(best, axis=1) == expected).mean()
         print(
             f"{name:36}{min(seconds):6.2f} s {N_USERS / min(seconds):8,.0f} users/s  peak {peak:5.0f} MiB  same {same:.4%}"
         )

@@ -1,6 +1,6 @@
-"""`reasonrec` in a process of its own with a fault put in from outside; run as a script it is that process.
+"""Runs `reasonrec` in a child process with an injected fault; run as a script, this module is that child.
 
-The child is the command line itself: `jobs.run.main`, after the fault has wrapped what it wants to break.
+The child runs the command line itself, `jobs.run.main`, after the fault has wrapped the functions that it breaks.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Child:
-    """A running command. Its process group holds the JVM too, so that a kill leaves nothing that could still write.
+    """A running command. The JVM is in its process group, so a kill leaves no process that could still write.
 
     Args:
-        fault: `name` or `name:argument,argument` of tests.chaos.faults, which wraps what it breaks.
-        environment: variables over this process's own.
-        prepare: run in the child before anything else: a limit, another user.
+        fault: `name` or `name:argument,argument` of a function in tests.chaos.faults.
+        environment: variables that override this process's.
+        prepare: called in the child before anything else, to set a limit or another user.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Child:
         }
         if arguments and arguments[0] == "run":
             arguments = (*arguments, "--shop", "corner", "--env", env)
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the child)
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (open as long as the child exists)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.child", *arguments],
             cwd=ROOT,
@@ -67,7 +67,7 @@ class Child:
         return self
 
     def kill(self) -> None:
-        """Kills what is left of the group, and waits until it is gone."""
+        """Kills what is left of the process group and waits until it is gone."""
         for _ in range(200):
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ class Child:
 
     @property
     def status(self) -> int:
-        """Exit status; -9 where it was killed."""
+        """Exit status; -9 if the child was killed."""
         return self._process.returncode
 
     @property
@@ -92,8 +92,8 @@ class Child:
         return self._log.read()
 
     @property
-    def told(self) -> list[str]:
-        """The lines it says to its operator as the reason why it ends."""
+    def errors(self) -> list[str]:
+        """The lines with which the command tells its operator why it fails."""
         return [line for line in self.log.splitlines() if line.startswith("reasonrec: ")]
 
 

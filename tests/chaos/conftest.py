@@ -1,6 +1,6 @@
-"""Faults that are really injected, on a shop of 24 products: in this process where nothing dies, else in a child.
+"""Tests with injected faults, on a shop of 24 products: in this process if nothing dies, else in a child process.
 
-A test names the faults it injects by `@pytest.mark.fault(...)`; `make chaos` runs them all and counts those survived.
+A test names its faults with `@pytest.mark.fault(...)`; `make chaos` runs all of them and counts those survived.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.chaos.child import Child
 from tests.end_to_end.conftest import MONDAY, TUESDAY, Nights
 
 WEDNESDAY, NEXT_MONDAY = "2014-01-08", "2014-01-13"
-# One passing night's window: it brings Monday in, and is for Tuesday.
+# The window of one night: ingests Monday, makes the lists for Tuesday.
 NIGHT = ("--start", MONDAY, "--end", TUESDAY)
 KEY = "0" * 64
 _survived: dict[str, bool] = {}
@@ -36,9 +36,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    named = item.get_closest_marker("fault")
-    if named:
-        item.user_properties.append(("faults", named.args))
+    marker = item.get_closest_marker("fault")
+    if marker:
+        item.user_properties.append(("faults", marker.args))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -49,16 +49,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 class Shop(Nights):
-    """Nights of the shop in a warehouse that a test may spoil; `env` are settings over conf's."""
+    """Nights of the shop in a warehouse that a test may damage; `env` overrides conf's settings."""
 
     env: dict[str, object] = {}  # noqa: RUF012  (replaced, never changed)
 
     def conf(self, loaded=None):
-        found = super().conf(loaded)
-        return replace(found, env=found.env.model_copy(update=self.env))
+        conf = super().conf(loaded)
+        return replace(conf, env=conf.env.model_copy(update=self.env))
 
     def child(self, *arguments: str, fault: str = "", **options: object) -> Child:
-        """`reasonrec ARGUMENTS` in a process of its own, with a fault of tests.chaos.faults."""
+        """Starts `reasonrec ARGUMENTS` in a child process with a fault of tests.chaos.faults."""
         return Child(self.root, self.warehouse, arguments, fault, **options)  # type: ignore[arg-type]
 
     def checksums(self) -> list[Checksum]:
@@ -67,18 +67,18 @@ class Shop(Nights):
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         return ask(self.uri, sql).fetchall()
 
-    def forget(self) -> None:
-        """Makes the session read every Delta log anew, as a new process does."""
+    def clear_log_cache(self) -> None:
+        """Makes the session read every Delta log again, as a new process does."""
         self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
-    def own_weights(self) -> None:
-        """Makes this copy's rows of training.models name the weights of this copy."""
+    def use_copied_weights(self) -> None:
+        """Points this copy's rows of training.models to the weights in this copy."""
         folder = F.regexp_replace("weights_uri", "^.*/models/", f"{self.uri}/models/")
         path = delta.uri(self.uri, table("training.models"))
         DeltaTable.forPath(self.spark, path).update(set={"weights_uri": folder})
 
     def vacuum(self, name: str) -> None:
-        """Removes every file that the newest version does not have, however young."""
+        """Deletes all files that the newest version does not have, of any age."""
         with with_settings(self.spark, {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}):
             DeltaTable.forPath(self.spark, delta.uri(self.uri, table(name))).vacuum(0)
 
@@ -86,19 +86,18 @@ class Shop(Nights):
         DeltaTable.forPath(self.spark, delta.uri(self.uri, table(name))).optimize().executeCompaction()
 
     def release(self) -> str:
-        """The release that readers see, after a look that it is whole: its own rows, all of them, each with words."""
+        """The release that readers see; checks that it has all of its rows, no others, and a sentence for each."""
         [(release, rows, languages)] = self.rows("SELECT release_id, recommendations, languages FROM current_release")
-        seen = self.rows("SELECT DISTINCT release_id FROM current_recommendations")
-        assert seen == [(release,)]
+        assert self.rows("SELECT DISTINCT release_id FROM current_recommendations") == [(release,)]
         assert self.rows("SELECT count(*) FROM current_recommendations") == [(rows,)]
-        told = self.rows("SELECT count(*), count(DISTINCT (user_id, product_id)) FROM current_explanations")
-        assert told == [(rows * len(languages), rows)]
+        counts = self.rows("SELECT count(*), count(DISTINCT (user_id, product_id)) FROM current_explanations")
+        assert counts == [(rows * len(languages), rows)]
         return str(release)
 
 
 @pytest.fixture(scope="session")
 def conf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A conf whose shop `corner` is every 16th product of the sample, with reviews on each of the days looked at."""
+    """A conf whose shop `corner` has every 16th product of the sample, with reviews on each day of the tests."""
     products, reviews = tiny_shop.sample(16)
     ids = sorted(str(product["asin"]) for product in products)
     users = sorted({str(review["reviewerID"]) for review in reviews})
@@ -108,14 +107,14 @@ def conf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
          "summary": "Fine", "reviewText": "A fine record.", "unixReviewTime": monday + 86400 * (i // 12)}
         for i in range(36)
     ]  # fmt: skip
-    # Of 24 products few are left to tell of to a user of one or two.
+    # With 24 products there are few left for a user who has one or two.
     floor = {"evaluation.audit": {"min_activity_ratio": 0.5}}
     return tiny_shop.write(tmp_path_factory.mktemp("chaos-conf"), added, every=16, params=floor)
 
 
 @pytest.fixture(scope="session")
 def trained(spark, conf_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Monday's release with the models of that day: what every test begins with, never changed."""
+    """Monday's release with that day's models, from which every test starts; never changed."""
     shop = Shop(spark, conf_root, tmp_path_factory.mktemp("trained") / "wh")
     shop.run(MONDAY)
     return shop
@@ -133,7 +132,7 @@ def copies(spark, conf_root: Path, trained: Shop, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def shop(request: pytest.FixtureRequest, copies: Callable[[str], Shop]) -> Iterator[Shop]:
-    """A copy of Monday's warehouse for this test alone."""
+    """A copy of Monday's warehouse for one test."""
     copy = copies("shop")
     yield copy
     shutil.rmtree(copy.warehouse.parent, ignore_errors=True)
@@ -141,7 +140,7 @@ def shop(request: pytest.FixtureRequest, copies: Callable[[str], Shop]) -> Itera
 
 @pytest.fixture(scope="session")
 def undisturbed(copies: Callable[[str], Shop]) -> Shop:
-    """Tuesday's run with no fault; `.sums` are its checksums."""
+    """Tuesday's run without a fault; `.sums` are its checksums."""
     shop = copies("undisturbed")
     shop.run(TUESDAY, start=MONDAY)
     shop.sums = shop.checksums()
@@ -150,7 +149,7 @@ def undisturbed(copies: Callable[[str], Shop]) -> Shop:
 
 @pytest.fixture
 def equal(undisturbed: Shop) -> Callable[[Shop], None]:
-    """Fails unless every table is what the undisturbed run left."""
+    """Fails unless every table equals that of the undisturbed run."""
 
     def check(shop: Shop) -> None:
         differ, _ = compare(undisturbed.sums, shop.checksums())

@@ -1,4 +1,4 @@
-"""What a child process does to itself: product functions wrapped from outside, then the worst at the right moment."""
+"""Faults that a child process injects into itself: they wrap product functions and strike at the right moment."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from libs.text.clean import clean_text
 
 
 def die() -> NoReturn:
-    """The whole process group, JVM included, as when the machine loses power."""
+    """Kills the whole process group, including the JVM, as if the machine lost power."""
     os.killpg(os.getpgid(0), signal.SIGKILL)
     raise AssertionError("unreachable")
 
 
 def kill_before(table: str) -> None:
-    """Dies as the table is about to be written."""
+    """Dies just before the table is written."""
     _around_write(table, before=lambda path: die())
 
 
 def kill_after(table: str) -> None:
-    """Dies when the table's commit is done, before the job does anything more."""
+    """Dies after the table's commit, before the job does anything else."""
     _around_write(table, after=lambda path: die())
 
 
@@ -47,26 +47,26 @@ def kill_staged(table: str) -> None:
 
 def kill_in_optimize(table: str) -> None:
     """Dies once OPTIMIZE has written a file, before its commit is in the log."""
-    found, path = _opened(table)
+    target, path = _opened(table)
     _when(has_new_file(path), die)
-    found.optimize().executeCompaction()
+    target.optimize().executeCompaction()
 
 
 def kill_in_vacuum(table: str) -> None:
-    """Dies once VACUUM has removed a file."""
-    found, path = _opened(table)
-    known = len(data_files(path))
-    _when(lambda: len(data_files(path)) < known, die)
-    found.vacuum(0)
+    """Dies once VACUUM has deleted a file."""
+    target, path = _opened(table)
+    before = len(data_files(path))
+    _when(lambda: len(data_files(path)) < before, die)
+    target.vacuum(0)
 
 
 def bad_workers(marks: str) -> None:
-    """Texts are cleaned by workers of which one raises, one is killed and one stands still, each once."""
+    """While texts are cleaned, one worker raises, one is killed and one stalls, each once."""
     cleaning.clean_text = partial(_badly_cleaned, marks)
 
 
 def _badly_cleaned(marks: str, text: str) -> str:
-    """On a worker. A mark is a file that only one task can make."""
+    """Runs on a worker. A mark is a file that only one task can create."""
     context = TaskContext.get()
     task = f"{context.stageId()} {context.partitionId()}"
     if _mark(marks, "raised", task):
@@ -74,9 +74,9 @@ def _badly_cleaned(marks: str, text: str) -> str:
     if _mark(marks, "killed", task):
         os.kill(os.getpid(), signal.SIGKILL)
     slow, again = Path(marks) / "slow", Path(marks) / "run again"
-    # Only a first attempt: a copy runs on no host that a failed attempt ran on.
+    # Only a first attempt: Spark does not run a speculative copy on a host where an attempt failed.
     if not context.attemptNumber() and _mark(marks, "slow", f"{task} 0"):
-        for _ in range(1200):  # the copy is done first; without one this ends all the same
+        for _ in range(1200):  # the speculative copy ends first; without one this ends as well
             if again.exists():
                 time.sleep(2)
                 break
@@ -86,10 +86,11 @@ def _badly_cleaned(marks: str, text: str) -> str:
     return clean_text(text)
 
 
-def _mark(marks: str, name: str, told: str) -> bool:
+def _mark(marks: str, name: str, text: str) -> bool:
+    """Creates the mark; False if it exists already."""
     try:
         with (Path(marks) / name).open("x") as file:
-            file.write(told)
+            file.write(text)
     except FileExistsError:
         return False
     return True
@@ -97,9 +98,11 @@ def _mark(marks: str, name: str, told: str) -> bool:
 
 def _opened(table: str) -> tuple[DeltaTable, Path]:
     env = load(conf_root(), "test", None).env
-    one = {"spark.databricks.delta.vacuum.parallelDelete.enabled": "false"}
-    check = {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}
-    spark = build_session(env.model_copy(update={"spark": env.spark | one | check}))
+    settings = {
+        "spark.databricks.delta.vacuum.parallelDelete.enabled": "false",
+        "spark.databricks.delta.retentionDurationCheck.enabled": "false",
+    }
+    spark = build_session(env.model_copy(update={"spark": env.spark | settings}))
     uri = delta.uri(env.warehouse, table_of(table))
     return DeltaTable.forPath(spark, uri), Path(urlparse(uri).path)
 
@@ -107,12 +110,12 @@ def _opened(table: str) -> tuple[DeltaTable, Path]:
 def _around_write(table: str, before: Any = lambda path: None, after: Any = lambda path: None) -> None:
     real = delta.write
 
-    def write(spark: Any, warehouse: str, found: Table, *others: Any, **named: Any) -> None:
-        path = Path(urlparse(delta.uri(warehouse, found)).path)
-        if found.name == table:
+    def write(spark: Any, warehouse: str, target: Table, *args: Any, **kwargs: Any) -> None:
+        path = Path(urlparse(delta.uri(warehouse, target)).path)
+        if target.name == table:
             before(path)
-        real(spark, warehouse, found, *others, **named)
-        if found.name == table:
+        real(spark, warehouse, target, *args, **kwargs)
+        if target.name == table:
             after(path)
 
     delta.write = write
@@ -123,15 +126,15 @@ def data_files(path: Path) -> set[Path]:
 
 
 def has_new_file(path: Path) -> Callable[[], bool]:
-    """Whether the folder has a data file, with something in it, that it does not have now."""
-    known = data_files(path)
-    return lambda: any(_size(file) for file in data_files(path) - known)
+    """A function that says whether the folder has got a new, non-empty data file since this call."""
+    before = data_files(path)
+    return lambda: any(_size(file) for file in data_files(path) - before)
 
 
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except FileNotFoundError:  # Hadoop writes under another name first
+    except FileNotFoundError:  # Hadoop first writes under another name
         return 0
 
 
@@ -140,7 +143,7 @@ def commits(path: Path) -> set[str]:
 
 
 def _when(happened: Callable[[], bool], act: Callable[[], object]) -> None:
-    """Calls `act`, in a thread of its own, as soon as something has happened."""
+    """Calls `act`, in a separate thread, as soon as `happened` is true."""
 
     def watch() -> None:
         while not happened():

@@ -1,4 +1,4 @@
-"""A Horovod rank that comes to harm: sent to the ranks in the place of libs.training.launch.fit_and_store."""
+"""A function with a faulty Horovod rank; runs on the ranks in place of libs.training.launch.fit_and_store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Harm = Literal["killed", "hung", "nan"]
 
 
 def harmed(harm: Harm) -> Callable[..., list[dict[str, Any]]]:
-    """Fits as the product does, but in its first epoch the second rank is killed, stands still, or meets a NaN."""
+    """Fits as the product does, but in the first epoch the second rank is killed, stalls, or gets NaN weights."""
     return partial(_fit, harm)
 
 

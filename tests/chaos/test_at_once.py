@@ -1,4 +1,4 @@
-"""Several runs at once: what comes out is what one after another would give, or one clear conflict; readers never see a mix."""
+"""Several runs at once give what serial runs would give, or one clear conflict; readers never see a mix of releases."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ OLD = f"{MONDAY}-01"
 
 @contextmanager
 def looking(look: Callable[[], object]) -> Iterator[list[object]]:
-    """Looks again and again in a thread; gives what was seen, and raises what a look raised."""
-    seen: list[object] = []
-    failed: list[BaseException] = []
+    """Calls `look` repeatedly in a thread; yields the list of results and raises the error of a failed call."""
+    results: list[object] = []
+    errors: list[BaseException] = []
     stop = threading.Event()
 
     def loop() -> None:
         while not stop.wait(0.02):
             try:
-                seen.append(look())
+                results.append(look())
             except BaseException as error:
-                failed.append(error)
+                errors.append(error)
                 return
 
     reader = threading.Thread(target=loop)
     reader.start()
     try:
-        yield seen
+        yield results
     finally:
         stop.set()
         reader.join()
-    if failed:
-        raise failed[0]
+    if errors:
+        raise errors[0]
 
 
 @pytest.mark.fault(
@@ -65,11 +65,11 @@ def test_processes_at_once_leave_what_one_after_another_would(shop: Shop, undist
         running = [shop.child("run", "results", *NIGHT) for _ in range(2)]
         ends = sorted(child.wait().status for child in running)
     assert set(seen) == {OLD}
-    # Both may have been whole attempts, one after the other; otherwise one was told so.
+    # Either both were complete attempts, one after the other, or one failed with a conflict.
     assert ends in ([0, 0], [0, 2]), "\n".join(child.log for child in running)
-    told = [line for child in running for line in child.told]
-    assert len(told) == ends.count(2)
-    assert all("has rows of this attempt already" in line for line in told)
+    errors = [line for child in running for line in child.errors]
+    assert len(errors) == ends.count(2)
+    assert all("has rows of this attempt already" in line for line in errors)
     shop.run(TUESDAY, start=MONDAY, job="publish")
     assert shop.release() in (f"{TUESDAY}-01", f"{TUESDAY}-02")
     shutil.copytree(undisturbed.warehouse, tmp_path / "wh")
@@ -93,7 +93,7 @@ def test_two_rounds_of_the_write_and_publish_protocol(warehouse: Warehouse, monk
 
 
 def play(shop: Warehouse, seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds with the lock of a local disk, and rounds without it, as on an object store: Delta's own check decides."""
+    """Rounds with the commit lock of a local disk, and rounds without it, where Delta's own conflict check decides."""
     ends: list[str] = []
     with looking(lambda: look(shop)) as seen:
         for seed in seeds:
@@ -107,26 +107,26 @@ def play(shop: Warehouse, seeds: range, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def look(shop: Warehouse) -> object:
-    """What a reader sees is of one writer, whole."""
+    """Checks that a reader sees all rows of one writer, and no others."""
     uri = shop.conf.env.warehouse
-    # One question is one look; the figures of two questions may be of two releases.
-    found = ask(
+    # One query, since two queries might see two releases.
+    releases = ask(
         uri,
         """SELECT r.release_id, any_value(r.recommendations), count(t.user_id), count(DISTINCT t.product_id)
         FROM current_release AS r LEFT JOIN results.recommendations AS t USING (shop, release_id) GROUP BY 1""",
     ).fetchall()
-    for _, told, rows, writers in found:
-        assert (rows, writers) == (told, 1), found
-    return found
+    for _, expected, rows, writers in releases:
+        assert (rows, writers) == (expected, 1), releases
+    return releases
 
 
 def one_round(shop: Warehouse, seed: int) -> list[str]:
-    """Two writers of one day, of the same attempt or of two; each ends as `done` or `conflict`."""
-    dice = random.Random(seed)
+    """Two writers of one day, of the same attempt or of two attempts; each ends as `done` or `conflict`."""
+    rng = random.Random(seed)
     day = date(2020, 1, 1) + timedelta(days=seed)
-    attempts = (1, 1) if dice.random() < 0.6 else (1, 2)
-    far = dice.random() < 0.5  # the writers' windows: disjoint, or the same
-    delays = [[dice.uniform(0, 0.4) for _ in range(3)] for _ in range(2)]
+    attempts = (1, 1) if rng.random() < 0.6 else (1, 2)
+    far = rng.random() < 0.5  # whether the writers' windows are disjoint or the same
+    delays = [[rng.uniform(0, 0.4) for _ in range(3)] for _ in range(2)]
     ends = ["", ""]
 
     def writer(number: int) -> None:
@@ -152,7 +152,7 @@ def one_round(shop: Warehouse, seed: int) -> list[str]:
 
 
 def write_and_publish(shop: Warehouse, name: str, day: date, attempt: int, far: int, delays: list[float]) -> None:
-    """What a night does: a window's rows, a release's rows, the one row that publishes them."""
+    """Writes what a night writes: a window's rows, a release's rows, and the row that publishes them."""
     release = f"{day}-{attempt:02d}"
     counted = day + timedelta(days=500 * far)
     row = {"period": f"{counted:%Y-%m}", "day": counted, "source": "s", "kind": f"{day}", "rows_in": 1, "silver": 1}
@@ -170,17 +170,17 @@ def write_and_publish(shop: Warehouse, name: str, day: date, attempt: int, far: 
 
 
 def write(shop: Warehouse, name: str, rows: list[dict[str, Any]], **where: Any) -> None:
-    found, empty = table(name), {"map": {}, "array": [], "bool": False, "string": ""}
+    target, empty = table(name), {"map": {}, "array": [], "bool": False, "string": ""}
     full = [
         tuple(
             row.get(c.name, "tiny" if c.name == "shop" else None if c.nullable else next(
                 (value for kind, value in empty.items() if c.type.startswith(kind)), 0))
-            for c in found.columns
+            for c in target.columns
         )
         for row in rows
     ]  # fmt: skip
-    frame = shop.spark.createDataFrame(full, found.ddl).coalesce(1)
-    delta.write(shop.spark, shop.conf.env.warehouse, found, frame, shop.shop, **where)
+    frame = shop.spark.createDataFrame(full, target.ddl).coalesce(1)
+    delta.write(shop.spark, shop.conf.env.warehouse, target, frame, shop.shop, **where)
 
 
 @pytest.mark.fault("two first writers of one table")

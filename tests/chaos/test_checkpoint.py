@@ -1,4 +1,4 @@
-"""A checkpoint that comes to harm: told by its checksum, the one before it used, the fit as if nothing had been."""
+"""A damaged checkpoint is detected by its checksum, the one before it is used, and the fit ends with equal weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host's clock and zone are nobody's data: what a night leaves depends on its window and what was known."""
+"""The host's clock and time zone do not affect the tables of a night."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.chaos.conftest import NIGHT, TUESDAY, Shop
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import JOBS, order, orders_source, write_orders
 
-# Between the process and the C library: the wall clock, and no other, is off by OFFSET seconds.
+# Preloaded before the C library: shifts the wall clock, and no other clock, by CHAOS_CLOCK seconds.
 _SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -49,7 +49,7 @@ int gettimeofday(struct timeval *at, void *zone) {
 
 @pytest.fixture
 def clock(tmp_path: Path) -> Path:
-    """A library that puts the wall clock wrong, for LD_PRELOAD."""
+    """A library for LD_PRELOAD that shifts the wall clock."""
     (tmp_path / "clock.c").write_text(_SHIM)
     library = tmp_path / "clock.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, tmp_path / "clock.c", "-ldl"], check=True)
@@ -74,7 +74,7 @@ def test_a_wrong_clock_and_another_zone_change_no_table(shop: Shop, equal: Calla
 def test_each_hour_of_odd_days_falls_on_one_business_day(
     spark: SparkSession, tmp_path: Path, days: tuple[str, int]
 ) -> None:
-    """London: 29 February 2020 is a day, 29 March has 23 hours, 25 October 25. Day by day as in one window."""
+    """London in 2020: there is a 29 February, 29 March has 23 hours, 25 October has 25. Daily runs equal one window."""
     zone, first = ZoneInfo("Europe/London"), date.fromisoformat(days[0])
     begin, end = (datetime.combine(first + timedelta(days=n), datetime.min.time(), zone) for n in (0, days[1]))
     instant, lines, expected = begin.astimezone(ZoneInfo("UTC")), [], {}
@@ -94,5 +94,5 @@ def test_each_hour_of_odd_days_falls_on_one_business_day(
         for start, stop in pairwise(ends):
             for job in JOBS:
                 shop.run(job, start=str(start), end=str(stop))
-        found = {row["day"]: row["count"] for row in shop.read("silver.events").groupBy("day").count().collect()}
-        assert found == expected
+        counts = {row["day"]: row["count"] for row in shop.read("silver.events").groupBy("day").count().collect()}
+        assert counts == expected

@@ -1,4 +1,4 @@
-"""SIGKILL of the driver at each kind of commit point: old or new release, never a mix; the rerun mends everything."""
+"""SIGKILL of the driver at each kind of commit: readers see the old or the new release, and a rerun repairs all."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ OLD, NEW = f"{MONDAY}-01", f"{TUESDAY}-01"
 
 def orphans(path: Path) -> set[Path]:
     """Data files on disk that the table's newest version does not have."""
-    known = {Path(unquote(urlparse(file).path)) for file in DeltaTable(str(path)).file_uris()}
-    return data_files(path) - known
+    live = {Path(unquote(urlparse(file).path)) for file in DeltaTable(str(path)).file_uris()}
+    return data_files(path) - live
 
 
 @pytest.mark.fault(
@@ -28,7 +28,7 @@ def orphans(path: Path) -> set[Path]:
     "driver killed after table A and before B",
 )
 def test_killed_while_the_day_comes_in(shop: Shop, equal: Callable[[Shop], None]) -> None:
-    """Each rerun is killed a little later than the one before, as on a machine that fails again and again."""
+    """Each rerun is killed a little later than the one before, as on a machine that keeps failing."""
     silver = shop.warehouse / "silver" / "reviews"
     at_first = commits(silver)
     for fault in ("kill_before:bronze.reviews", "kill_staged:silver.reviews", "kill_after:silver.reviews"):
@@ -81,14 +81,14 @@ def test_killed_while_the_first_window_comes_in(spark: SparkSession, conf_root: 
     assert data_files(shop.warehouse / "silver" / "reviews")
     assert shop.rows("SELECT count(*) FROM silver.reviews") == [(0,)]
     shop.run(MONDAY, job="ingest")
-    [(rows, told)] = shop.rows("SELECT sum(rows_in), sum(silver) FROM quality.ingest_counts WHERE source = 'reviews'")
+    [(rows, silver)] = shop.rows("SELECT sum(rows_in), sum(silver) FROM quality.ingest_counts WHERE source = 'reviews'")
     assert rows > 400
-    assert shop.rows("SELECT count(*), count(DISTINCT row_id) FROM silver.reviews") == [(told, told)]
+    assert shop.rows("SELECT count(*), count(DISTINCT row_id) FROM silver.reviews") == [(silver, silver)]
 
 
 @pytest.mark.fault("driver killed with a model written and not recorded")
 def test_killed_between_a_models_files_and_its_row(shop: Shop) -> None:
-    """Monday's training again, as `--train` does it: the row is as before, the files are those it names."""
+    """Monday's training again, with `--train`: the row does not change, and the files are those that it names."""
     row = "SELECT version, checksum FROM training.models WHERE model = 'als' ORDER BY 1"
     before = shop.rows(row)
     child = shop.child(
@@ -103,9 +103,9 @@ def test_killed_between_a_models_files_and_its_row(shop: Shop) -> None:
 def test_killed_while_a_table_is_tidied(shop: Shop) -> None:
     path = shop.warehouse / "results" / "explanations"
     rows = shop.spark.read.format("delta").load(str(path))
-    rows.repartition(6).write.format("delta").mode("overwrite").save(str(path))  # something to tidy
-    before = [one for one in shop.checksums() if one.table == "results.explanations"]
-    for number in range(300):  # what a killed write leaves
+    rows.repartition(6).write.format("delta").mode("overwrite").save(str(path))  # so that there is work to do
+    before = [checksum for checksum in shop.checksums() if checksum.table == "results.explanations"]
+    for number in range(300):  # as a killed write leaves them
         (path / f"part-{number:05d}-left-over.snappy.parquet").write_bytes(b"PAR1" * 1000)
     for fault in ("kill_in_optimize:results.explanations", "kill_in_vacuum:results.explanations"):
         child = shop.child(fault=fault).wait()
@@ -115,5 +115,5 @@ def test_killed_while_a_table_is_tidied(shop: Shop) -> None:
     shop.optimize("results.explanations")
     shop.vacuum("results.explanations")
     assert not orphans(path)
-    assert before == [one for one in shop.checksums() if one.table == "results.explanations"]
+    assert before == [checksum for checksum in shop.checksums() if checksum.table == "results.explanations"]
     assert shop.release() == OLD

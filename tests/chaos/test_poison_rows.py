@@ -1,4 +1,4 @@
-"""Rows no shop should send: each is kept, quarantined, a duplicate or excluded, and the sums are exact."""
+"""Malformed rows: each is in silver, quarantined, a duplicate or excluded, and the sums are exact."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from libs.tables import table
 from tests.conftest import Warehouse
 from tests.jobs.ingest.shops import ORDER_COLUMNS, orders_source, reviews_source
 
-# Wide enough for every time that is one; from the first day of deliveries to the day after the last.
+# All valid times; then the days of the deliveries.
 WINDOW = {"start": "1990-01-01", "end": "2100-01-01"}
 DELIVERIES = {"start": "2020-01-06", "end": "2020-01-09"}
 DAYS = ("2020-01-06", "2020-01-07", "2020-01-08")
@@ -68,7 +68,7 @@ LINES = [
     "a,b,c,d,e,f,g,h",
     "\x00",
 ]
-# Bytes that are no UTF-8: a lone continuation, an overlong slash, a surrogate, GBK, half of a character.
+# Bytes that are not UTF-8: a lone continuation byte, an overlong slash, a surrogate, GBK, half of a character.
 RAW = [b"\xff\xfe", b"\x80", b"\xc0\xaf", b"\xed\xa0\x80", "好".encode("gbk"), "好".encode()[:2]]
 
 orders = st.fixed_dictionaries(
@@ -99,10 +99,10 @@ def json_line(row: dict[str, Any]) -> bytes:
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def with_raw(lines: list[bytes], dice: random.Random) -> list[bytes]:
-    """The lines, some of them with bytes in their midst that are no UTF-8, some again, some that are no row at all."""
-    spoilt = [line[: len(line) // 2] + dice.choice(RAW) + line[len(line) // 2 :] for line in dice.sample(lines, 10)]
-    return [*lines, *spoilt, *dice.choices(lines, k=8), *[line.encode() for line in LINES]]
+def with_raw(lines: list[bytes], rng: random.Random) -> list[bytes]:
+    """The lines, with added copies that have non-UTF-8 bytes in the middle, duplicates, and lines that are not rows."""
+    broken = [line[: len(line) // 2] + rng.choice(RAW) + line[len(line) // 2 :] for line in rng.sample(lines, 10)]
+    return [*lines, *broken, *rng.choices(lines, k=8), *[line.encode() for line in LINES]]
 
 
 def not_blank(lines: list[bytes]) -> list[bytes]:
@@ -128,30 +128,30 @@ def shop_of(spark: SparkSession, folder: Path) -> Warehouse:
     )
 
 
-def brought_in(shop: Warehouse, folder: Path, orders: list[bytes], reviews: list[bytes], parts: int) -> dict[str, str]:
-    """Brings the lines in from so many files; the checksums of what came of them, once the sums are found exact."""
+def ingest(shop: Warehouse, folder: Path, orders: list[bytes], reviews: list[bytes], parts: int) -> dict[str, str]:
+    """Ingests the lines from `parts` files each and checks the sums; returns the checksums of the tables."""
     write(folder / "orders", "orders.csv", orders, parts, ",".join(ORDER_COLUMNS).encode())
     write(folder / "reviews", "reviews.jsonl", reviews, parts)
     for job in ("ingest.bronze", "ingest.silver"):
         shop.run(job, **WINDOW)
-    accounted(shop, {"orders": len(not_blank(orders)), "reviews": len(not_blank(reviews))})
+    check_sums(shop, {"orders": len(not_blank(orders)), "reviews": len(not_blank(reviews))})
     names = ("silver.transactions", "silver.reviews", "quality.quarantine", "bronze.rejected", "quality.ingest_counts")
     return {name: checksum(shop.read(name), table(name)).exact for name in names}
 
 
-def accounted(shop: Warehouse, lines: dict[str, int]) -> None:
-    """rows in = silver + quarantined + duplicates + excluded, for each day, and each term is what the tables hold."""
+def check_sums(shop: Warehouse, lines: dict[str, int]) -> None:
+    """Checks rows in = silver + quarantined + duplicates + excluded for each day, and each term against the tables."""
     fates = ["silver", "quarantined", "duplicates", "excluded"]
     counts = shop.read("quality.ingest_counts")
     assert counts.where(F.col("rows_in") != sum((F.col(fate) for fate in fates), F.lit(0))).isEmpty()
     sums = counts.groupBy("source").agg(*[F.sum(c).alias(c) for c in ("rows_in", *fates)]).collect()
-    found = {row["source"]: row for row in sums}
-    assert {name: row["rows_in"] for name, row in found.items()} == lines
+    by_source = {row["source"]: row for row in sums}
+    assert {name: row["rows_in"] for name, row in by_source.items()} == lines
     bad = {row["source"]: row["count"] for row in shop.read("quality.quarantine").groupBy("source").count().collect()}
-    assert {name: row["quarantined"] for name, row in found.items() if row["quarantined"]} == bad
+    assert {name: row["quarantined"] for name, row in by_source.items() if row["quarantined"]} == bad
     for name, kind in (("orders", "transactions"), ("reviews", "reviews")):
-        if name in found:
-            assert shop.read(f"silver.{kind}").count() == found[name]["silver"]
+        if name in by_source:
+            assert shop.read(f"silver.{kind}").count() == by_source[name]["silver"]
 
 
 KINDS = (
@@ -166,19 +166,22 @@ KINDS = (
 @pytest.mark.fault(*KINDS)
 @settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(
-    rows=many(st.one_of(orders, good_order)), told=many(reviews), parts=st.integers(2, 5), seed=st.integers(0, 2**32)
+    order_rows=many(st.one_of(orders, good_order)),
+    review_rows=many(reviews),
+    parts=st.integers(2, 5),
+    seed=st.integers(0, 2**32),
 )
 def test_rows_in_are_rows_out_and_refused_in_any_order_and_partitions(
-    spark: SparkSession, rows: list[Any], told: list[Any], parts: int, seed: int
+    spark: SparkSession, order_rows: list[Any], review_rows: list[Any], parts: int, seed: int
 ) -> None:
-    dice, folder = random.Random(seed), Path(tempfile.mkdtemp(prefix="reasonrec-poison-"))
+    rng, folder = random.Random(seed), Path(tempfile.mkdtemp(prefix="reasonrec-poison-"))
     try:
-        lines = with_raw([csv_line(row) for row in rows], dice)
-        words = with_raw([json_line(row) for row in told], dice)
-        once = brought_in(shop_of(spark, folder / "one"), folder / "one", lines, words, 1)
-        for given_lines in (lines, words):
-            dice.shuffle(given_lines)
-        assert brought_in(shop_of(spark, folder / "many"), folder / "many", lines, words, parts) == once
+        order_lines = with_raw([csv_line(row) for row in order_rows], rng)
+        review_lines = with_raw([json_line(row) for row in review_rows], rng)
+        expected = ingest(shop_of(spark, folder / "one"), folder / "one", order_lines, review_lines, 1)
+        for lines in (order_lines, review_lines):
+            rng.shuffle(lines)
+        assert ingest(shop_of(spark, folder / "many"), folder / "many", order_lines, review_lines, parts) == expected
     finally:
         shutil.rmtree(folder)
 
@@ -204,7 +207,7 @@ def test_a_huge_review_and_a_huge_id_harm_no_other_row(spark: SparkSession, tmp_
     }
     orders = [csv_line(rows), csv_line(rows | {"order_id": "y" * 2**20})]
     shop = shop_of(spark, tmp_path)
-    brought_in(shop, tmp_path, orders, [json_line(good | other) for other in ({}, *huge)], 2)
+    ingest(shop, tmp_path, orders, [json_line(good | change) for change in ({}, *huge)], 2)
     assert [row[0] for row in shop.rows("silver.transactions", "order_id")] == ["o1"]
     assert ("mug", "Good.") in shop.rows("silver.reviews", "product_id", "body")
     refused = {(source, field) for source, field in shop.rows("quality.quarantine", "source", "field")}
@@ -213,7 +216,10 @@ def test_a_huge_review_and_a_huge_id_harm_no_other_row(spark: SparkSession, tmp_
 
 @pytest.mark.fault("late events, delivered again")
 def test_late_events_belong_to_the_day_of_their_delivery(spark: SparkSession, tmp_path: Path) -> None:
-    """Each day brings its own row, one of days ago, and one that the day before had brought; forwards and backwards."""
+    """Each day delivers a row of its own, a row of weeks ago, and a row that the day before has delivered too.
+
+    The days are run forwards and backwards.
+    """
     source = reviews_source(tmp_path / "{date}.jsonl")
     expected = {}
     for number, day in enumerate(DAYS):
@@ -228,14 +234,14 @@ def test_late_events_belong_to_the_day_of_their_delivery(spark: SparkSession, tm
             },
         ]
         (tmp_path / f"{day}.jsonl").write_bytes(b"\n".join(json_line(row) for row in rows))
-        # The first day's third row tells of its future: quarantined. The others' was known: a duplicate.
+        # The first day's third row lies in its future: quarantined. That of the other days is a duplicate.
         expected[day] = (3, 2, 1, 0) if number == 0 else (3, 2, 0, 1)
     for name, days in (("forwards", DAYS), ("backwards", DAYS[::-1])):
         shop = Warehouse(spark, tmp_path / name, max_quarantine_share=1.0, sources={"reviews": source})
         for day in days:
             for job in ("ingest.bronze", "ingest.silver"):
                 shop.run(job, start=day, end=f"{day[:-1]}{int(day[-1]) + 1}")
-        if name == "backwards":  # a day's duplicates are those of what was there: the days are brought in again
+        if name == "backwards":  # duplicates are found among earlier deliveries only, so the days are ingested again
             for job in ("ingest.bronze", "ingest.silver"):
                 shop.run(job, **DELIVERIES)
         columns = ("day", "rows_in", "silver", "quarantined", "duplicates")

@@ -1,4 +1,4 @@
-"""Disks and files that fail: exit status not 0, the file named in one line, the old release readable, a rerun mends it."""
+"""Failing disks and files: exit status 2, one line that names the file, the old release readable, a rerun repairs all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLD, NEW = f"{MONDAY}-01", f"{TUESDAY}-01"
 
 @pytest.fixture
 def on_a_disk_of_its_own(shop: Shop, tmp_path: Path) -> Iterator[Shop]:
-    """The shop's warehouse on a file system of 24 MB that a test may fill or make read-only."""
+    """The shop with its warehouse on a file system of 24 MB that a test may fill or make read-only."""
     if os.getuid() != 0:
         pytest.skip("needs root, to mount a file system of its own")
     disk = tmp_path / "disk"
@@ -35,35 +35,36 @@ def on_a_disk_of_its_own(shop: Shop, tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """The one line that a command says as it ends with exit status 2, the old release still there."""
+    """Runs a command that must end with exit status 2 and keep the old release; returns its one error line."""
 
     def run(shop: Shop, group: str) -> str:
         for name, value in (("CONF", shop.root), ("WAREHOUSE", shop.warehouse), ("KEY", KEY)):
             monkeypatch.setenv(f"REASONREC_{name}", str(value))
-        shop.forget()
+        shop.clear_log_cache()
         with pytest.raises(SystemExit) as end:
             main(["run", group, "--shop", "corner", "--env", "test", *NIGHT])
-        told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("reasonrec: ")]
-        assert (end.value.code, len(told)) == (2, 1), told
+        errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("reasonrec: ")]
+        assert (end.value.code, len(errors)) == (2, 1), errors
         assert shop.release() == OLD
-        return told[0]
+        return errors[0]
 
     return run
 
 
 @contextmanager
-def spoilt(path: Path, content: bytes) -> Iterator[Path]:
-    whole = path.read_bytes()
+def damaged(path: Path, content: bytes) -> Iterator[Path]:
+    """Replaces the content of a file, without its checksum file, inside the block."""
+    original = path.read_bytes()
     path.write_bytes(content)
     crc = path.with_name(f".{path.name}.crc")
-    checked = crc.read_bytes() if crc.exists() else None
+    original_crc = crc.read_bytes() if crc.exists() else None
     crc.unlink(missing_ok=True)
     try:
         yield path
     finally:
-        path.write_bytes(whole)
-        if checked is not None:
-            crc.write_bytes(checked)
+        path.write_bytes(original)
+        if original_crc is not None:
+            crc.write_bytes(original_crc)
 
 
 @pytest.mark.fault(
@@ -96,7 +97,7 @@ def test_each_is_named_and_a_rerun_mends_all(
 
     source = shop.root.parent / "reviews.jsonl.gz"
     reviews = gzip.decompress(source.read_bytes()).splitlines(keepends=True)
-    with monkeypatch.context() as patch, spoilt(source, source.read_bytes()):
+    with monkeypatch.context() as patch, damaged(source, source.read_bytes()):
         patch.setattr(delta, "write", shrinking(source, gzip.compress(b"".join(reviews[:100]))))
         line = refused(shop, "ingest.bronze")
     assert source.name in line and "changed while it was read" in line
@@ -104,20 +105,20 @@ def test_each_is_named_and_a_rerun_mends_all(
     shop.run(TUESDAY, start=MONDAY, job="ingest")
     events = shop.warehouse / "silver" / "events"
     largest = max(events.rglob("part-*.parquet"), key=lambda file: file.stat().st_size)
-    with spoilt(largest, largest.read_bytes()[: largest.stat().st_size // 2]):
+    with damaged(largest, largest.read_bytes()[: largest.stat().st_size // 2]):
         assert largest.name in refused(shop, "features")
     entry = sorted((events / "_delta_log").glob("*.json"))[-1]
-    with spoilt(entry, entry.read_bytes()[: entry.stat().st_size // 2]):
+    with damaged(entry, entry.read_bytes()[: entry.stat().st_size // 2]):
         assert str(events) in refused(shop, "features")
 
-    shop.forget()
+    shop.clear_log_cache()
     shop.run(TUESDAY, start=MONDAY)
     assert shop.release() == NEW
     equal(shop)
 
 
 def fill(path: Path) -> None:
-    """Takes all the room that is left on a disk but for a few kilobytes."""
+    """Fills a disk except for a few kilobytes."""
     try:
         with path.open("wb", buffering=0) as file:
             while True:
@@ -127,11 +128,11 @@ def fill(path: Path) -> None:
 
 
 def shrinking(source: Path, content: bytes) -> Callable[..., None]:
-    """delta.write, before which the source is cut down."""
+    """delta.write that first replaces the source file with shorter content."""
     real = delta.write
 
-    def write(*arguments: object, **named: object) -> None:
+    def write(*args: object, **kwargs: object) -> None:
         source.write_bytes(content)
-        real(*arguments, **named)  # type: ignore[arg-type]
+        real(*args, **kwargs)  # type: ignore[arg-type]
 
     return write

@@ -1,4 +1,4 @@
-"""A training that fails: all ranks end, no model is recorded, tonight goes out with the models before, and says so."""
+"""A failed training: all ranks end, no model is recorded, and the release uses earlier models and is marked stale."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.chaos.child import ROOT
 from tests.chaos.conftest import MONDAY, NEXT_MONDAY, Shop
 from tests.chaos.ranks import Harm, harmed
 
-# A step of these models takes a second at most; the first one, with TensorFlow's tracing, some ten.
+# A step of these models takes at most a second; the first one, with TensorFlow's tracing, about ten.
 STALL_S, LIMIT_S = 60, 240
 MARK = "CHAOS_TRAINING"
 
 
 @pytest.fixture(scope="module")
 def due(copies: Callable[[str], Shop]) -> Iterator[Shop]:
-    """A week later: training is due, its examples are there."""
+    """A week later, when training is due and its examples exist."""
     shop = copies("due")
     for job in ("ingest", "features", "training.als", "training.two_tower_examples"):
         shop.run(NEXT_MONDAY, start=MONDAY, job=job)
@@ -38,15 +38,15 @@ def due(copies: Callable[[str], Shop]) -> Iterator[Shop]:
 
 @pytest.fixture
 def harm(due: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Harm], None]:
-    """Harms a rank of every training that follows in the test."""
+    """A function that makes a rank of every later training in the test fail."""
 
-    def done(kind: Harm) -> None:
-        # The ranks import tests.chaos.ranks, and are found again by a mark.
-        own = {"PYTHONPATH": str(ROOT), MARK: str(os.getpid()), "TMPDIR": str(tmp_path)}
-        monkeypatch.setattr(on_ranks, "variables", lambda interface: variables(interface) | own)
+    def inject(kind: Harm) -> None:
+        # PYTHONPATH lets the ranks import tests.chaos.ranks; by MARK the test finds their processes.
+        added = {"PYTHONPATH": str(ROOT), MARK: str(os.getpid()), "TMPDIR": str(tmp_path)}
+        monkeypatch.setattr(on_ranks, "variables", lambda interface: variables(interface) | added)
         monkeypatch.setattr(rank_fits, "fit_and_store", harmed(kind))
 
-    return done
+    return inject
 
 
 def alarms(shop: Shop, run_id: str) -> set[tuple[object, ...]]:
@@ -54,20 +54,20 @@ def alarms(shop: Shop, run_id: str) -> set[tuple[object, ...]]:
 
 
 def ranks() -> list[int]:
-    """Processes of ours that still run a rank."""
-    found = []
+    """Ids of this test's processes that still run a rank."""
+    pids = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == str(os.getpid()) and "gloo_exec_fn" in " ".join(process.cmdline()):
-                found.append(process.pid)
+                pids.append(process.pid)
         except psutil.Error:
             continue
-    return found
+    return pids
 
 
 @pytest.mark.fault("a training rank killed", "a training rank hung", "a training rank returning NaN")
 @pytest.mark.parametrize(
-    ("kind", "error", "said"),
+    ("kind", "error", "message"),
     [
         ("killed", RankError, "a rank was killed, or its machine is gone"),
         ("hung", RankError, f"rank 1: no step in {STALL_S}"),
@@ -75,16 +75,16 @@ def ranks() -> list[int]:
     ],
 )
 def test_all_ranks_end_and_no_model_is_recorded(
-    due: Shop, harm: Callable[[Harm], None], kind: Harm, error: type[Exception], said: str, tmp_path: Path
+    due: Shop, harm: Callable[[Harm], None], kind: Harm, error: type[Exception], message: str, tmp_path: Path
 ) -> None:
     interrupt, started = signal.getsignal(signal.SIGINT), time.monotonic()
     harm(kind)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         due.run(NEXT_MONDAY, start=MONDAY, job="training.two_tower")
     assert time.monotonic() - started < LIMIT_S
     assert signal.getsignal(signal.SIGINT) is interrupt
     assert ranks() == []
-    while list(tmp_path.glob("reasonrec-fit-*")):  # the guard of a killed rank outlives it by a moment
+    while list(tmp_path.glob("reasonrec-fit-*")):  # the watchdog of a killed rank outlives it for a moment
         assert time.monotonic() - started < LIMIT_S
         time.sleep(0.1)
     recorded = f"SELECT count(*) FROM training.models WHERE model = 'two_tower' AND train_cutoff = DATE '{NEXT_MONDAY}'"
@@ -128,11 +128,11 @@ def test_tonight_goes_out_with_the_models_before_marked_stale(
 
 @pytest.mark.fault("a model's weights truncated or swapped")
 def test_damaged_weights_are_named_and_nothing_is_published(shop: Shop) -> None:
-    shop.own_weights()
+    shop.use_copied_weights()
     [weights] = (shop.warehouse / "models" / "corner" / "als").glob(f"als-{MONDAY}-record-*/*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-10])
-    with pytest.raises(ModelFileError, match="truncated or swapped") as told:
+    with pytest.raises(ModelFileError, match="truncated or swapped") as error:
         for job in ("ingest", "features", "candidates.als"):
             shop.run("2014-01-07", start=MONDAY, job=job)
-    assert weights.parent.name in str(told.value)
+    assert weights.parent.name in str(error.value)
     assert shop.release() == f"{MONDAY}-01"

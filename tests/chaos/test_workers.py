@@ -1,4 +1,4 @@
-"""Tasks that fail on the executors of a small cluster, and one that is run twice: the tables are as without."""
+"""Tasks that fail or run twice on the executors of a small cluster change no table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import yaml
 from tests.chaos.child import ROOT
 from tests.chaos.conftest import MONDAY, NIGHT, TUESDAY, Shop
 
-# A task is run a second time on another host only, so that each of the two workers has an address of its own.
+# Each worker has its own address, because Spark runs a speculative copy of a task only on another host.
 HOSTS = ("127.0.0.1", "127.0.0.2")
 SPECULATION = {
     "spark.executor.memory": "1g",
@@ -32,10 +32,10 @@ SPECULATION = {
 
 @pytest.fixture
 def master(tmp_path: Path) -> Iterator[str]:
-    """The address of a standalone cluster of two workers on this machine."""
-    with socket.socket() as free:
-        free.bind((HOSTS[0], 0))
-        port = free.getsockname()[1]
+    """The address of a standalone cluster with two workers on this machine."""
+    with socket.socket() as probe:
+        probe.bind((HOSTS[0], 0))
+        port = probe.getsockname()[1]
     address = f"spark://{HOSTS[0]}:{port}"
     deploy = "org.apache.spark.deploy"
     parts = [(f"{deploy}.master.Master", "--host", HOSTS[0], "--port", str(port), "--webui-port", "0")]
@@ -78,7 +78,7 @@ def _wait_for_port(host: str, port: int) -> None:
             if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.1)
-    raise TimeoutError(f"nobody listens on {host}:{port}")
+    raise TimeoutError(f"nothing listens on {host}:{port}")
 
 
 @pytest.mark.fault("a task that raises", "an executor's Python worker killed", "speculative execution")

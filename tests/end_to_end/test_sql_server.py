@@ -134,7 +134,7 @@ def test_a_port_that_is_taken_and_no_java_are_named_in_one_line(capsys, monkeypa
         with pytest.raises(SystemExit) as ended:
             main(["sql-server", "--port", str(port), "--env", "test"])
     assert ended.value.code == 2
-    assert f"port {port} cannot be had" in capsys.readouterr().err
+    assert f"port {port} cannot be used" in capsys.readouterr().err
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(SystemExit) as ended:
         main(["sql-server", "--port", str(port), "--env", "test"])

@@ -147,7 +147,7 @@ def test_what_cannot_be_an_argument_is_refused_before_spark_starts_and_changes_n
             continue  # the end of the options: no argument
         refused(part.replace("@", text) for part in PLACES[name])
         told = capsys.readouterr()
-        if name != "doctor env":  # it tells what is to be mended, a line each
+        if name != "doctor env":  # it lists what to fix, one line each
             assert len([line for line in told.err.splitlines() if line.startswith("reasonrec: ")]) == 1, text
     assert tree(here) == before
 

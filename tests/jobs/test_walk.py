@@ -70,7 +70,7 @@ def test_a_long_job_tells_its_cost_in_the_log_which_outlives_a_killed_run(spark,
     assert re.search(r"\d+ s, \d+ CPU seconds, \d+\.\d GiB at most", caplog.text)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError(), RankError("rank 1 ended"), OperatorError("mend it")])
+@pytest.mark.parametrize("error", [ZeroDivisionError(), RankError("rank 1 ended"), OperatorError("fix it")])
 def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, older_models, monkeypatch, error):
     """The models of the 13th are there, their lists are made, and then the weights fail."""
     asked = []
@@ -94,8 +94,8 @@ def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, ol
     plan = replace(plan, jobs=tuple(job for job in plan.jobs if job.name in names))
     monkeypatch.setattr(walk_module.importlib, "import_module", lambda name: ran(name.removeprefix("jobs.")))
     new, old = "2020-01-13", "2020-01-06"
-    if type(error) is OperatorError:  # earlier models do not mend what the operator can
-        with pytest.raises(OperatorError, match="mend it"):
+    if type(error) is OperatorError:  # earlier models do not replace a fix by the operator
+        with pytest.raises(OperatorError, match="fix it"):
             walk(spark, plan, {})
         assert asked[-1] == ("training.fusion", new)
         return

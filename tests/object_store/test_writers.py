@@ -65,7 +65,7 @@ def test_deltas_own_store_for_s3_tells_both_drivers_that_a_version_is_theirs(tol
 
 def test_a_store_that_does_not_know_if_none_match_is_refused(told: dict[str, Any]) -> None:
     for one in told.values():
-        assert "s3a://forgetful/warehouse: this store does not know `If-None-Match: *`" in one["forgetful"]
+        assert "s3a://forgetful/warehouse: this store does not support `If-None-Match: *`" in one["forgetful"]
 
 
 def test_no_row_is_lost_when_two_drivers_write_one_table(told: dict[str, Any], warehouse: str) -> None:

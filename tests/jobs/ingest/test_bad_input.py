@@ -125,7 +125,7 @@ def test_too_many_bad_rows_stop_the_run_and_are_kept_to_look_at(
     shop = make_warehouse(sources={"orders": orders_source(path)}, max_quarantine_share=0.1)
     assert refused(shop, "ingest.bronze", "ingest.silver") == (
         "source orders: 15.0% of its rows are bad, more than max_quarantine_share 10.0%; mostly: price is not a number"
-        " (see quality.quarantine); mend the delivery or its mapping"
+        " (see quality.quarantine); fix the delivery or its mapping"
     )
     assert shop.read("silver.transactions").isEmpty()
     assert shop.rows("quality.quarantine", "reason", "field") == [

@@ -100,7 +100,7 @@ def test_a_copied_day_an_empty_one_and_one_never_brought_in_raise_one_alarm_each
     thursday = tuesday + timedelta(days=2)
     warehouse.seed("silver.transactions", [line(thursday, i, "3.00") for i in range(30)])
     assert alarms(thursday, thursday + timedelta(days=1)) == [
-        ("missing_day", str(thursday - timedelta(days=1)), "no run brought 1 open days in, 2020-01-29 to 2020-01-29")
+        ("missing_day", str(thursday - timedelta(days=1)), "no run has ingested 1 open days, 2020-01-29 to 2020-01-29")
     ]
     told = warehouse.read("quality.table_health").where(F.col("finding").isNotNull())
     assert sorted((row["day"], row["metric"], row["finding"]) for row in told.collect()) == [

@@ -120,7 +120,7 @@ def test_a_night_goes_on_from_the_newest_ledgers_whose_events_nobody_changed(war
         night(warehouse, f"{D(day) + timedelta(days=1)}")
     path = delta.uri(warehouse.conf.env.warehouse, table("silver.events"))
     assert base(warehouse, "2020-01-06") == D("2020-01-05")
-    assert base(warehouse, "2020-01-05") == D("2020-01-04")  # never from itself: a rerun mends what it finds
+    assert base(warehouse, "2020-01-05") == D("2020-01-04")  # never from itself: a rerun repairs what it finds
     assert base(warehouse, "2020-01-03") is None
     # Neither another layout nor another shop's delivery changes what is known.
     DeltaTable.forPath(warehouse.spark, path).optimize().executeCompaction()

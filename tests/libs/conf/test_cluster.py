@@ -12,7 +12,7 @@ import yaml
 from jobs import catalog
 from libs.conf import load
 from libs.errors import OperatorError
-from libs.spark.session import _known
+from libs.spark.session import _refuse_unknown
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
@@ -109,12 +109,12 @@ def test_a_rank_with_its_own_gpu_is_a_rank_too(prod):
 def test_settings_that_spark_does_not_know_are_refused(spark, prod):
     for env in (load(CONF, "dev", None).env, load(CONF, "test", None).env, prod()):
         for compute in catalog.COMPUTE:
-            _known(spark._jvm, env.spark_of(compute), "conf")
+            _refuse_unknown(spark._jvm, env.spark_of(compute), "conf")
     free = {"spark.hadoop.fs.s3a.endpoint": "x", "spark.kubernetes.driver.label.team": "x", "spark.yarn.queue": "x"}
-    _known(spark._jvm, free, "conf")
+    _refuse_unknown(spark._jvm, free, "conf")
     for wrong in ("spark.executor.memroy", "spark.sql.shuffle.partition", "spark.kubernetes.namespaces", "spark.magic"):
         with pytest.raises(OperatorError, match=f"conf/x.yaml: {wrong}: Spark has no such setting"):
-            _known(spark._jvm, {wrong: "1"}, "conf/x.yaml")
+            _refuse_unknown(spark._jvm, {wrong: "1"}, "conf/x.yaml")
 
 
 def test_an_application_asks_for_the_largest_class_of_its_jobs():

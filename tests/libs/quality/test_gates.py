@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from libs.errors import GateError, OperatorError
-from libs.quality.gates import GateResult, expectations, hold, run_expectations
+from libs.quality.gates import GateResult, expectations, record_and_enforce, run_expectations
 from libs.tables import TABLES
 from tests.conftest import ROOT, Warehouse
 
@@ -80,7 +80,9 @@ def result(passed: bool, severity: str, check: str = "rank") -> GateResult:
 def test_a_failed_gate_stops_the_run_after_its_results_are_written(warehouse: Warehouse) -> None:
     ctx = warehouse.context("ingest.silver_gate")
     with pytest.raises(GateError) as caught:
-        hold(ctx, "silver", [result(False, "warn", "age"), result(False, "stop"), result(True, "stop", "name")])
+        record_and_enforce(
+            ctx, "silver", [result(False, "warn", "age"), result(False, "stop"), result(True, "stop", "name")]
+        )
     assert caught.value.status == 3
     assert str(caught.value) == "gate silver failed, nothing is published: results.x: rank: found 9, wanted 1 to 3"
     assert warehouse.rows("quality.gate_results", "check", "passed", "severity") == [
@@ -91,15 +93,15 @@ def test_a_failed_gate_stops_the_run_after_its_results_are_written(warehouse: Wa
 
 
 def test_a_failed_warning_does_not_stop_the_run(warehouse: Warehouse) -> None:
-    hold(warehouse.context("ingest.silver_gate"), "silver", [result(False, "warn")])
+    record_and_enforce(warehouse.context("ingest.silver_gate"), "silver", [result(False, "warn")])
     assert warehouse.rows("quality.gate_results", "passed") == [(False,)]
 
 
 def test_a_check_that_nobody_asks_for_any_more_is_gone_and_other_gates_stay(warehouse: Warehouse) -> None:
     ctx = warehouse.context("ingest.silver_gate")
     with pytest.raises(GateError):
-        hold(ctx, "silver", [result(False, "stop")])
-    hold(ctx, "results", [result(True, "stop")])
-    hold(ctx, "silver", [result(True, "stop", "another")])
+        record_and_enforce(ctx, "silver", [result(False, "stop")])
+    record_and_enforce(ctx, "results", [result(True, "stop")])
+    record_and_enforce(ctx, "silver", [result(True, "stop", "another")])
     found = warehouse.rows("quality.gate_results", "gate", "check", "passed")
     assert sorted(found) == [("results", "rank", True), ("silver", "another", True)]

@@ -50,7 +50,7 @@ BROKEN = Py4J(
     ],
 )
 def test_a_fault_of_a_disk_or_file_is_one_line_that_names_it(error: Exception, line: str) -> None:
-    assert storage_fault(error) == f"{line}; mend it, then run again"
+    assert storage_fault(error) == f"{line}; fix it, then run again"
 
 
 def test_other_faults_are_not_taken_for_it() -> None:

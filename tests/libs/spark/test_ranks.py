@@ -14,7 +14,7 @@ import pytest
 
 from libs.errors import RankError
 from libs.spark import ranks
-from libs.spark.ranks import RankWords, knowing, listening_on, variables, why_ended
+from libs.spark.ranks import RankWords, listening_on, variables, why_ended, with_archives
 
 RUN = "import pickle, sys; print(pickle.load(sys.stdin.buffer)())"
 
@@ -26,7 +26,7 @@ def test_a_call_brings_the_way_to_its_own_code(
     with zipfile.ZipFile(tmp_path / "shipped.zip", "w") as archive:
         archive.writestr("only_shipped.py", "def twice(x): return 2 * x")
     monkeypatch.syspath_prepend(tmp_path / "shipped.zip")
-    call = cloudpickle.dumps(knowing(archives, importlib.import_module("only_shipped").twice, 21))
+    call = cloudpickle.dumps(with_archives(archives, importlib.import_module("only_shipped").twice, 21))
     # Another machine: an executor's folder, and none of the driver's variables.
     rank = subprocess.run([sys.executable, "-c", RUN], input=call, cwd=tmp_path, env={}, capture_output=True)
     assert rank.stdout == (b"42\n" if archives else b"")
