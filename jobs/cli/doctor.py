@@ -47,7 +47,10 @@ def examine(root: Path, env: str) -> list[Finding]:
 
 
 def _shop(root: Path, shop: str) -> str:
-    return f"valid, time zone {configuration.load_shop(root, shop).timezone}"
+    conf = configuration.load_shop(root, shop)
+    titled = any(source.kind == "products" and "title" in source.columns for source in conf.sources.values())
+    warning = "" if titled else "; warning: no source of products maps a title, sentences will say “an item you ...”"
+    return f"valid, time zone {conf.timezone}{warning}"
 
 
 def _checked(what: str, check: Callable[[], object]) -> Finding:

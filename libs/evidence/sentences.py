@@ -73,7 +73,9 @@ def with_facts(lists: DataFrame, titles: DataFrame, evidence: DataFrame, links: 
     stored = evidence.select("release_id", "evidence_id", "type", "slots", "support")
     cited = links.select(*of_row, "evidence_id", "contribution", "role").join(stored, ["release_id", "evidence_id"])
     facts = cited.groupBy(*of_row).agg(F.collect_list(fact).alias("facts"))
-    named = titles.select(F.col("cutoff").alias("as_of"), "product_id", "title")
+    # A product that the shop gives no title goes by its id in tables; in a sentence it has no name.
+    title = F.when(F.col("title") != F.col("product_id"), F.col("title")).otherwise("").alias("title")
+    named = titles.select(F.col("cutoff").alias("as_of"), "product_id", title)
     rows = lists.join(F.broadcast(named), ["as_of", "product_id"], "inner").join(facts, of_row, "left")
     none = F.array().cast(f"array<struct<{_FACT}>>")
     return rows.select(*of_row, "title", "score", F.coalesce("facts", none).alias("facts"))
