@@ -148,7 +148,9 @@ def anchored(inputs: Inputs) -> list[Facts]:
     in_common = [
         _value("brand", F.when(F.col("brand") == F.col("anchor_brand"), F.col("brand"))),
         # The top level alone says nothing where the whole shop is one.
-        _value("category", F.element_at(F.array_except(_shared_categories(), F.slice("categories", 1, 1)), -1)),
+        _value(
+            "category", F.try_element_at(F.array_except(_shared_categories(), F.slice("categories", 1, 1)), F.lit(-1))
+        ),
     ]
     alike = (
         anchors.select("*", F.inline(F.array(*in_common)))
