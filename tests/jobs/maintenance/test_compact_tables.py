@@ -92,7 +92,7 @@ def test_sixty_nights_leave_no_more_files_and_bytes_than_the_retention_needs(war
     sizes = []
     for night in range(0, 60, 10):  # ten nights a write, each a file of its own, to spend less
         days = [DAY + timedelta(days=night + n) for n in range(10)]
-        rows = [("tiny", day, f"{day}-{u}", [], []) for day in days for u in range(100)]
+        rows = [("tiny", day, f"{day}-{u}", [], [], []) for day in days for u in range(100)]
         frame = spark.createDataFrame(rows, table(name).ddl).repartitionByRange(10, "cutoff")
         delta.write(spark, uri, table(name), frame, "tiny", cutoffs=days)
         if night in (20, 50):
