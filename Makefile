@@ -26,7 +26,7 @@ test: setup ## Run the tests, in two parallel processes
 	@$(MAKE) -j2 --no-print-directory test-parts test-nights
 
 test-parts: setup
-	@$(BIN)/pytest --durations=20 tests/jobs tests/libs
+	@$(BIN)/pytest --durations=20 tests/extend tests/jobs tests/libs
 
 test-nights: setup # whole nights, a few faults, and S3; without `make object-store` the S3 tests are skipped
 	@$(BIN)/pytest --durations=20 tests/end_to_end tests/chaos tests/object_store tests/benchmarks
