@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 
 from libs.ranking.fused import with_attributions, with_score
 from libs.ranking.fusion import POWERS, FusionWeights, score
@@ -31,7 +32,8 @@ def test_spark_and_numpy_state_one_formula(spark, candidates, raw_weights, power
         for row in np.stack([features, shares], axis=1)
     ]
     pool = spark.createDataFrame(rows, POOL).coalesce(1)
-    shown = with_attributions(with_score(pool, weights), weights, N).select("score", "contributions", "attributions")
+    explained = with_attributions(with_score(pool, weights), weights, N, lambda product: F.lit(True))
+    shown = explained.select("score", "contributions", "attributions")
     scores = score(features, weights)
     for i, row in enumerate(shown.collect()):
         assert row.score == pytest.approx(scores[i])
