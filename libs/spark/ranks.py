@@ -33,7 +33,8 @@ from libs.errors import RankError
 _LAST_WORDS = re.compile(r"\[(\d+)\]<stderr>:(?:[\w.]+\.Training(?:Data)?Error: (.+)|(no step in .+))")
 # Any other error of a rank, except Horovod's own: the other ranks raise those once a rank is gone.
 _RAISED = re.compile(r"\[(\d+)\]<stderr>:((?!horovod\.)[\w.]+(?:Error|Exception)(?:: .+)?)$", re.MULTILINE)
-_ENDED_FIRST = re.compile(r"exited with non-zero status.*Process name: (\d+)", re.DOTALL)  # Horovod's message
+# Horovod's message. An exit code above 128 is that of a signal.
+_ENDED_FIRST = re.compile(r"exited with non-zero status.*Process name: (\d+)(?:\s+Exit code: (\d+))?", re.DOTALL)
 _LATE_S = 2.0  # a rank's output may arrive this much later than its exit
 
 
@@ -70,9 +71,12 @@ def why_ended(words: RankWords, error: RuntimeError) -> RuntimeError | RankError
     """
     if reason := words.last():
         return RankError(reason)
-    if raised := words.raised():
+    ended = _ENDED_FIRST.search(str(error))
+    killed = ended is not None and int(ended[2] or 0) > 128
+    # When one rank is killed, the others raise whatever their next exchange with it ends in.
+    if not killed and (raised := words.raised()):
         return RuntimeError(raised)
-    if ended := _ENDED_FIRST.search(str(error)):
+    if ended:
         return RankError(f"a rank was killed, or its machine is gone (rank {ended[1]} ended first)")
     return None
 

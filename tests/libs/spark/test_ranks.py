@@ -88,6 +88,8 @@ HOROVOD = RuntimeError(
     "Horovod detected that one or more processes exited with non-zero status, thus causing the job to be terminated. The"
     " first process to do so was:\nProcess name: 1\nExit code: 1\n"
 )
+KILLED = RuntimeError(str(HOROVOD).replace("Exit code: 1", "Exit code: 137"))
+GRAPH = "[0]<stderr>:tensorflow.python.framework.errors_impl.UnknownError: Graph execution error:\n"
 PEER = "[0]<stderr>:horovod.common.exceptions.HorovodInternalError: reset by peer\n"
 
 
@@ -95,6 +97,7 @@ PEER = "[0]<stderr>:horovod.common.exceptions.HorovodInternalError: reset by pee
     ("said", "error", "raised"),
     [
         ("", HOROVOD, RankError("a rank was killed, or its machine is gone (rank 1 ended first)")),
+        (GRAPH, KILLED, RankError("a rank was killed, or its machine is gone (rank 1 ended first)")),
         (PEER, HOROVOD, RankError("a rank was killed, or its machine is gone (rank 1 ended first)")),
         (PEER + "[1]<stderr>:KeyError: 'loss'\n", HOROVOD, RuntimeError("rank 1: KeyError: 'loss'")),
         ("[1]<stderr>:no step in 60 s: process 7 is ended\n", HOROVOD, RankError("rank 1: no step in 60 s: process 7 is ended")),
