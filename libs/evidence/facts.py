@@ -210,9 +210,8 @@ def own_rhythm(inputs: Inputs) -> list[Facts]:
     whole = ledger.join(listed, "user_id")
     lines = F.filter("ledger", lambda line: F.array_contains("listed", line["product_id"]))
     taken = taken_lines(whole.withColumn("ledger", lines), inputs.shop.acquiring_kinds).where("kept")
-    earlier = whole.select("user_id", F.explode("earlier_totals.products").alias("product_id")).withColumn(
-        "forgotten", F.lit(True)
-    )
+    forgotten = F.explode(F.array_intersect("listed", "earlier_totals.products")).alias("product_id")
+    earlier = whole.select("user_id", forgotten, F.lit(True).alias("forgotten"))
     days = taken.groupBy("user_id", "product_id", "cutoff").agg(F.sort_array(F.collect_set("event_day")).alias("days"))
     later, sooner = F.slice("days", F.lit(2), F.size("days")), F.slice("days", F.lit(1), F.size("days") - 1)
     gaps = F.sort_array(F.zip_with(later, sooner, F.date_diff))

@@ -95,7 +95,11 @@ def told(spark, tmp_path_factory):
 
 
 def facts(warehouse, product_id):
-    links = warehouse.read("results.recommendation_evidence").where(f"product_id = '{product_id}'")
+    return facts_where(warehouse, f"product_id = '{product_id}'")
+
+
+def facts_where(warehouse, condition):
+    links = warehouse.read("results.recommendation_evidence").where(condition)
     rows = links.join(warehouse.read("results.evidence").drop("product_id", "user_id"), "evidence_id").collect()
     return {row.type: row for row in rows}
 
@@ -283,9 +287,7 @@ def acting(spark, tmp_path_factory):
 
 
 def facts_of(warehouse, user):
-    links = warehouse.read("results.recommendation_evidence").where(f"user_id = '{user}'")
-    rows = links.join(warehouse.read("results.evidence").drop("product_id", "user_id"), "evidence_id").collect()
-    return {row.type: row.slots for row in rows}
+    return {type: row.slots for type, row in facts_where(warehouse, f"user_id = '{user}'").items()}
 
 
 def test_the_verb_is_that_of_the_users_own_act_and_pairs_need_the_shops_action(acting):
