@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,15 +13,27 @@ from libs.languages.pack import languages
 from libs.tables import CONTRACT
 
 
+# What pandas, R, MySQL, Excel and JSON exports write for a missing value; an empty text is always one.
+NULL_WORDS = ("NULL", r"\N", "NaN", "None", "N/A")
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_DELIMITERS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
 class SourceConf(_Strict):
     """One source of a shop: where its files are and how their columns map onto the contract.
 
     `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
-    `multiline` is for a CSV whose quoted fields hold line breaks: such a file cannot be read in parts.
+    `delimiter`, `quote` and `escape` are for CSV; a quote inside quotes is doubled unless `escape` names another sign.
+    `multiline` reads each CSV file in one task without first looking whether its quoted fields hold line breaks.
+    `null_values` are texts that mean a missing id, number or time, in any case; so do an empty text and blanks.
+    `optional` names contract columns whose source columns a file may lack; for others that is an error.
+    `join` puts this between the elements of an array where the contract needs text.
+    `empty_day: allowed` says that a day's file without rows is a day on which nothing happened.
     `directed` is for social_edges that point one way (trust, following): they are no friendships.
     """
 
@@ -30,7 +43,13 @@ class SourceConf(_Strict):
     columns: dict[str, str]
     encoding: str = "utf-8"
     delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
     multiline: bool = False
+    null_values: tuple[str, ...] = NULL_WORDS
+    optional: tuple[str, ...] = ()
+    join: str | None = None
+    empty_day: Literal["refused", "allowed"] = "refused"
     directed: bool = False
     where: str | None = None
     attributes: dict[str, str] = {}
@@ -49,6 +68,30 @@ class SourceConf(_Strict):
             raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(CONTRACT)}")
         return kind
 
+    @field_validator("delimiter")
+    @classmethod
+    def _known_delimiter(cls, text: str) -> str:
+        sign = _DELIMITERS.get(text.lower(), text)
+        if not sign or len(sign) > 8 or re.search(r"[\w\r\n\"']", sign):
+            raise ValueError(f"{text!r} is no delimiter; write the sign itself, or one of {', '.join(_DELIMITERS)}")
+        return sign
+
+    @field_validator("quote", "escape")
+    @classmethod
+    def _one_sign(cls, text: str) -> str:
+        if len(text) != 1 or text.isalnum() or text.isspace():
+            raise ValueError(f'{text!r} is not one sign, as " or \\')
+        return text
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            "".encode(name)  # codecs.lookup alone would take those that map no text to bytes, as rot13
+        except LookupError:
+            raise ValueError(f"unknown encoding {name!r}; write it as utf-8, utf-16, cp1252 or gbk") from None
+        return name
+
     @model_validator(mode="after")
     def _mapped(self) -> SourceConf:
         contract = CONTRACT[self.kind]
@@ -58,6 +101,9 @@ class SourceConf(_Strict):
                     f"columns.{column}: {self.kind} has no such column; it has {', '.join(contract.types)}"
                     " (what has no place there may ride in `attributes`)"
                 )
+        for column in self.optional:
+            if column not in self.columns or column in contract.required:
+                raise ValueError(f"optional: {column} is not a mapped column that rows may lack")
         missing = [column for column in contract.required if column not in self.columns]
         if missing:
             raise ValueError(f"columns: {self.kind} needs {', '.join(missing)}")
