@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from libs.languages.pack import languages
 from libs.tables import CONTRACT
 
-
 # What pandas, R, MySQL, Excel and JSON exports write for a missing value; an empty text is always one.
 NULL_WORDS = ("NULL", r"\N", "NaN", "None", "N/A")
 
