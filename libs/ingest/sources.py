@@ -32,7 +32,6 @@ from libs.errors import OperatorError
 from libs.ingest.cleaning import as_utf8, decoded
 from libs.ingest.records import JSON_RECORD, CsvGrammar, csv_records, json_records
 from libs.spark.errors import file_uri
-from libs.spark.session import with_settings
 from libs.window import Window
 
 # Added to the source's columns: the record as delivered; the same if it cannot be read, else null; its file's {date};
@@ -477,7 +476,7 @@ def _json_groups(spark: SparkSession, where: str, source: SourceConf, files: lis
     records = _plain_records(_lines(spark, source, [file for file in files if file not in whole]))
     if whole:
         records = records.unionByName(_records_of_files(_lines(spark, source, whole), _split_json))
-    rows = _json_rows(where, source, records, _json_schema(spark, records), files[0])
+    rows = _json_rows(records, _json_schema(spark, records))
     group = FileGroup(_with_partitions(rows, files), [file.shown for file in files])
     return _Counted([group], {file.key: found[file.key].lines for file in files})
 
@@ -486,27 +485,32 @@ def _split_json(_: str, lines: Iterator[str]) -> Iterator[tuple[str, str, bool]]
     return ((record, record, bad) for record, bad in json_records(lines))
 
 
-def _json_rows(where: str, source: SourceConf, records: DataFrame, schema: StructType, file: _File) -> DataFrame:
+def _json_rows(records: DataFrame, schema: StructType) -> DataFrame:
     """The keys as columns. Keys that differ in case only are one column: names are the same in any case in SQL."""
-    broken = StructField(BROKEN, StringType())
-    parsed = F.from_json("__text", StructType([*schema.fields, broken]), {"columnNameOfCorruptRecord": BROKEN})
-    spelled: dict[str, list[StructField]] = {}
-    for field in schema.fields:
-        spelled.setdefault(field.name.lower(), []).append(field)
-    with with_settings(records.sparkSession, {"spark.sql.caseSensitive": "true"}):
-        rows = records.select(parsed.alias("__parsed"), ROW, "__bad", FILE)
-        keys = {
-            fields[0].name: F.coalesce(
-                *[F.col("__parsed").getField(f.name) for f in fields if f.dataType == fields[0].dataType]
-            )
-            for fields in spelled.values()
-        }
-        return rows.select(
-            *[value.alias(name) for name, value in keys.items()],
-            ROW,
-            F.when(F.col("__bad"), F.col(ROW)).otherwise(F.col("__parsed").getField(BROKEN)).alias(BROKEN),
-            FILE,
+    fields = schema.fields
+    parsed = _parsed_json([*fields, StructField(BROKEN, StringType())], {"columnNameOfCorruptRecord": BROKEN})
+    spelled: dict[str, list[int]] = {}
+    for i, field in enumerate(fields):
+        spelled.setdefault(field.name.lower(), []).append(i)
+    rows = records.select(parsed.alias("__parsed"), ROW, "__bad", FILE)
+    keys = {
+        fields[alike[0]].name: F.coalesce(
+            *[F.col(f"__parsed.k{i}") for i in alike if fields[i].dataType == fields[alike[0]].dataType]
         )
+        for alike in spelled.values()
+    }
+    return rows.select(
+        *[value.alias(name) for name, value in keys.items()],
+        ROW,
+        F.when(F.col("__bad"), F.col(ROW)).otherwise(F.col(f"__parsed.k{len(fields)}")).alias(BROKEN),
+        FILE,
+    )
+
+
+def _parsed_json(fields: list[StructField], options: dict[str, str] | None = None) -> Column:
+    """`__text` parsed; the fields are named k0, k1, ..., since a struct's fields must differ in more than case."""
+    numbered = StructType([StructField(f"k{i}", field.dataType) for i, field in enumerate(fields)])
+    return F.from_json("__text", StructType(fields), options).cast(numbered)
 
 
 def _json_schema(spark: SparkSession, records: DataFrame) -> StructType:
@@ -521,21 +525,21 @@ def _json_schema(spark: SparkSession, records: DataFrame) -> StructType:
     if plain:
         shapes = {"arrays": ArrayType(StringType()), "objects": MapType(StringType(), StringType())}
         parsed = [
-            F.from_json("__text", StructType([StructField(name, shape) for name in plain])).alias(label)
+            _parsed_json([StructField(name, shape) for name in plain]).alias(label)
             for label, shape in [*shapes.items(), ("values", StringType())]
         ]
         shaped = good.limit(_SHAPED_ROWS).select("__text", *parsed)
         count = shaped.agg(
             *[
-                F.count(F.col(label).getField(name)).alias(f"{label} {i}")
-                for i, name in enumerate(plain)
+                F.count(F.col(f"{label}.k{i}")).alias(f"{label} {i}")
+                for i in range(len(plain))
                 for label in (*shapes, "values")
             ]
         ).first()
         for i, name in enumerate(plain):
             for label in shapes:
                 if count is not None and 2 * count[f"{label} {i}"] > count[f"values {i}"]:
-                    of_shape = shaped.where(F.col(label).getField(name).isNotNull()).select("__text")
+                    of_shape = shaped.where(F.col(f"{label}.k{i}").isNotNull()).select("__text")
                     fields[name] = _inferred(spark, of_shape)[name].dataType
     return StructType([StructField(name, kind) for name, kind in fields.items()])
 
