@@ -1,6 +1,6 @@
 """The contract a shop's sources are mapped onto: one entry a kind of source, the same for every shop.
 
-Bronze holds these columns as delivered (strings); silver holds them typed. A shop need not have a kind, nor a column
+Bronze holds these columns as delivered (strings; ids cleaned, null words empty); silver holds them typed. A shop need not have a kind, nor a column
 that is not required.
 """
 

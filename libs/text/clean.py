@@ -12,6 +12,19 @@ import re
 import unicodedata
 from itertools import count
 
+# Blanks of every kind; the separators \x1c to \x1f, which str.strip takes as well, are controls and stay.
+BLANKS = (
+    " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
+    "\u205f\u2800\u3000\u3164\uffa0"
+)
+# Soft hyphen, zero-width and bidi marks, byte order mark: nobody sees them. Joiners (ZWNJ, ZWJ) shape words in some
+# scripts, but no id needs one.
+MARKS = (
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff"
+)
+JOINERS = "\u200c\u200d"
+_WITHOUT_MARKS = dict.fromkeys(map(ord, MARKS + JOINERS))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _GB2312_PAIR = re.compile(rb"[\xa1-\xfe]{2}")
 _ASCII_BYTES = bytes(range(128))
@@ -100,6 +113,15 @@ def _decode(raw: bytes) -> str:
         except UnicodeDecodeError:
             pass
     return raw.decode("cp1252", "replace")
+
+
+def clean_id(text: str) -> str:
+    """A shop's id as it is stored and compared: NFC, without invisible marks, without blanks around it. Idempotent.
+
+    >>> clean_id("\\ufeff 85123A\\u3000"), clean_id("cafe\\u0301") == "caf\\xe9"
+    ('85123A', True)
+    """
+    return unicodedata.normalize("NFC", text.translate(_WITHOUT_MARKS)).strip(BLANKS)
 
 
 def clean_text(s: str | None) -> str:

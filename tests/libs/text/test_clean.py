@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.text.clean import clean_text, clean_title, to_utf8
+from libs.text.clean import clean_id, clean_text, clean_title, to_utf8
 
 # Pieces that join into tags, links and entities when something between them is removed.
 PIECES = [
@@ -172,3 +172,12 @@ def test_hostile_repetition_takes_linear_time(piece):
     clean_text(text)
     clean_title(text)
     assert time.process_time() - start < 3  # about 0.2 s; a quadratic pattern takes minutes
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_a_clean_id_stays_as_it_is_and_none_can_see_what_it_lost(text):
+    cleaned = clean_id(text)
+    assert clean_id(cleaned) == cleaned == unicodedata.normalize("NFC", cleaned)
+    marked = "\u00a0\ufeff" + text[:1] + "\u200b\u202e" + text[1:] + "\u3000\t"
+    assert clean_id(marked) == cleaned
