@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors import AnalysisException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -16,6 +16,7 @@ from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.cleaning import as_utf8
 from libs.ingest.sources import BROKEN, DELIVERED, ROW, one_line
+from libs.spark.expressions import MissingColumnError, expression
 from libs.spark.session import with_settings
 from libs.tables import Kind
 
@@ -26,25 +27,30 @@ _INSTANT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 def mapped(raw: DataFrame, source: SourceConf, kind: Kind, where: str, zone: str) -> DataFrame:
     """ROW, BROKEN, DELIVERED, the contract's columns as text, and `excluded`: the first `exclude` reason that holds.
 
-    A text or timestamp without a zone is the shop's local time; a timestamp becomes text with its offset.
+    A text or timestamp without a zone is the shop's local time; a timestamp becomes text with its offset. An expression
+    that raises an error in a row is null there.
 
     Raises:
-        OperatorError: an expression is not valid SQL, names a column that the source lacks, or has a type that does not
-            fit its place.
+        OperatorError: an expression is not valid SQL, asks for more than its row, names a column that the source lacks,
+            or has a type that does not fit its place.
     """
     with lenient(raw.sparkSession, zone):
+        # Expressions are checked against a frame without rows: the plan that reads files is slow to analyse again.
+        shape = raw.sparkSession.createDataFrame([], raw.schema)
         columns = {}
         for column, sql in source.columns.items():
             absent = _may_be_absent(source) and column not in kind.required
-            columns[column] = _text(*_checked(raw, sql, f"{where}.columns.{column}", absent), where, column, kind)
+            value, type_ = _checked(shape, sql, f"{where}.columns.{column}", absent)
+            columns[column] = _text(value, type_, where, column, kind, source.join)
         exclusions = {
-            reason: _condition(raw, sql, f"{where}.exclude.{reason}") for reason, sql in source.exclude.items()
+            reason: _condition(shape, sql, f"{where}.exclude.{reason}") for reason, sql in source.exclude.items()
         }
         rows = raw
         if source.where:
-            rows = raw.where(F.col(BROKEN).isNotNull() | _condition(raw, source.where, f"{where}.where"))
+            rows = raw.where(F.col(BROKEN).isNotNull() | _condition(shape, source.where, f"{where}.where"))
         for role in ("attributes", "sensitive"):
-            columns |= _map_column(raw, getattr(source, role), f"{where}.{role}", role, _may_be_absent(source))
+            expressions = getattr(source, role)
+            columns |= _map_column(shape, expressions, f"{where}.{role}", role, _may_be_absent(source), source.join)
         if source.directed:
             columns.setdefault("directed", F.lit("true"))
         empty = {c: F.lit(None).cast(_bronze_type(kind, c)) for c in kind.types if c not in columns}
@@ -81,34 +87,49 @@ def _may_be_absent(source: SourceConf) -> bool:
     return source.daily and source.format == "jsonl"
 
 
-def _checked(raw: DataFrame, sql: str, where: str, may_be_absent: bool = False) -> tuple[Column, DataType]:
+def _checked(shape: DataFrame, sql: str, where: str, may_be_absent: bool = False) -> tuple[Column, DataType]:
     """An expression and its type."""
     try:
-        return F.expr(sql), raw.select("*", F.expr(sql).alias("__value")).schema["__value"].dataType
-    except ParseException as error:
-        raise OperatorError(f"{where}: not a valid SQL expression: {one_line(error)}") from None
-    except AnalysisException as error:
-        if not (error.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
+        return expression(shape, sql, ROW)
+    except (OperatorError, MissingColumnError, AnalysisException) as error:
+        if sql.strip() in shape.columns:
+            raise OperatorError(f"{where}: write the column's name in backquotes: `{sql.strip()}`") from None
+        if isinstance(error, OperatorError):
+            raise OperatorError(f"{where}: {error}") from None
+        if isinstance(error, AnalysisException):
             raise OperatorError(f"{where}: not a valid SQL expression: {one_line(error)}") from None
-        unknown = (error.getMessageParameters() or {}).get("objectName", "").replace("`", "")
         if may_be_absent:
-            logging.getLogger("reasonrec").warning("%s: no row has %s; treated as empty", where, unknown)
+            logging.getLogger("reasonrec").warning("%s: no row has %s; treated as empty", where, error)
             return F.lit(None).cast("string"), StringType()
-        available = ", ".join(name for name in raw.columns if name not in _ADDED)[:1000] or "none"
-        raise OperatorError(f"{where}: the source has no column {unknown}; it has {available}") from None
+        available = ", ".join(name for name in shape.columns if name not in _ADDED)[:1000] or "none"
+        raise OperatorError(f"{where}: the source has no column {error}; it has {available}") from None
 
 
-def _condition(raw: DataFrame, sql: str, where: str) -> Column:
-    condition, type_ = _checked(raw, sql, where)
+def _condition(shape: DataFrame, sql: str, where: str) -> Column:
+    condition, type_ = _checked(shape, sql, where)
     if not isinstance(type_, BooleanType):
         raise OperatorError(f"{where}: is {type_.simpleString()}, a condition is needed")
     return F.coalesce(condition, F.lit(False))
 
 
-def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind) -> Column:
+def _joined(value: Column, type_: DataType, separator: str | None) -> tuple[Column, DataType]:
+    """An array of plain values as one text; anything else as it is."""
+    if separator is None or not _is_plain_array(type_):
+        return value, type_
+    return F.array_join(value.cast("array<string>"), separator), StringType()
+
+
+def _is_plain_array(type_: DataType) -> bool:
+    return isinstance(type_, ArrayType) and not isinstance(type_.elementType, ArrayType | MapType | StructType)
+
+
+def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind, join: str | None) -> Column:
     expected = _bronze_type(kind, column)
+    if expected == "string":
+        value, type_ = _joined(value, type_, join)
     if (expected == "string") == isinstance(type_, ArrayType | MapType | StructType):
-        raise OperatorError(f"{where}.columns.{column}: is {type_.simpleString()}, {expected} is needed")
+        way = "; add `join: ' > '` to the source, or write array_join(x, ' > ')" if _is_plain_array(type_) else ""
+        raise OperatorError(f"{where}.columns.{column}: is {type_.simpleString()}, {expected} is needed{way}")
     if expected != "string":
         return value.cast(expected)
     if isinstance(type_, TimestampType):
@@ -117,11 +138,15 @@ def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind) -
     return as_utf8(text) if column in kind.text else F.make_valid_utf8(text)
 
 
-def _map_column(raw: DataFrame, expressions: dict[str, str], where: str, role: str, absent: bool) -> dict[str, Column]:
+def _map_column(
+    shape: DataFrame, expressions: dict[str, str], where: str, role: str, absent: bool, join: str | None
+) -> dict[str, Column]:
     """One map column of the role's expressions without null values; null where all are null."""
     if not expressions:
         return {}
-    values = {name: _checked(raw, sql, f"{where}.{name}", absent)[0] for name, sql in expressions.items()}
+    values = {
+        name: _joined(*_checked(shape, sql, f"{where}.{name}", absent), join)[0] for name, sql in expressions.items()
+    }
     pairs = [part for name, value in values.items() for part in (F.lit(name), F.make_valid_utf8(value.cast("string")))]
     entries = F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull())
     return {role: F.when(F.size(entries) > 0, entries)}
