@@ -18,27 +18,27 @@ from libs.spark.jvm import java_class
 
 _CATALYST = "org.apache.spark.sql.catalyst"
 # Groups of Spark's functions that compute a value from a row's own values.
-_GROUPS = frozenset(
-    f"{group}_funcs"
-    for group in "array bitwise collection conditional conversion csv datetime hash json lambda map math predicate string"
-    " struct url variant".split()
-)
-_OF_OTHER_GROUPS = frozenset({"typeof"})
+_GROUPS = {
+    "array", "bitwise", "collection", "conditional", "conversion", "csv", "datetime", "hash", "json", "lambda", "map",
+    "math", "predicate", "string", "struct", "url", "variant",
+}  # fmt: skip
+_OF_OTHER_GROUPS = {"typeof"}
 # Functions of those groups that nevertheless answer differently in each run, or change the number of rows.
-_UNSTABLE = frozenset(
-    "curdate current_date current_timestamp current_timezone localtimestamp now rand randn random randstr shuffle"
-    " uniform".split()
-)
-_RESHAPING = frozenset({"json_tuple", "schema_of_variant_agg", "session_window", "window", "window_time"})
-_UNSTABLE_WITHOUT_ARGUMENTS = frozenset({"to_unix_timestamp", "unix_timestamp"})
+_UNSTABLE = {
+    "curdate", "current_date", "current_timestamp", "localtimestamp", "now", "rand", "randn",
+    "random", "randstr", "shuffle", "uniform",
+}  # fmt: skip
+_RESHAPING = {"json_tuple", "schema_of_variant_agg", "session_window", "window", "window_time"}
+_UNSTABLE_WITHOUT_ARGUMENTS = {"to_unix_timestamp", "unix_timestamp"}
 # What Spark takes for a function without brackets where no column has the name.
-_BARE_FUNCTIONS = frozenset(
-    "current_catalog current_database current_date current_schema current_time current_timestamp current_user"
-    " grouping__id localtimestamp session_user user".split()
-)
-_SUBQUERIES = frozenset(
-    "Exists FunctionTableSubqueryArgumentExpression InSubquery LateralSubquery ListQuery ScalarSubquery".split()
-)
+_BARE_FUNCTIONS = {
+    "current_catalog", "current_database", "current_date", "current_schema", "current_time", "current_timestamp",
+    "current_user", "grouping__id", "localtimestamp", "session_user", "user",
+}  # fmt: skip
+_SUBQUERIES = {
+    "Exists", "FunctionTableSubqueryArgumentExpression", "InSubquery", "LateralSubquery", "ListQuery",
+    "ScalarSubquery",
+}  # fmt: skip
 _NO_VALUES = {
     "ExpressionWithUnresolvedIdentifier": "IDENTIFIER(...) is not allowed: write the name itself",
     "MultiAlias": "AS (...) is not allowed: an expression gives one value",
@@ -48,9 +48,10 @@ _NO_VALUES = {
     "UnresolvedRegex": "* is not allowed: name one column",
 }
 # Functions whose second argument is a regular expression that Spark reads only with the first row.
-_REGEX_FUNCTIONS = frozenset(
-    "regexp_count regexp_extract regexp_extract_all regexp_instr regexp_replace regexp_substr split".split()
-)
+_REGEX_FUNCTIONS = {
+    "regexp_count", "regexp_extract", "regexp_extract_all", "regexp_instr", "regexp_replace", "regexp_substr",
+    "split",
+}  # fmt: skip
 _CONSTANT_ERRORS = ("java.util.regex.", "java.time.", "java.lang.IllegalArgument", "org.apache.spark.Spark")
 _JAVA_FUNCTIONS = ("reflect", "try_reflect", "java_method")
 
@@ -165,8 +166,8 @@ def _of_function(spark: SparkSession, name: str, arguments: int) -> Iterator[str
     if found.isEmpty():
         yield f"{name}(...) is no function of Spark; correct its name"
         return
-    group = found.get().getGroup()
-    if group in ("agg_funcs", "window_funcs", "generator_funcs") or function in _RESHAPING:
+    group = str(found.get().getGroup()).removesuffix("_funcs")
+    if group in ("agg", "window", "generator") or function in _RESHAPING:
         yield f"{name}(...) is not allowed: it changes the number of rows; an expression gives one value for one row"
     elif function in _UNSTABLE or (function in _UNSTABLE_WITHOUT_ARGUMENTS and not arguments):
         yield f"{name}() is not allowed: it differs from run to run; use the columns of the row only"
