@@ -2,11 +2,13 @@ import re
 
 import pytest
 
+from libs.conf import load_shop
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.mapping import mapped
 from libs.ingest.sources import BROKEN, DELIVERED, ROW
 from libs.tables import CONTRACT
+from tests.conftest import ROOT
 
 ADDED = f"{ROW} string, {BROKEN} string, {DELIVERED} date"
 OVERFLOW = "timestamp_millis(cast(t as bigint))"
@@ -93,3 +95,19 @@ def test_a_key_named_as_a_function_that_no_line_of_a_day_has_is_empty(spark):
     columns = {"order_id": "p", "user_id": "user", "product_id": "p", "event_time": "p", "quantity": "1", "price": "1"}
     [row] = rows_of(spark, "transactions", [("mug",)], "p string", columns, **source)
     assert row["user_id"] is None
+
+
+SCHEMAS = {
+    "music_store": "reviewerID string, asin string, unixReviewTime string, overall string, summary string, reviewText string,"
+    " title string, description string, brand string, price string, categories array<array<string>>",
+    "online_retail": "InvoiceNo string, CustomerID double, StockCode string, InvoiceDate timestamp_ntz, Quantity bigint,"
+    " UnitPrice double, Country string, Description string",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shop", SCHEMAS)
+def test_the_mappings_of_conf_are_allowed(spark, shop):
+    frame = spark.createDataFrame([], f"{SCHEMAS[shop]}, {ADDED}")
+    for name, source in load_shop(ROOT / "conf", shop).sources.items():
+        rows = mapped(frame, source, CONTRACT[source.kind], name, "UTC")
+        assert {*CONTRACT[source.kind].types} <= {*rows.columns}
