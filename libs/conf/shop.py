@@ -39,6 +39,7 @@ class SourceConf(_Strict):
     """One source of a shop: where its files are and how their columns map onto the contract.
 
     `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
+    An expression sees one row and nothing else; where it raises an error, its value is missing in that row alone.
     `delimiter`, `quote` and `escape` are for CSV; a quote inside quotes is doubled unless `escape` names another sign.
     `header` names the columns of CSV files that have no header line.
     `multiline` changes nothing: line breaks in quotes are always read as text.

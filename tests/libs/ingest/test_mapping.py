@@ -2,12 +2,14 @@ import re
 
 import pytest
 
+from libs.conf import load_shop
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.lines import FILE, ROW
 from libs.ingest.mapping import mapped
 from libs.ingest.sources import BROKEN, DELIVERED, FileGroup
 from libs.tables import CONTRACT
+from tests.conftest import ROOT
 
 ADDED = f"{ROW} string, {BROKEN} string, {DELIVERED} date, {FILE} string"
 OVERFLOW = "timestamp_millis(cast(t as bigint))"
@@ -142,3 +144,19 @@ def test_a_key_named_as_a_function_that_no_line_of_a_day_has_is_empty(spark):
     columns = {"product_id": "p", "title": "user"}
     [row] = rows_of(spark, "products", [("mug",)], "p string", columns, path="{date}.jsonl", format="jsonl")
     assert row["title"] is None
+
+
+SCHEMAS = {
+    "music_store": "reviewerID string, asin string, unixReviewTime string, overall string, summary string, reviewText string,"
+    " title string, description string, brand string, price string, categories array<array<string>>",
+    "online_retail": "InvoiceNo string, CustomerID double, StockCode string, InvoiceDate timestamp_ntz, Quantity bigint,"
+    " UnitPrice double, Country string, Description string",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shop", SCHEMAS)
+def test_the_mappings_of_conf_are_allowed(spark, shop):
+    frame = spark.createDataFrame([], f"{SCHEMAS[shop]}, {ADDED}")
+    for name, source in load_shop(ROOT / "conf", shop).sources.items():
+        rows = mapped(FileGroup(frame, ["F"]), source, CONTRACT[source.kind], name, "UTC")
+        assert {*CONTRACT[source.kind].types} <= {*rows.columns}
