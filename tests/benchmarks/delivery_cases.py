@@ -281,8 +281,8 @@ def shared_cases() -> list[Case]:
     plain_reviews = [
         ("u" + str(n), f"p{n % 9}", "2020-01-05 00:00:00", 5.0, "Fine", f"plain text {n}") for n in range(300)
     ]
-    plain_reviews[150] = (*plain_reviews[150][:5], "I bought it twice:\nu9,p9,2020-01-06,1,Forged,row")
     one_day = {"event_time": "2020-01-05 00:00:00"}
+    plain_reviews[150] = review(150, "I bought it twice:\nu9,p9,2020-01-06,1,Forged,row", **one_day)
 
     def shared(name: str, about: str, **other: Any) -> Case:
         return Case(name, about, shared=True, **other)
