@@ -103,7 +103,7 @@ def why_broken(source: SourceConf) -> Column:
     if source.format != "csv":
         return F.lit(_UNREADABLE)
     well_quoted = F.col("broken").rlike(rf"^(?:{grammar_of(source).record})\z")
-    fields = F.lit("the line has not as many fields as the header")
+    fields = F.lit("the line repeats the header, or has not as many fields")
     return F.when(well_quoted, fields).otherwise("a quote is not closed, or a quote inside quotes is not doubled")
 
 

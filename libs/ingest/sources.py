@@ -26,12 +26,14 @@ from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.cleaning import decoded
 from libs.ingest.files import (
+    HEAD_BYTES,
     SourceFile,
     as_file,
     broken_file,
     date_pattern,
     files_at,
     first_bytes,
+    is_wide,
     literal,
     readable,
     uri,
@@ -302,7 +304,9 @@ def _alike(where: str, source: SourceConf, names: Iterable[str], file: SourceFil
 
 
 def _csv_groups(spark: SparkSession, where: str, source: SourceConf, files: list[SourceFile]) -> _Counted:
-    heads = {file: _head(spark, where, source, file) for file in files}
+    heads: dict[SourceFile, _Head] = {}
+    for file, raw in zip(files, first_bytes(spark, files), strict=True):
+        heads[file._replace(wide=is_wide(source.encoding, raw))] = _head(where, source, file, raw)
     by_columns: dict[tuple[tuple[str, ...], str], list[SourceFile]] = {}
     for file, head in heads.items():
         if head.names:
@@ -310,18 +314,16 @@ def _csv_groups(spark: SparkSession, where: str, source: SourceConf, files: list
     groups, counts = [], dict.fromkeys((file.key for file in files), 0)
     for (names, delimiter), members in by_columns.items():
         grammar = CsvGrammar(delimiter, source.quote, source.escape)
-        head_lines = {file.key: [line for line in heads[file].lines if line.strip()] for file in members}
+        head_lines = {file.key: [line for line in heads[file].lines if line.strip(" ")] for file in members}
         is_head = F.col("value").isin(*{line for lines in head_lines.values() for line in lines} or {""})
         found = looked_through(read_lines(spark, source.encoding, members), _is_csv_record(grammar), is_head)
-        skipped = {file.key: len(heads[file].lines) for file in members}
         whole = [f for f in members if not found[f.key].plain or found[f.key].heads != len(head_lines[f.key])]
         records = plain_records(
             read_lines(spark, source.encoding, [f for f in members if f not in whole]).where(~is_head)
         )
         if whole:
-            records = records.unionByName(
-                records_of_files(read_lines(spark, source.encoding, whole), _csv_splitter(grammar, len(names), skipped))
-            )
+            split = _csv_splitter(grammar, len(names), {file.key: heads[file].lines for file in whole})
+            records = records.unionByName(records_of_files(read_lines(spark, source.encoding, whole), split))
         rows = _csv_rows(where, source, grammar, names, records, members[0])
         groups.append(FileGroup(_with_partitions(rows, members), [file.shown for file in members]))
         counts |= {file.key: found[file.key].lines - len(head_lines[file.key]) for file in members}
@@ -338,11 +340,13 @@ def _is_csv_record(grammar: CsvGrammar) -> Column:
     return unquoted | value.rlike(rf"^(?:{grammar.record})\z")
 
 
-def _csv_splitter(grammar: CsvGrammar, columns: int, skipped: dict[str, int]) -> Splitter:
-    """Splits a file's lines into records, after as many lines as its header takes."""
+def _csv_splitter(grammar: CsvGrammar, columns: int, heads: dict[str, tuple[str, ...]]) -> Splitter:
+    """Splits a file's lines into records, after the lines of its head. A header that comes again is a bad record."""
 
     def split(file: str, lines: Iterator[str]) -> Iterator[tuple[str, str, bool]]:
-        for record, bad in csv_records(islice(lines, skipped[file], None), grammar, columns):
+        head = heads[file]
+        for record, broken in csv_records(islice(lines, len(head), None), grammar, columns):
+            bad = broken or record in head
             yield record, record if bad or grammar.escape == grammar.quote else grammar.rewritten(record), bad
 
     return split
@@ -372,15 +376,25 @@ def _csv_rows(
 
 
 def _json_groups(spark: SparkSession, where: str, source: SourceConf, files: list[SourceFile]) -> _Counted:
+    heads = first_bytes(spark, files)
+    files = [f._replace(wide=is_wide(source.encoding, head)) for f, head in zip(files, heads, strict=True)]
     is_record = F.col("value").rlike(f"^{JSON_RECORD}\\z")
     found = looked_through(read_lines(spark, source.encoding, files), is_record, F.lit(False))
     whole = [file for file in files if not found[file.key].plain]
+    counts: dict[str, int] = {}
     records = plain_records(read_lines(spark, source.encoding, [file for file in files if file not in whole]))
     if whole:
-        records = records.unionByName(records_of_files(read_lines(spark, source.encoding, whole), _split_json))
+        split = records_of_files(read_lines(spark, source.encoding, whole), _split_json)
+        records = records.unionByName(split)
+        # A line may hold several records, or none, as an empty array's.
+        counts = dict.fromkeys((file.key for file in whole), 0) | {
+            row[0]: row[1] for row in split.groupBy(FILE).count().collect()
+        }
+    counts = {file.key: found[file.key].lines for file in files} | counts
+    if not any(counts.values()):
+        return _Counted([], counts)
     rows = _json_rows(records, _json_schema(spark, records))
-    group = FileGroup(_with_partitions(rows, files), [file.shown for file in files])
-    return _Counted([group], {file.key: found[file.key].lines for file in files})
+    return _Counted([FileGroup(_with_partitions(rows, files), [file.shown for file in files])], counts)
 
 
 def _split_json(_: str, lines: Iterator[str]) -> Iterator[tuple[str, str, bool]]:
@@ -453,7 +467,7 @@ def _inferred(spark: SparkSession, texts: DataFrame) -> StructType:
     return DataFrame(reader._jreader.json(strings), spark).schema
 
 
-def _head(spark: SparkSession, where: str, source: SourceConf, file: SourceFile) -> _Head:
+def _head(where: str, source: SourceConf, file: SourceFile, raw: bytes) -> _Head:
     """A CSV file's column names, the lines up to the end of its header, and its delimiter.
 
     Names are stripped; a blank one among others is `column_N`, as a data frame's index has none; blank ones at the end
@@ -461,10 +475,12 @@ def _head(spark: SparkSession, where: str, source: SourceConf, file: SourceFile)
     """
     if source.header:
         return _Head(source.header, (), source.delimiter)
-    text = decoded(first_bytes(spark, file), source.encoding).lstrip("\ufeff")
+    if len(raw) == HEAD_BYTES and not is_wide(source.encoding, raw):
+        raw = raw[: raw.rfind(b"\n") + 1] or raw  # the last line may end within a letter
+    text = decoded(raw, source.encoding).lstrip("\ufeff")
     lines = re.split(r"\r\n|\r|\n", text)
     delimiter, skipped = source.delimiter, 0
-    while skipped < len(lines) and not lines[skipped].strip():
+    while skipped < len(lines) and not lines[skipped].strip(" "):
         skipped += 1
     if skipped < len(lines) and (separator := _SEPARATOR_LINE.fullmatch(lines[skipped])):
         delimiter, skipped = separator[1], skipped + 1
@@ -478,7 +494,7 @@ def _head(spark: SparkSession, where: str, source: SourceConf, file: SourceFile)
     while names and not names[-1]:
         names.pop()
     named = tuple(name or f"column_{i}" for i, name in enumerate(names, 1))
-    blank = next((i for i, line in enumerate(lines[skipped:]) if line.strip()), 0)
+    blank = next((i for i, line in enumerate(lines[skipped:]) if line.strip(" ")), 0)
     return _Head(named, tuple(lines[: skipped + blank + header.count("\n") + 1]) if named else (), delimiter)
 
 
