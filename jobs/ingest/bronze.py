@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.ingest.mapping import mapped
-from libs.ingest.sources import BROKEN, DELIVERED, ROW, read_source, readable, unchanged
+from libs.ingest.sources import BROKEN, DELIVERED, FILE, ROW, read_source, readable, unchanged
 from libs.ingest.suppression import suppressed_keys, without_suppressed
 from libs.ingest.times import instant, local_day, period, plausible, timeless
 from libs.job import JobContext, constants
@@ -43,23 +43,25 @@ def bronze_rows(ctx: JobContext, kind: str) -> DataFrame:
 
 
 def source_rows(ctx: JobContext, name: str) -> DataFrame | None:
-    """The window's rows of a source; None if the shop was closed on all days of the window."""
+    """The window's rows of a source; None if there are none, or the shop was closed."""
     shop, source = ctx.shop, ctx.shop.sources[name]
     root = ctx.run.conf.root.resolve()
     where = f"{root.name}/shops/{shop.name}.yaml: sources.{name}"
-    raw = read_source(ctx.spark, root.parent, where, source, ctx.window, shop.is_open)
-    if raw is None:
-        ctx.log.info("%s: closed on all days of the window", name)
+    groups = read_source(ctx.spark, root.parent, where, source, ctx.window, shop.is_open)
+    if not groups:
+        ctx.log.info("%s: %s", name, "closed on all days of the window" if groups is None else "no rows")
         return None
-    rows = with_day(mapped(raw, source, CONTRACT[source.kind], where, shop.timezone), shop.timezone)
+    contract = CONTRACT[source.kind]
+    united = reduce(DataFrame.unionByName, [mapped(group, source, contract, where, shop.timezone) for group in groups])
+    rows = with_day(united, shop.timezone)
     start, end = ctx.window.start, ctx.window.end
     rows = rows.where(once(F.col("day"), lambda day: ((day >= start) & (day < end)) | (day == TIMELESS)))
     rows = rows.withColumns({"source": F.lit(name), "period": period(F.col("day"), shop.partition)})
     listed = ctx.read("silver.suppressed_users")
     if not listed.isEmpty():
         key = required(ctx.secrets, "suppression_key")
-        rows = without_suppressed(rows, CONTRACT[source.kind], suppressed_keys(listed, key), key)
-    return with_row_id(rows).drop(ROW, DELIVERED)
+        rows = without_suppressed(rows, contract, suppressed_keys(listed, key), key)
+    return with_row_id(rows).drop(ROW, DELIVERED, FILE)
 
 
 def with_day(rows: DataFrame, zone: str) -> DataFrame:

@@ -20,8 +20,9 @@ from libs.conf import Conf
 from libs.errors import OperatorError
 from libs.explain.evidence_types import EVIDENCE_TYPES
 from libs.ingest.mapping import mapped
-from libs.ingest.sources import BROKEN, DELIVERED, read_deliveries
+from libs.ingest.sources import BROKEN, FILE, read_deliveries
 from libs.spark.delta import TIMELESS
+from libs.spark.errors import file_uri
 from libs.tables import CONTRACT, LIST_ROW, Kind, Table
 
 # Columns that hold a pseudonym after bronze.
@@ -183,11 +184,11 @@ def deliveries_holding(spark: SparkSession, conf: Conf, ids: Iterable[str]) -> l
     found: list[str] = []
     for name, source in shop.sources.items():
         where = f"{root.name}/shops/{shop.name}.yaml: sources.{name}"
-        raw, kind = read_deliveries(spark, root.parent, where, source), CONTRACT[source.kind]
-        if raw is not None:
-            rows = mapped(raw, source, kind, where, shop.timezone)
-            held = rows.where(_holds(kind, BROKEN, ids)).select(DELIVERED).distinct()
-            found += sorted(row[DELIVERED] for row in held.collect())
+        kind = CONTRACT[source.kind]
+        for group in read_deliveries(spark, root.parent, where, source):
+            rows = mapped(group, source, kind, where, shop.timezone)
+            held = rows.where(_holds(kind, BROKEN, ids)).select(FILE).distinct()
+            found += sorted(file_uri(row[FILE]) for row in held.collect())
     return found
 
 

@@ -28,7 +28,8 @@ class SourceConf(_Strict):
 
     `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
     `delimiter`, `quote` and `escape` are for CSV; a quote inside quotes is doubled unless `escape` names another sign.
-    `multiline` reads each CSV file in one task without first looking whether its quoted fields hold line breaks.
+    `header` names the columns of CSV files that have no header line.
+    `multiline` changes nothing: line breaks in quotes are always read as text.
     `null_values` are texts that mean a missing id, number or time, in any case; so do an empty text and blanks.
     `optional` names contract columns whose source columns a file may lack; for others that is an error.
     `join` puts this between the elements of an array where the contract needs text.
@@ -41,6 +42,7 @@ class SourceConf(_Strict):
     format: Literal["csv", "jsonl", "parquet", "delta"]
     columns: dict[str, str]
     encoding: str = "utf-8"
+    header: tuple[str, ...] = ()
     delimiter: str = ","
     quote: str = '"'
     escape: str = '"'

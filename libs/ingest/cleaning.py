@@ -20,13 +20,14 @@ def as_utf8(text: Column, encoding: str = "utf-8") -> Column:
     plain = F.is_valid_utf8(text) if encoding == "utf-8" else text.rlike(_ASCII)
 
     def decode(raw: pd.Series) -> pd.Series:
-        return raw.map(lambda value: _decoded(value, encoding), na_action="ignore")
+        return raw.map(lambda value: decoded(value, encoding), na_action="ignore")
 
     foreign = F.when(~plain, text.cast("binary"))
     return F.when(plain, text).otherwise(F.pandas_udf(decode, "string")(foreign))
 
 
-def _decoded(raw: bytes, encoding: str) -> str:
+def decoded(raw: bytes, encoding: str) -> str:
+    """Bytes in `encoding`, or in what they most likely are if they are not valid in it."""
     try:
         return to_utf8(bytes(raw).decode(encoding))
     except UnicodeDecodeError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.logger import PySparkLogger
@@ -15,43 +17,45 @@ from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StringT
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.cleaning import as_utf8
-from libs.ingest.sources import BROKEN, DELIVERED, ROW, one_line
+from libs.ingest.sources import ADDED, BROKEN, FILE, ROW, FileGroup, one_line
+from libs.spark.errors import file_uri
 from libs.spark.session import with_settings
 from libs.tables import Kind
 
-_ADDED = (ROW, BROKEN, DELIVERED)
 _INSTANT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 
 
-def mapped(raw: DataFrame, source: SourceConf, kind: Kind, where: str, zone: str) -> DataFrame:
-    """ROW, BROKEN, DELIVERED, the contract's columns as text, and `excluded`: the first `exclude` reason that holds.
+def mapped(group: FileGroup, source: SourceConf, kind: Kind, where: str, zone: str) -> DataFrame:
+    """ADDED, the contract's columns as text, and `excluded`: the first `exclude` reason that holds.
 
     A text or timestamp without a zone is the shop's local time; a timestamp becomes text with its offset.
 
     Raises:
-        OperatorError: an expression is not valid SQL, names a column that the source lacks, or has a type that does not
+        OperatorError: an expression is not valid SQL, names a column that the files lack, or has a type that does not
             fit its place.
     """
+    raw, file = group.frame, group.files[0]
     with lenient(raw.sparkSession, zone):
         columns = {}
         for column, sql in source.columns.items():
-            absent = _may_be_absent(source) and column not in kind.required
-            columns[column] = _text(*_checked(raw, sql, f"{where}.columns.{column}", absent), where, column, kind)
+            absent = _if_absent(source, kind, column)
+            columns[column] = _text(*_checked(raw, sql, f"{where}.columns.{column}", file, absent), where, column, kind)
+        _check_users_keys(raw, source, kind, where)
         exclusions = {
-            reason: _condition(raw, sql, f"{where}.exclude.{reason}") for reason, sql in source.exclude.items()
+            reason: _condition(raw, sql, f"{where}.exclude.{reason}", file) for reason, sql in source.exclude.items()
         }
         rows = raw
         if source.where:
-            rows = raw.where(F.col(BROKEN).isNotNull() | _condition(raw, source.where, f"{where}.where"))
+            rows = raw.where(F.col(BROKEN).isNotNull() | _condition(raw, source.where, f"{where}.where", file))
         for role in ("attributes", "sensitive"):
-            columns |= _map_column(raw, getattr(source, role), f"{where}.{role}", role, _may_be_absent(source))
+            columns |= _map_column(raw, getattr(source, role), f"{where}.{role}", role, file, source)
         if source.directed:
             columns.setdefault("directed", F.lit("true"))
         empty = {c: F.lit(None).cast(_bronze_type(kind, c)) for c in kind.types if c not in columns}
         reasons = [F.when(F.col(BROKEN).isNull() & holds, F.lit(reason)) for reason, holds in exclusions.items()]
         excluded = F.coalesce(*reasons, F.lit(None).cast("string"))
         return rows.select(
-            *[F.col(name) for name in _ADDED],
+            *[F.col(name) for name in ADDED],
             excluded.alias("excluded"),
             *[(columns | empty)[c].alias(c) for c in kind.types],
         )
@@ -76,12 +80,49 @@ def lenient(spark: SparkSession, zone: str) -> Iterator[None]:
         logger.disabled = disabled
 
 
-def _may_be_absent(source: SourceConf) -> bool:
-    """Whether a missing column is allowed: a key that no JSON line of a day has is not a mapping error."""
-    return source.daily and source.format == "jsonl"
+class _Absent(Enum):
+    """What a column that a mapped expression names, and the files lack, is."""
+
+    ERROR = 1  # renamed or forgotten: all users would become guests, and nobody would notice
+    WARNING = 2  # a key of JSON, which leaves out what is empty
+    EXPECTED = 3  # the mapping says `optional`
 
 
-def _checked(raw: DataFrame, sql: str, where: str, may_be_absent: bool = False) -> tuple[Column, DataType]:
+def _if_absent(source: SourceConf, kind: Kind, column: str) -> _Absent:
+    if column in source.optional:
+        return _Absent.EXPECTED
+    sparse = source.format == "jsonl" and column not in (*kind.required, *kind.users)
+    return _Absent.WARNING if sparse else _Absent.ERROR
+
+
+def _check_users_keys(raw: DataFrame, source: SourceConf, kind: Kind, where: str) -> None:
+    """Raises OperatorError if no record of some JSON file has the key of a user: all its users would be guests."""
+    if source.format != "jsonl":
+        return  # its columns are checked group by group
+    for column in kind.users:
+        if column not in source.columns or column in (*source.optional, *kind.required):
+            continue
+        keys = references(raw, source.columns[column])
+        if keys:
+            named = F.transform(F.json_object_keys(ROW), F.lower)
+            has = F.bool_or(F.coalesce(F.arrays_overlap(named, F.array(*map(F.lit, keys))), F.lit(False)))
+            lacking = raw.where(F.col(BROKEN).isNull()).groupBy(FILE).agg(has.alias("has")).where("not has").first()
+            if lacking is not None:
+                raise OperatorError(
+                    f"{where}.columns.{column}: no record of {file_uri(lacking[FILE])} has {' or '.join(keys)}; if a"
+                    f" delivery may lack it, add `optional: [{column}]`"
+                )
+
+
+def references(raw: DataFrame, sql: str) -> list[str]:
+    """The columns of `raw` that an expression names, in lower case."""
+    plan = raw.select(F.expr(sql).alias("__value"))._jdf.queryExecution().analyzed()
+    return sorted({name.lower() for name in re.findall(r"(\S+?)#\d+", plan.references().mkString(" "))})
+
+
+def _checked(
+    raw: DataFrame, sql: str, where: str, file: str, absent: _Absent = _Absent.ERROR
+) -> tuple[Column, DataType]:
     """An expression and its type."""
     try:
         return F.expr(sql), raw.select("*", F.expr(sql).alias("__value")).schema["__value"].dataType
@@ -91,15 +132,18 @@ def _checked(raw: DataFrame, sql: str, where: str, may_be_absent: bool = False) 
         if not (error.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
             raise OperatorError(f"{where}: not a valid SQL expression: {one_line(error)}") from None
         unknown = (error.getMessageParameters() or {}).get("objectName", "").replace("`", "")
-        if may_be_absent:
-            logging.getLogger("reasonrec").warning("%s: no row has %s; treated as empty", where, unknown)
+        if absent is not _Absent.ERROR:
+            if absent is _Absent.WARNING:
+                logging.getLogger("reasonrec").warning("%s: no row has %s; treated as empty", where, unknown)
             return F.lit(None).cast("string"), StringType()
-        available = ", ".join(name for name in raw.columns if name not in _ADDED)[:1000] or "none"
-        raise OperatorError(f"{where}: the source has no column {unknown}; it has {available}") from None
+        available = ", ".join(name for name in raw.columns if name not in ADDED)[:1000] or "none"
+        raise OperatorError(
+            f"{where}: {file} has no column {unknown}; it has {available} (`optional` lists what files may lack)"
+        ) from None
 
 
-def _condition(raw: DataFrame, sql: str, where: str) -> Column:
-    condition, type_ = _checked(raw, sql, where)
+def _condition(raw: DataFrame, sql: str, where: str, file: str) -> Column:
+    condition, type_ = _checked(raw, sql, where, file)
     if not isinstance(type_, BooleanType):
         raise OperatorError(f"{where}: is {type_.simpleString()}, a condition is needed")
     return F.coalesce(condition, F.lit(False))
@@ -117,11 +161,14 @@ def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind) -
     return as_utf8(text) if column in kind.text else F.make_valid_utf8(text)
 
 
-def _map_column(raw: DataFrame, expressions: dict[str, str], where: str, role: str, absent: bool) -> dict[str, Column]:
+def _map_column(
+    raw: DataFrame, expressions: dict[str, str], where: str, role: str, file: str, source: SourceConf
+) -> dict[str, Column]:
     """One map column of the role's expressions without null values; null where all are null."""
     if not expressions:
         return {}
-    values = {name: _checked(raw, sql, f"{where}.{name}", absent)[0] for name, sql in expressions.items()}
+    absent = _Absent.WARNING if source.format == "jsonl" else _Absent.ERROR
+    values = {name: _checked(raw, sql, f"{where}.{name}", file, absent)[0] for name, sql in expressions.items()}
     pairs = [part for name, value in values.items() for part in (F.lit(name), F.make_valid_utf8(value.cast("string")))]
     entries = F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull())
     return {role: F.when(F.size(entries) > 0, entries)}

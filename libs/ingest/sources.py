@@ -1,42 +1,85 @@
-"""A shop's source files as DataFrames: every row as delivered, including rows that cannot be read."""
+"""A shop's source files as DataFrames: every record as delivered, including records that cannot be read.
+
+Files of one source may differ in columns, types, encoding or order. They are read in groups of one schema each, and
+each group is mapped for itself (libs.ingest.mapping), so that no type has to hold for all of them.
+"""
 
 from __future__ import annotations
 
-import csv
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pandas as pd
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
 
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
-from libs.ingest.cleaning import as_utf8
+from libs.ingest.cleaning import as_utf8, decoded
+from libs.ingest.records import JSON_RECORD, CsvGrammar, csv_records, json_records
 from libs.spark.errors import file_uri
+from libs.spark.session import with_settings
 from libs.window import Window
 
-# Added to the source's columns: the row as delivered; the same if it cannot be read, else null; its file's {date}.
-ROW, BROKEN, DELIVERED = "__row", "__broken", "__delivered"
+# Added to the source's columns: the record as delivered; the same if it cannot be read, else null; its file's {date};
+# its file.
+ROW, BROKEN, DELIVERED, FILE = ADDED = ("__row", "__broken", "__delivered", "__file")
 
 IsOpen = Callable[[date], bool]
-_LINE_FORMATS = ("csv", "jsonl")
-_FILE = re.compile(r"reading file (\S+?)\.?\s|for file:? ?(?:FileStatus\{path=)?([^\s;]+)")
+_FILE_IN_ERROR = re.compile(r"reading file (\S+?)\.?\s|for file:? ?(?:FileStatus\{path=)?([^\s;]+)")
 _CAUSE = re.compile(r"Caused by: [\w.$]+: (.+)")
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's, before the header
 _QUOTED_CHARS = 500  # characters of a header that an error quotes
+_HEAD_BYTES = 65_536  # of a file, in which its header is looked for
+_SHAPED_ROWS = 10_000  # JSON records that say whether a key holds arrays, objects or plain values
 _DATE_PLACEHOLDER = "0000-00-00"
+_CHUNK = 5_000  # records that a worker hands on at a time
+_Splitter = Callable[[str, Iterator[str]], Iterator[tuple[str, str, bool]]]  # file, its lines -> (record, text, bad)
+
+
+@dataclass(frozen=True)
+class FileGroup:
+    """Files of a source with one schema: their rows (the source's columns and ADDED), and the files for messages."""
+
+    frame: DataFrame
+    files: list[str]
+
+
+class _File(NamedTuple):
+    path: str  # as Hadoop writes it
+    key: str  # as Spark writes it in _metadata.file_path
+
+    @property
+    def shown(self) -> str:
+        return file_uri(self.key)
+
+
+class _Head(NamedTuple):
+    """Of a CSV file: its column names (none without a line), the lines to its header's end, and its delimiter."""
+
+    names: tuple[str, ...]
+    lines: tuple[str, ...]
+    delimiter: str
 
 
 def read_source(
     spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, is_open: IsOpen
-) -> DataFrame | None:
-    """The source's columns with ROW, BROKEN and DELIVERED; None if the shop was closed on all days of the window.
+) -> list[FileGroup] | None:
+    """The source's rows in groups of files; None if the shop was closed on all days of the window.
 
     If the source's path has `{date}`, only the files of the window's days are read; otherwise the whole source.
 
@@ -52,37 +95,32 @@ def read_source(
         raise OperatorError(
             f"{where}.path: a Delta table has no file per day: remove {{date}}, or set `format` to that of the files"
         )
-    paths = _paths(spark, root, where, source, window, is_open)
-    if not paths:
+    deliveries = _deliveries(spark, root, where, source, window, is_open)
+    if not deliveries:
         return None
-    with readable(spark):
-        try:
-            frame = _rows(spark, where, source, paths)
-        except AnalysisException as error:
-            raise OperatorError(f"{where}: cannot read {paths[0]} as {source.format}: {one_line(error)}") from None
-        if frame.isEmpty():
-            raise OperatorError(
-                f"{where}: source {where.rsplit('.', 1)[1]} has no rows in {paths[0]}; deliver it again"
-            )
-    if not source.daily:
-        return frame.withColumn(DELIVERED, F.lit(None).cast("date")).drop("__file")
-    day = F.regexp_extract("__file", _date_pattern(spark, uri(root, source.path)), 1)
-    return frame.withColumn(DELIVERED, day.cast("date")).drop("__file")
+    counted = _groups(spark, root, where, source, [file for _, files in deliveries for file in files])
+    for day, files in deliveries:
+        if sum(counted.records.get(file.key, 0) for file in files) == 0:
+            if day is None:
+                raise OperatorError(f"{where}: source {where.rsplit('.', 1)[1]} has no rows in {files[0].shown};"
+                                    " deliver it again")  # fmt: skip
+            if is_open(day) and source.empty_day == "refused":
+                raise OperatorError(
+                    f"{where}: {files[0].shown} has no rows; deliver it again, or if nothing happened that day, set"
+                    " `empty_day: allowed`"
+                )
+    return counted.groups
 
 
-def read_deliveries(spark: SparkSession, root: Path, where: str, source: SourceConf) -> DataFrame | None:
-    """All rows of all of a source's files that still exist, with the file in DELIVERED; None if there is no file.
+def read_deliveries(spark: SparkSession, root: Path, where: str, source: SourceConf) -> list[FileGroup]:
+    """All rows of all of a source's files that still exist.
 
     Raises:
         OperatorError: as `read_source`.
     """
     full = uri(root, source.path)
-    paths = _files(spark, full.replace("{date}", "*"))
-    if not paths:
-        return None
-    with readable(spark):
-        frame = _rows(spark, where, source, paths if source.daily else [full])
-    return frame.withColumn(DELIVERED, F.col("__file")).drop("__file")
+    files = [_as_file(spark, full)] if source.format == "delta" else _files(spark, full.replace("{date}", "*"))
+    return _groups(spark, root, where, source, files).groups if files else []
 
 
 def uri(root: Path, path: str) -> str:
@@ -102,14 +140,11 @@ def readable(spark: SparkSession) -> Iterator[None]:
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
-        file = _FILE.search(str(error))
+        file = _FILE_IN_ERROR.search(str(error))
         if file is None:
             raise
         causes = _CAUSE.findall(str(error))
-        cause = f" ({causes[-1].strip()[:160]})" if causes else ""
-        raise OperatorError(
-            f"cannot read {file_uri(file[1] or file[2])}: the file is broken{cause}; deliver it again, then rerun"
-        ) from None
+        raise _broken(file_uri(file[1] or file[2]), causes[-1] if causes else "") from None
     finally:
         spark.sparkContext.setLogLevel("ERROR")
 
@@ -127,6 +162,22 @@ def unchanged(spark: SparkSession, files: list[str]) -> Iterator[None]:
             raise OperatorError(f"{file_uri(file)} changed while it was read; run again when its delivery is complete")
 
 
+def one_line(error: Exception) -> str:
+    """Spark's message about an invalid plan, without error codes and without the printed plan."""
+    message = re.sub(r"^\s*\[[A-Z0-9_.]+\]\s*", "", str(error))
+    return " ".join(re.split(r"\s*SQLSTATE|\n\n|;\s*\n", message)[0].split())
+
+
+def grammar_of(source: SourceConf) -> CsvGrammar:
+    """How the source's CSV files are parted and quoted, where they do not say it themselves."""
+    return CsvGrammar(source.delimiter, source.quote, source.escape)
+
+
+def _broken(file: str, cause: str) -> OperatorError:
+    told = f" ({' '.join(cause.split())[:160]})" if cause else ""
+    return OperatorError(f"cannot read {file}: the file is broken{told}; deliver it again, then rerun")
+
+
 def _size_and_time(spark: SparkSession, file: str) -> tuple[int, int] | None:
     """(bytes, modification time in ms); None if the file is gone."""
     jvm: Any = spark._jvm
@@ -138,44 +189,62 @@ def _size_and_time(spark: SparkSession, file: str) -> tuple[int, int] | None:
     return status.getLen(), status.getModificationTime()
 
 
-def one_line(error: Exception) -> str:
-    """Spark's message about an invalid plan, without error codes and without the printed plan."""
-    message = re.sub(r"^\s*\[[A-Z0-9_.]+\]\s*", "", str(error))
-    return " ".join(re.split(r"\s*SQLSTATE|\n\n|;\s*\n", message)[0].split())
+# --- files ---
 
 
-def _paths(
+def _deliveries(
     spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, is_open: IsOpen
-) -> list[str]:
+) -> list[tuple[date | None, list[_File]]]:
+    """(day, its files) of each delivery in the window; one without a day for a source that is read whole."""
     full = uri(root, source.path)
     if not source.daily:
-        if not _files(spark, full):
+        files = _files(spark, full)
+        if not files:
             raise OperatorError(f"{where}.path: no file at {full}; put it there, or correct the path")
-        return [full]
-    paths = []
+        return [(None, [_as_file(spark, full)] if source.format == "delta" else files)]
+    deliveries: list[tuple[date | None, list[_File]]] = []
     day = window.start
     while day < window.end:
         path = full.replace("{date}", day.isoformat())
-        if _files(spark, path):
-            paths.append(path)
+        if files := _files(spark, path):
+            deliveries.append((day, files))
         elif is_open(day):
             raise OperatorError(
                 f"{where}.path: no file at {path}; deliver the day, or list it in closed_weekdays or closed_days"
             )
         day += timedelta(days=1)
-    return paths
+    return deliveries
 
 
-def _files(spark: SparkSession, path: str) -> list[str]:
-    """Data files at a path, which may be a pattern or a folder."""
+def _files(spark: SparkSession, path: str) -> list[_File]:
+    """Data files at a path, which may be a pattern or a folder; folders are searched through."""
     jvm: Any = spark._jvm
     pattern = jvm.org.apache.hadoop.fs.Path(path)
     system = pattern.getFileSystem(spark._jsc.hadoopConfiguration())
-    files: list[str] = []
-    for status in system.globStatus(pattern) or []:
-        entries = system.listStatus(status.getPath()) if status.isDirectory() else [status]
-        files += [s.getPath().toString() for s in entries if not s.getPath().getName().startswith(("_", "."))]
+    files: list[_File] = []
+    folders = [list(system.globStatus(pattern) or [])]
+    while folders:
+        for status in folders.pop():
+            if status.isDirectory():
+                entries = system.listStatus(status.getPath())
+                folders.append([s for s in entries if not s.getPath().getName().startswith(("_", "."))])
+            else:
+                files.append(_file(status.getPath()))
     return sorted(files)
+
+
+def _as_file(spark: SparkSession, path: str) -> _File:
+    jvm: Any = spark._jvm
+    return _file(jvm.org.apache.hadoop.fs.Path(path))
+
+
+def _file(path: Any) -> _File:
+    return _File(path.toString(), re.sub(r"^file:/+", "file:/", path.toUri().toString()))
+
+
+def _literal(file: _File) -> str:
+    """A file's path for Spark's readers, which take some signs for a pattern."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", file.path)
 
 
 def _date_pattern(spark: SparkSession, full: str) -> str:
@@ -186,105 +255,420 @@ def _date_pattern(spark: SparkSession, full: str) -> str:
     return r"\1".join([first + r"(\d{4}-\d{2}-\d{2})" + others[0], *others[1:]])
 
 
-def _rows(spark: SparkSession, where: str, source: SourceConf, paths: list[str]) -> DataFrame:
-    if source.format in _LINE_FORMATS and not source.multiline:
-        return _lines(spark, where, source, paths)
-    if source.format == "csv":
-        names = _header(spark, where, source, paths)[0]
-        options = {"header": True, "multiLine": True, "columnPruning": False, "encoding": source.encoding}
-        frame = (
-            spark.read.options(**options, **_csv(source)).schema(_strings(names)).csv(paths).select("*", _file_name())
+# --- groups ---
+
+
+class _Counted(NamedTuple):
+    groups: list[FileGroup]
+    records: dict[str, int]  # by file; a file whose rows are not counted yet has 1 if there are any
+
+
+def _groups(spark: SparkSession, root: Path, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+    read = {"csv": _csv_groups, "jsonl": _json_groups, "parquet": _parquet_groups, "delta": _delta_groups}
+    with readable(spark):
+        groups, records = read[source.format](spark, where, source, files)
+    day = F.lit(None).cast("date")
+    if source.daily:
+        day = F.regexp_extract(FILE, _date_pattern(spark, uri(root, source.path)), 1).cast("date")
+    return _Counted(
+        [FileGroup(group.frame.withColumn(DELIVERED, day), group.files) for group in groups if group.files], records
+    )
+
+
+def _delta_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+    [folder] = files
+    try:
+        frame = spark.read.format("delta").load(folder.path)
+        empty = frame.isEmpty()
+    except AnalysisException as error:
+        raise OperatorError(f"{where}: cannot read {folder.shown} as delta: {one_line(error)}") from None
+    rows = _with_row(frame.select("*", _file_name()), [])
+    return _Counted([FileGroup(rows, [folder.shown])], {folder.key: int(not empty)})
+
+
+def _parquet_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+    with ThreadPoolExecutor(8) as threads:
+        footers = list(threads.map(lambda file: _footer(spark, file), files))
+    by_schema: dict[str, list[int]] = {}
+    for i, (schema, _) in enumerate(footers):
+        by_schema.setdefault(str(schema.toString()), []).append(i)
+    groups = []
+    for members in by_schema.values():
+        schema, nanoseconds = _parquet_schema(spark, where, source, footers[members[0]][0], files[members[0]])
+        frame = spark.read.schema(schema).parquet(*[_literal(files[i]) for i in members]).select("*", _file_name())
+        frame = frame.withColumns({name: _from_nanoseconds(name, zoned) for name, zoned in nanoseconds.items()})
+        groups.append(FileGroup(_with_row(frame, [files[i] for i in members]), [files[i].shown for i in members]))
+    return _Counted(groups, {file.key: count for file, (_, count) in zip(files, footers, strict=True)})
+
+
+def _footer(spark: SparkSession, file: _File) -> tuple[Any, int]:
+    """(Parquet schema, number of rows) of a file."""
+    jvm: Any = spark._jvm
+    parquet = jvm.org.apache.parquet.hadoop
+    try:
+        path = jvm.org.apache.hadoop.fs.Path(file.path)
+        status = parquet.util.HadoopInputFile.fromPath(path, spark._jsc.hadoopConfiguration())
+        reader = parquet.ParquetFileReader.open(status)
+        found = reader.getFileMetaData().getSchema(), reader.getRecordCount()
+        reader.close()
+    except Py4JJavaError as error:
+        raise _broken(file.shown, str(error.java_exception.getMessage())) from None
+    return found
+
+
+def _parquet_schema(
+    spark: SparkSession, where: str, source: SourceConf, parquet: Any, file: _File
+) -> tuple[StructType, dict[str, bool]]:
+    """The columns that Spark can read, and those in nanoseconds: whether they are instants (or local times).
+
+    Spark reads nanoseconds as numbers. A column of a type that Spark does not know is left out, and so are columns that
+    differ in case only: Spark could not tell them apart.
+    """
+    jvm: Any = spark._jvm
+    convert = jvm.org.apache.spark.sql.execution.datasources.parquet.ParquetToSparkSchemaConverter(
+        spark._jsparkSession.sessionState().conf()
+    ).convert
+    names = [field.getName() for field in parquet.getFields()]
+    alike = _alike(where, source, names, file)
+    fields: list[StructField] = []
+    nanoseconds: dict[str, bool] = {}
+    for field in parquet.getFields():
+        single = jvm.java.util.ArrayList()
+        single.add(field)
+        try:
+            converted = json.loads(convert(jvm.org.apache.parquet.schema.MessageType("one", single)).json())
+        except Py4JJavaError:
+            continue
+        if field.getName() in alike or field.getName() in ADDED:
+            continue
+        fields += StructType.fromJson(converted).fields
+        kind = str(field.getLogicalTypeAnnotation()) if field.isPrimitive() else ""
+        if kind.startswith("TIMESTAMP(NANOS"):
+            nanoseconds[field.getName()] = "true" in kind
+    return StructType(fields), nanoseconds
+
+
+def _from_nanoseconds(name: str, zoned: bool) -> Column:
+    micros = F.expr(f"{_quoted(name)} div 1000")
+    if zoned:
+        return F.timestamp_micros(micros)
+    seconds = (micros.cast("decimal(20,0)") / F.lit(1_000_000)).cast("decimal(18,6)")
+    return F.expr("timestamp_ntz'1970-01-01'") + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), seconds)
+
+
+def _with_row(frame: DataFrame, files: list[_File]) -> DataFrame:
+    """Adds the columns that the files' folders tell, ROW, and BROKEN, which is null."""
+    rows = _with_partitions(frame, files)
+    names = [name for name in rows.columns if name not in ADDED]
+    row = F.to_json(F.struct(*[F.col(_quoted(name)) for name in names]))
+    return rows.withColumns({ROW: row, BROKEN: F.lit(None).cast("string")})
+
+
+def _with_partitions(frame: DataFrame, files: list[_File]) -> DataFrame:
+    """Adds a text column for each `name=value` folder that all files lie in, unless there is such a column."""
+    in_paths = [re.findall(r"/([A-Za-z_]\w*)=[^/]*(?=/)", file.key) for file in files]
+    shared = [name for name in in_paths[0] if all(name in names for names in in_paths)] if in_paths else []
+    present = {name.lower() for name in frame.columns}
+    values = {
+        name: F.nullif(
+            F.try_url_decode(F.regexp_extract(FILE, f"/{name}=([^/]*)/", 1)), F.lit("__HIVE_DEFAULT_PARTITION__")
         )
-    else:
-        reader = spark.read.format(source.format)
-        frame = reader.load(paths if source.format == "parquet" else paths[0])
-        frame = frame.select("*", F.lit(None).cast("string").alias(BROKEN), _file_name())
-    columns = [name for name in frame.columns if name not in (BROKEN, "__file")]
-    return frame.withColumn(ROW, F.to_json(F.struct(*[_quoted(name) for name in columns])))
+        for name in shared
+        if name.lower() not in present
+    }
+    return frame.withColumns(values) if values else frame
 
 
-def _lines(spark: SparkSession, where: str, source: SourceConf, paths: list[str]) -> DataFrame:
-    """Rows of CSV or JSON lines, split into lines before parsing, so that a broken line affects no other."""
-    if source.encoding.replace("-", "").lower().startswith(("utf16", "utf32")):
+def _alike(where: str, source: SourceConf, names: Iterable[str], file: _File) -> set[str]:
+    """Column names that differ in case only.
+
+    Raises:
+        OperatorError: the mapping names one of them.
+    """
+    spelled: dict[str, list[str]] = {}
+    for name in names:
+        spelled.setdefault(name.lower(), []).append(name)
+    alike = {name for group in spelled.values() if len(group) > 1 for name in group}
+    mapping = " ".join([*source.columns.values(), *source.attributes.values(), *source.sensitive.values(),
+                        *source.exclude.values(), source.where or ""])  # fmt: skip
+    for name in sorted(alike):
+        if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", mapping, re.IGNORECASE):
+            raise OperatorError(
+                f"{where}: {file.shown} names a column twice: {', '.join(spelled[name.lower()])}; rename one of them"
+            )
+    return alike
+
+
+# --- CSV and JSON: lines, then records, then columns ---
+
+
+def _csv_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+    heads = {file: _head(spark, where, source, file) for file in files}
+    by_columns: dict[tuple[tuple[str, ...], str], list[_File]] = {}
+    for file, head in heads.items():
+        if head.names:
+            by_columns.setdefault((head.names, head.delimiter), []).append(file)
+    groups, counts = [], dict.fromkeys((file.key for file in files), 0)
+    for (names, delimiter), members in by_columns.items():
+        grammar = CsvGrammar(delimiter, source.quote, source.escape)
+        head_lines = {file.key: [line for line in heads[file].lines if line.strip()] for file in members}
+        is_head = F.col("value").isin(*{line for lines in head_lines.values() for line in lines} or {""})
+        found = _looked_through(_lines(spark, source, members), _is_csv_record(grammar), is_head)
+        skipped = {file.key: len(heads[file].lines) for file in members}
+        whole = [f for f in members if not found[f.key].plain or found[f.key].heads != len(head_lines[f.key])]
+        records = _plain_records(_lines(spark, source, [f for f in members if f not in whole]).where(~is_head))
+        if whole:
+            records = records.unionByName(
+                _records_of_files(_lines(spark, source, whole), _csv_splitter(grammar, len(names), skipped))
+            )
+        rows = _csv_rows(where, source, grammar, names, records, members[0])
+        groups.append(FileGroup(_with_partitions(rows, members), [file.shown for file in members]))
+        counts |= {file.key: found[file.key].lines - len(head_lines[file.key]) for file in members}
+    return _Counted(groups, counts)
+
+
+def _is_csv_record(grammar: CsvGrammar) -> Column:
+    """Whether the line in `value` is a record by itself."""
+    value = F.col("value")
+    unquoted = ~F.contains(value, F.lit(grammar.quote))
+    if grammar.escape != grammar.quote:
+        # Only the generators of libs.ingest.records know other escapes than a doubled quote.
+        return ~F.contains(value, F.lit(grammar.escape)) & (unquoted | value.rlike(rf"^(?:{grammar.record})\z"))
+    return unquoted | value.rlike(rf"^(?:{grammar.record})\z")
+
+
+def _csv_splitter(grammar: CsvGrammar, columns: int, skipped: dict[str, int]) -> _Splitter:
+    """Splits a file's lines into records, after as many lines as its header takes."""
+
+    def split(file: str, lines: Iterator[str]) -> Iterator[tuple[str, str, bool]]:
+        for record, bad in csv_records(islice(lines, skipped[file], None), grammar, columns):
+            yield record, record if bad or grammar.escape == grammar.quote else grammar.rewritten(record), bad
+
+    return split
+
+
+def _csv_rows(
+    where: str, source: SourceConf, grammar: CsvGrammar, names: tuple[str, ...], records: DataFrame, file: _File
+) -> DataFrame:
+    text, quote = F.col("__text"), grammar.quote
+    # Excel ends lines with more delimiters than the header has.
+    longer = f"^((?:{grammar.field}{grammar.sep}){{{len(names) - 1}}}{grammar.field})(?:{grammar.sep}[ \t]*+)++$"
+    trimmed = F.when(text.endswith(grammar.delimiter), F.regexp_replace(text, longer, "$1")).otherwise(text)
+    options = {"sep": grammar.delimiter, "quote": quote, "escape": quote, "mode": "PERMISSIVE",
+               "columnNameOfCorruptRecord": BROKEN, "maxCharsPerColumn": "-1", "ignoreLeadingWhiteSpace": "true",
+               "ignoreTrailingWhiteSpace": "true"}  # fmt: skip
+    ignored = _alike(where, source, names, file)
+    columns = [name for name in names if name not in ignored and name not in ADDED]
+    # The parser needs a field for each column of the file, each with a name of its own.
+    fields = ", ".join([*(f"c{i} string" for i in range(len(names))), f"{BROKEN} string"])
+    parsed = records.select(F.from_csv(trimmed, fields, options).alias("__parsed"), ROW, "__bad", FILE)
+    return parsed.select(
+        *[F.col(f"__parsed.c{names.index(name)}").alias(name) for name in columns],
+        ROW,
+        F.when(F.col("__bad"), F.col(ROW)).otherwise(F.col(f"__parsed.{BROKEN}")).alias(BROKEN),
+        FILE,
+    )
+
+
+def _json_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+    is_record = F.col("value").rlike(f"^{JSON_RECORD}\\z")
+    found = _looked_through(_lines(spark, source, files), is_record, F.lit(False))
+    whole = [file for file in files if not found[file.key].plain]
+    records = _plain_records(_lines(spark, source, [file for file in files if file not in whole]))
+    if whole:
+        records = records.unionByName(_records_of_files(_lines(spark, source, whole), _split_json))
+    rows = _json_rows(where, source, records, _json_schema(spark, records), files[0])
+    group = FileGroup(_with_partitions(rows, files), [file.shown for file in files])
+    return _Counted([group], {file.key: found[file.key].lines for file in files})
+
+
+def _split_json(_: str, lines: Iterator[str]) -> Iterator[tuple[str, str, bool]]:
+    return ((record, record, bad) for record, bad in json_records(lines))
+
+
+def _json_rows(where: str, source: SourceConf, records: DataFrame, schema: StructType, file: _File) -> DataFrame:
+    """The keys as columns. Keys that differ in case only are one column: names are the same in any case in SQL."""
+    broken = StructField(BROKEN, StringType())
+    parsed = F.from_json("__text", StructType([*schema.fields, broken]), {"columnNameOfCorruptRecord": BROKEN})
+    spelled: dict[str, list[StructField]] = {}
+    for field in schema.fields:
+        spelled.setdefault(field.name.lower(), []).append(field)
+    with with_settings(records.sparkSession, {"spark.sql.caseSensitive": "true"}):
+        rows = records.select(parsed.alias("__parsed"), ROW, "__bad", FILE)
+        keys = {
+            fields[0].name: F.coalesce(
+                *[F.col("__parsed").getField(f.name) for f in fields if f.dataType == fields[0].dataType]
+            )
+            for fields in spelled.values()
+        }
+        return rows.select(
+            *[value.alias(name) for name, value in keys.items()],
+            ROW,
+            F.when(F.col("__bad"), F.col(ROW)).otherwise(F.col("__parsed").getField(BROKEN)).alias(BROKEN),
+            FILE,
+        )
+
+
+def _json_schema(spark: SparkSession, records: DataFrame) -> StructType:
+    """The schema of JSON records, numbers and booleans as strings: one odd value then changes no column's type.
+
+    A key whose values are arrays or objects in most records has that type: a record with another value is broken.
+    Spark alone would read all of them as strings then.
+    """
+    good = records.where(~F.col("__bad")).select(F.col("__text"))
+    fields = {field.name: field.dataType for field in _inferred(spark, good) if field.name not in ADDED}
+    plain = [name for name, kind in fields.items() if isinstance(kind, StringType)]
+    if plain:
+        shapes = {"arrays": ArrayType(StringType()), "objects": MapType(StringType(), StringType())}
+        parsed = [
+            F.from_json("__text", StructType([StructField(name, shape) for name in plain])).alias(label)
+            for label, shape in [*shapes.items(), ("values", StringType())]
+        ]
+        shaped = good.limit(_SHAPED_ROWS).select("__text", *parsed)
+        count = shaped.agg(
+            *[
+                F.count(F.col(label).getField(name)).alias(f"{label} {i}")
+                for i, name in enumerate(plain)
+                for label in (*shapes, "values")
+            ]
+        ).first()
+        for i, name in enumerate(plain):
+            for label in shapes:
+                if count is not None and 2 * count[f"{label} {i}"] > count[f"values {i}"]:
+                    of_shape = shaped.where(F.col(label).getField(name).isNotNull()).select("__text")
+                    fields[name] = _inferred(spark, of_shape)[name].dataType
+    return StructType([StructField(name, kind) for name, kind in fields.items()])
+
+
+def _inferred(spark: SparkSession, texts: DataFrame) -> StructType:
+    jvm: Any = spark._jvm
+    strings = getattr(texts.select(F.make_valid_utf8("__text"))._jdf, "as")(jvm.org.apache.spark.sql.Encoders.STRING())
+    reader = spark.read.option("primitivesAsString", True).option("columnNameOfCorruptRecord", BROKEN)
+    return DataFrame(reader._jreader.json(strings), spark).schema
+
+
+# --- lines and records ---
+
+
+class _Looked(NamedTuple):
+    lines: int  # that are not blank
+    plain: bool  # each of them is a record by itself
+    heads: int  # of them that look like the header
+
+
+def _lines(spark: SparkSession, source: SourceConf, files: list[_File]) -> DataFrame:
+    """value, decoded; FILE; and where it stands in its file: (__block, __at). All lines, also blank ones."""
+    wide = [file for file in files if _is_wide(spark, source, file)]
+    narrow = [_literal(file) for file in files if file not in wide]
+    place = [_file_name(), F.col("_metadata.file_block_start").alias("__block")]
+    empty = spark.createDataFrame([], f"value string, {FILE} string, __block bigint, __at bigint")
+    frames = [empty] if not files else []
+    if narrow:
+        lines = spark.read.text(narrow).select("value", *place, F.monotonically_increasing_id().alias("__at"))
+        frames.append(lines.withColumn("value", as_utf8(F.col("value"), source.encoding)))
+    if wide:
+        # Bytes of such an encoding cannot be split at line ends: each file is decoded in one piece.
+        whole = spark.read.text([_literal(file) for file in wide], wholetext=True).select("value", *place)
+        lines = F.posexplode(_decoded_lines(F.col("value").cast("binary"), source.encoding)).alias("__at", "value")
+        frames.append(
+            whole.select(lines, FILE, "__block").select("value", FILE, "__block", F.col("__at").cast("bigint"))
+        )
+    return reduce(DataFrame.unionByName, frames)
+
+
+def _decoded_lines(raw: Column, encoding: str) -> Column:
+    @F.pandas_udf("array<string>")  # type: ignore[untyped-decorator, unused-ignore]
+    def split(files: pd.Series) -> pd.Series:
+        return files.map(lambda file: re.split(r"\r\n|\r|\n", decoded(bytes(file), encoding)))
+
+    return split(raw)
+
+
+def _looked_through(lines: DataFrame, is_record: Column, is_head: Column) -> dict[str, _Looked]:
+    """By file. One row a file comes to the driver."""
+    filled = lines.where(F.trim("value") != "")
+    counts = filled.groupBy(FILE).agg(F.count("*"), F.bool_and(is_record), F.count_if(is_head)).collect()
+    found = {row[0]: _Looked(row[1], row[2], row[3]) for row in counts}
+    return defaultdict(lambda: _Looked(0, True, 0), found)
+
+
+def _plain_records(lines: DataFrame) -> DataFrame:
+    """The records of files each line of which is one."""
+    filled = lines.where(F.trim("value") != "")
+    return filled.select(F.col("value").alias(ROW), F.col("value").alias("__text"), F.lit(False).alias("__bad"), FILE)
+
+
+def _records_of_files(lines: DataFrame, split: _Splitter) -> DataFrame:
+    """The records of files in which a line may be part of a record, or several: each file's lines in their order."""
+
+    def records(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        placed = (pair for batch in batches for pair in zip(batch[FILE], batch["value"], strict=True))
+        for file, of_file in groupby(placed, key=itemgetter(0)):
+            split_records = split(file, (line for _, line in of_file))
+            while chunk := list(islice(split_records, _CHUNK)):
+                yield pd.DataFrame(
+                    [(row, text, bad, file) for row, text, bad in chunk], columns=[ROW, "__text", "__bad", FILE]
+                )
+
+    ordered = lines.repartition(F.col(FILE)).sortWithinPartitions(FILE, "__block", "__at").select(FILE, "value")
+    return ordered.mapInPandas(records, f"{ROW} string, __text string, __bad boolean, {FILE} string")
+
+
+def _head(spark: SparkSession, where: str, source: SourceConf, file: _File) -> _Head:
+    """A CSV file's column names, the lines up to the end of its header, and its delimiter.
+
+    Names are stripped; a blank one among others is `column_N`, as a data frame's index has none; blank ones at the end
+    are dropped. A file without a line has no names.
+    """
+    if source.header:
+        return _Head(source.header, (), source.delimiter)
+    text = decoded(_first_bytes(spark, file), source.encoding).lstrip("\ufeff")
+    lines = re.split(r"\r\n|\r|\n", text)
+    delimiter, skipped = source.delimiter, 0
+    while skipped < len(lines) and not lines[skipped].strip():
+        skipped += 1
+    if skipped < len(lines) and (separator := _SEPARATOR_LINE.fullmatch(lines[skipped])):
+        delimiter, skipped = separator[1], skipped + 1
+    grammar = CsvGrammar(delimiter, source.quote, source.escape)
+    header, bad = next(csv_records(lines[skipped:], grammar), ("", False))
+    if bad:
         raise OperatorError(
-            f"{where}.encoding: {source.encoding} cannot be split into lines; convert the file to utf-8"
+            f"{where}: the header of {file.shown} has a quote that is not closed: {header[:_QUOTED_CHARS]}"
         )
-    text = spark.read.text(paths).select(F.col("value"), _file_name()).where(F.trim("value") != "")
-    lines = text.select(as_utf8(F.col("value"), source.encoding).alias(ROW), "__file")
-    if source.format == "csv":
-        names, headers = _header(spark, where, source, paths)
-        parsed = F.from_csv(F.col(ROW), _strings(names), _csv(source))
-        lines = lines.where(~F.col(ROW).isin(headers))
-    else:
-        parsed = F.from_json(F.col(ROW), _json_schema(spark, text), {"columnNameOfCorruptRecord": BROKEN})
-    return lines.select(parsed.alias("__parsed"), ROW, "__file").select("__parsed.*", ROW, "__file")
+    names = [name.strip() for name in grammar.fields(header)]
+    while names and not names[-1]:
+        names.pop()
+    named = tuple(name or f"column_{i}" for i, name in enumerate(names, 1))
+    blank = next((i for i, line in enumerate(lines[skipped:]) if line.strip()), 0)
+    return _Head(named, tuple(lines[: skipped + blank + header.count("\n") + 1]) if named else (), delimiter)
 
 
-def _csv(source: SourceConf) -> dict[str, str]:
-    # As in RFC 4180, a quote inside quotes is doubled.
-    return {"sep": source.delimiter, "quote": '"', "escape": '"', "mode": "PERMISSIVE",
-            "columnNameOfCorruptRecord": BROKEN, "maxCharsPerColumn": "-1"}  # fmt: skip
+def _first_bytes(spark: SparkSession, file: _File) -> bytes:
+    """The first bytes of a file, unpacked, up to the last line end among them."""
+    jvm: Any = spark._jvm
+    conf = spark._jsc.hadoopConfiguration()
+    path = jvm.org.apache.hadoop.fs.Path(file.path)
+    try:
+        stream = path.getFileSystem(conf).open(path)
+        codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(path)
+        stream = codec.createInputStream(stream) if codec else stream
+        head = bytes(stream.readNBytes(_HEAD_BYTES))
+        stream.close()
+    except Py4JJavaError as error:
+        raise _broken(file.shown, str(error.java_exception.getMessage())) from None
+    return head
 
 
-def _strings(names: list[str]) -> str:
-    return ", ".join(f"{_quoted(name)} string" for name in [*names, BROKEN])
+def _is_wide(spark: SparkSession, source: SourceConf, file: _File) -> bool:
+    """Whether a file's encoding has more than a byte for a line end."""
+    if source.encoding.replace("-", "").replace("_", "").lower().startswith(("utf16", "utf32")):
+        return True
+    return _first_bytes(spark, file)[:2] in (b"\xff\xfe", b"\xfe\xff")
 
 
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _file_name() -> Any:
-    return F.col("_metadata.file_path").alias("__file")
-
-
-def _json_schema(spark: SparkSession, text: DataFrame) -> StructType:
-    """The schema of JSON lines with numbers and booleans as strings: one odd value then changes no column's type."""
-    jvm: Any = spark._jvm
-    valid = text.select(F.make_valid_utf8("value"))
-    strings = getattr(valid._jdf, "as")(jvm.org.apache.spark.sql.Encoders.STRING())
-    reader = spark.read.option("primitivesAsString", True).option("columnNameOfCorruptRecord", BROKEN)
-    return DataFrame(reader._jreader.json(strings), spark).drop(BROKEN).schema.add(BROKEN, "string")
-
-
-def _header(spark: SparkSession, where: str, source: SourceConf, paths: list[str]) -> tuple[list[str], list[str]]:
-    """(column names, header lines). All files have the same columns; their header lines may be spelled differently."""
-    names: list[str] = []
-    headers: list[str] = []
-    for path in [file for pattern in paths for file in _files(spark, pattern)]:
-        with readable(spark):
-            line = _first_line(spark, path, source.encoding)
-        if line is None:
-            raise OperatorError(f"{where}: {file_uri(path)} has no rows, not even a header; deliver it again")
-        columns = next(csv.reader([line], delimiter=source.delimiter))
-        if len({name.lower() for name in columns}) < len(columns):
-            raise OperatorError(
-                f"{where}: the header of {file_uri(path)} names a column twice: {', '.join(columns)[:_QUOTED_CHARS]}"
-            )
-        if names and columns != names:
-            raise OperatorError(
-                f"{where}: {file_uri(path)} has the columns {', '.join(columns)[:_QUOTED_CHARS]}, other files"
-                f" {', '.join(names)[:_QUOTED_CHARS]}"
-            )
-        names = columns
-        headers += [line] if line not in headers else []
-    return names, headers
-
-
-def _first_line(spark: SparkSession, path: str, encoding: str) -> str | None:
-    jvm: Any = spark._jvm
-    conf = spark._jsc.hadoopConfiguration()
-    file = jvm.org.apache.hadoop.fs.Path(path)
-    try:
-        stream = file.getFileSystem(conf).open(file)
-        codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(file)
-        stream = codec.createInputStream(stream) if codec else stream
-        # Latin-1 keeps each byte as it is; Python decodes the line below.
-        line = jvm.java.io.BufferedReader(jvm.java.io.InputStreamReader(stream, "ISO-8859-1")).readLine()
-        stream.close()
-    except Py4JJavaError as error:
-        cause = " ".join(str(error.java_exception.getMessage()).split())
-        raise OperatorError(
-            f"cannot read {file_uri(path)}: the file is broken ({cause}); deliver it again, then rerun"
-        ) from None
-    return line.encode("latin-1").decode(encoding, "replace").lstrip("\ufeff") if line else None
+def _file_name() -> Column:
+    return F.col("_metadata.file_path").alias(FILE)

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
-from libs.ingest.sources import BROKEN, DELIVERED, ROW, read_source, uri
+from libs.ingest.sources import ADDED, BROKEN, DELIVERED, read_source, uri
 from libs.window import Window
 
 WINDOW = Window(date(2020, 1, 1), date(2020, 1, 3))
@@ -30,8 +30,9 @@ def source(path: str, form: str, **other: object) -> SourceConf:
 
 
 def read(spark: SparkSession, root: Path, conf: SourceConf) -> list[tuple[str, str]]:
-    frame = read_source(spark, root, "conf/shops/x.yaml: sources.s", conf, WINDOW, lambda _: True)
-    assert frame is not None and {ROW, BROKEN, DELIVERED} < set(frame.columns)
+    [group] = read_source(spark, root, "conf/shops/x.yaml: sources.s", conf, WINDOW, lambda _: True) or []
+    frame = group.frame
+    assert set(ADDED) < set(frame.columns)
     return sorted((row.id, row.name) for row in frame.where(f"{BROKEN} is null").select("id", "name").collect())
 
 
@@ -80,9 +81,9 @@ def test_formats_and_encodings_give_the_same_rows(
     assert read(spark, tmp_path, source(name, form, **other)) == ROWS
 
 
-def test_quoted_line_breaks_are_read_where_the_source_says_so(spark: SparkSession, tmp_path: Path) -> None:
+def test_quoted_line_breaks_are_text(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text('id,name\na,"one\ntwo"\n')
-    assert read(spark, tmp_path, source("p.csv", "csv", multiline=True)) == [("a", "one\ntwo")]
+    assert read(spark, tmp_path, source("p.csv", "csv")) == [("a", "one\ntwo")]
 
 
 def test_each_days_rows_carry_the_date_of_their_file(spark: SparkSession, tmp_path: Path) -> None:
@@ -90,18 +91,16 @@ def test_each_days_rows_carry_the_date_of_their_file(spark: SparkSession, tmp_pa
         (tmp_path / f"new {day}").mkdir()
         (tmp_path / f"new {day}" / f"{day}.csv").write_text(f"id,name\n{day},x\n")
     conf = source("new {date}/{date}.csv", "csv")
-    frame = read_source(spark, tmp_path, "w", conf, WINDOW, lambda _: True)
-    assert frame is not None
-    found = sorted((row.id, str(row[DELIVERED])) for row in frame.collect())
+    [group] = read_source(spark, tmp_path, "w", conf, WINDOW, lambda _: True) or []
+    found = sorted((row.id, str(row[DELIVERED])) for row in group.frame.collect())
     assert found == [("2020-01-01", "2020-01-01"), ("2020-01-02", "2020-01-02")]
 
 
-def test_files_of_one_source_with_other_columns_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+def test_files_of_one_source_may_have_other_columns_order_and_case(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("id,name\na,x\n")
-    (tmp_path / "2.csv").write_text("name,id\nx,b\n")
-    with pytest.raises(OperatorError) as caught:
-        read_source(spark, tmp_path, "w", source("*.csv", "csv"), WINDOW, lambda _: True)
-    assert str(caught.value) == f"w: file://{tmp_path}/2.csv has the columns name, id, other files id, name"
+    (tmp_path / "2.csv").write_text("Name, ID\ny,b\n")
+    groups = read_source(spark, tmp_path, "w", source("*.csv", "csv"), WINDOW, lambda _: True) or []
+    assert [row for group in groups for row in group.frame.select("id", "name").collect()] == [("a", "x"), ("b", "y")]
 
 
 def test_what_is_no_delta_table_is_refused_in_one_line(spark: SparkSession, tmp_path: Path) -> None:
