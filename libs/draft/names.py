@@ -36,7 +36,7 @@ _NAMES = {
         purchaseid salesorderid orderref voucherno checkoutid invoice order transaction basket
         bestellnummer bestellnr bestellung auftragsnr auftragsnummer rechnungsnr rechnungsnummer belegnr
         bonnr idpedido pedidoid pedido numeropedido idcommande numcommande commande 订单id 订单号
-        订单编号 订单 cartid""",
+        订单编号 订单 cartid name""",
     "line": """orderitemid lineid linenumber lineno lineitemid orderlineid salesorderlinenumber positionsnr
         addtocartorder""",
     "time": """eventtime eventtimestamp timestamp datetime orderpurchasetimestamp purchasetimestamp orderdate
@@ -95,7 +95,7 @@ _NAMES = {
         mainimage imageurll imageurlm cover coverurl bild bildurl imagen 图片""",
     "language": "language lang locale languagecode sprache idioma langue 语言",
     "country": "country countrycode billingcountry shippingcountry land pais pays 国家",
-    "friend": """friendid friend friendsid followeeid followee trusteeid trustee targetuserid targetuser touserid
+    "friend": """trusteduserid friendid friend friendsid followeeid followee trusteeid trustee targetuserid targetuser touserid
         userid2 user2 friend2 followedid followed target destination toid 好友 好友id""",
     "stock": """stock inventory stockquantity stocklevel onhand quantityonhand availablequantity inventoryqty
         variantinventoryqty instock bestand lagerbestand existencias 库存 quantity qty""",
@@ -123,7 +123,8 @@ SENSITIVE = frozenset(
 _NAMED = {role: {name: place for place, name in enumerate(names.split())} for role, names in _NAMES.items()}
 _EXACT = {name for names in _NAMED.values() for name in names}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
-_MATCHED_BY_PART = ("user", "product", "order", "time", "quantity", "price", "rating", "title", "category", "total")
+_MATCHED_BY_PART = frozenset(words("user product order time quantity price rating title category total friend"))
+_VAGUE = frozenset(words("name count num text item note type"))  # too little to go by as a part of a name
 
 
 def squashed(name: str) -> str:
@@ -153,7 +154,7 @@ def _place(column: Column, role: str) -> int | None:
         (2000, ["".join(words[:n]) for n in range(len(words) - 1, 0, -1)]),
     ):
         for part in parts:
-            if part in names and len(part) > 2:
+            if part in names and len(part) > 2 and part not in _VAGUE:
                 return base + names[part]
     return None
 

@@ -23,6 +23,7 @@ from libs.draft.names import squashed
 from libs.errors import OperatorError
 
 ROWS = 20_000
+_PARTS = 5  # places of a file that are looked at
 _HEAD = 1 << 20  # bytes by which format and encoding are told
 _MOST_CHARS = 32 << 20  # of a text file that are looked at
 _MANY_SIGNS = ("::", "|||", "||", "~|~", "\x01", "^")  # delimiters that the sniffer does not try
@@ -76,8 +77,7 @@ def _read(path: Path) -> Sample:
     if not head.strip():
         raise UnreadableFileError(f"{path}: is empty")
     if head.startswith(b"PAR1"):
-        relation = duckdb.connect().execute("SELECT * FROM parquet_scan(?) LIMIT ?", [str(path), ROWS])
-        return _typed(path, "parquet", relation.to_arrow_table())
+        return _typed(path, "parquet", _parquet_rows(path))
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise UnreadableFileError(f"{path}: is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV")
     encoding = encoding_of(head)
@@ -112,6 +112,22 @@ def _opened(path: Path) -> IO[bytes]:
     if magic[:2] == b"\x1f\x8b":
         return cast(IO[bytes], gzip.open(path))
     return bz2.open(path) if magic == b"BZh" else path.open("rb")
+
+
+def _parquet_rows(path: Path) -> Any:
+    """Rows from the beginning to the end of the file: a file in the order of time has other dates at its end."""
+    import pyarrow as pa
+
+    connection = duckdb.connect()
+    (total,) = connection.execute("SELECT sum(num_rows)::bigint FROM parquet_file_metadata(?)", [str(path)]).fetchall()[
+        0
+    ]
+    part = ROWS // _PARTS
+    starts = range(0, total or 1, max(part, (total or 1) // _PARTS))
+    query = "SELECT * FROM parquet_scan(?) LIMIT ? OFFSET ?"
+    return pa.concat_tables(
+        [connection.sql(query, params=[str(path), part, start]).to_arrow_table() for start in starts]
+    )
 
 
 def _typed(path: Path, form: str, rows: Any) -> Sample:
@@ -211,8 +227,11 @@ def _csv(path: Path, encoding: str) -> Sample:
             lines = [line.rstrip("\r\n") for line in islice(file, 200)]
         if encoding != "utf-8":
             settings["encoding"] = (encoding, "told by the file's bytes")
-        grammar, skipped = _sniffed(path, copy, lines)
-        rows = _csv_rows(copy, grammar, skipped)
+        try:
+            grammar, skipped = _sniffed(copy, lines)
+            rows = _csv_rows(copy, grammar, skipped)
+        except duckdb.Error:
+            raise UnreadableFileError(f"{path}: is no table: its lines do not hold equally many fields") from None
     if not rows:
         raise UnreadableFileError(f"{path}: has no rows")
     if skipped and not _SEP_LINE.fullmatch(lines[0]):
@@ -240,17 +259,29 @@ def _head_as_utf8(path: Path, encoding: str, folder: Path) -> Path:
     """The first lines of a text file in a copy that the sniffer can read."""
     import codecs
 
-    copy = folder / "head.csv"
-    left, lines = _MOST_CHARS, 0
+    copy, size = folder / "head.csv", path.stat().st_size
+    plain = encoding != "utf-16" and not _is_packed(path)
     with _opened(path) as file, copy.open("w", encoding="utf-8", newline="") as out:
         reader = codecs.getreader("utf-8-sig" if encoding == "utf-8" else encoding)(file, "replace")
-        while left > 0 and lines < ROWS * 2 and (chunk := reader.read(1 << 16)):
+        left, lines = _MOST_CHARS, 0
+        while left > 0 and lines < ROWS // 2 and (chunk := reader.read(1 << 16)):
             out.write(chunk.replace("\x00", ""))
             left, lines = left - len(chunk), lines + chunk.count("\n")
+        read = file.tell()
+        if chunk and plain and size > read + (_PARTS << 20):
+            out.write(reader.readline())
+            for part in range(1, _PARTS):  # up to the last whole line of each part
+                file.seek(read + (size - read) // _PARTS * part)
+                _, *whole, _ = file.read(1 << 18).split(b"\n")
+                out.writelines(line.decode(encoding, "replace") + "\n" for line in whole[: ROWS // _PARTS])
+        else:
+            while left > 0 and lines < ROWS * 2 and (chunk := reader.read(1 << 16)):
+                out.write(chunk.replace("\x00", ""))
+                left, lines = left - len(chunk), lines + chunk.count("\n")
     return copy
 
 
-def _sniffed(path: Path, copy: Path, lines: list[str]) -> tuple[tuple[str, str, str], int]:
+def _sniffed(copy: Path, lines: list[str]) -> tuple[tuple[str, str, str], int]:
     """((delimiter, quote, escape), lines before the table)."""
     options, skip = "sample_size=20480, ignore_errors=true, null_padding=true, all_varchar=true", 0
     values: list[Any] = [str(copy)]
@@ -261,10 +292,7 @@ def _sniffed(path: Path, copy: Path, lines: list[str]) -> tuple[tuple[str, str, 
         delimiter = next((sign for sign in _MANY_SIGNS if _parts_all(lines, sign)), None)
     if delimiter:
         options, values = f"{options}, delim=?, skip=?", [*values, delimiter, skip]
-    try:
-        row = duckdb.connect().execute(f"FROM sniff_csv(?, {options})", values).fetchall()[0]
-    except duckdb.Error:
-        raise UnreadableFileError(f"{path}: is no table: its lines do not have equally many fields") from None
+    row = duckdb.connect().execute(f"FROM sniff_csv(?, {options})", values).fetchall()[0]
     found, quote, escape = ("" if part == "(empty)" else part for part in row[:3])
     return (found or ",", quote, escape), max(skip, row[5])
 
@@ -307,7 +335,7 @@ def names_by_values(columns: list[Column]) -> list[str]:
             name = "event"
         elif column.distinct and column.distinct <= {"M", "F", "m", "f"}:
             name = "gender"
-        elif "event_time" not in names.values() and not column.unique and time_of(column):
+        elif "event_time" not in names.values() and (n > 1 or not numbers) and time_of(column):
             name = "event_time"
         elif numbers and len(column.distinct) <= 11 and min(numbers) >= 0 and 3 <= max(numbers) <= 5 and n > 1:
             name = "rating"
@@ -320,8 +348,12 @@ def names_by_values(columns: list[Column]) -> list[str]:
         if name not in names.values():
             names[n] = name
     people = "gender" in names.values()
-    things = {"title", "category"} & set(names.values()) and not {"rating", "event_time"} & set(names.values())
+    acts = {"rating", "event_time", "event"} & set(names.values())
+    things = {"title", "category"} & set(names.values()) and not acts
     ids = ["user_id"] if people else ["product_id"] if things else ["user_id", "product_id"]
+    if acts and names.get(1) == "title":  # products by name, no id
+        names = {n: "product" if name == "title" else name for n, name in names.items()}
+        ids = ["user_id"]
     for n in range(len(columns)):
         names.setdefault(n, ids.pop(0) if ids else f"column{n + 1}")
     return [names[n] for n in range(len(columns))]

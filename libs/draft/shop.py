@@ -129,10 +129,9 @@ def _merged(samples: list[tuple[Files, Sample]]) -> list[tuple[Files, Sample]]:
     for members in groups.values():
         files, sample = members[0]
         stems = [Path(member.path).name for member, _ in members]
-        start = _common(stems)
-        end = _common([stem[::-1] for stem in stems])[::-1]
-        if len(members) > 1 and len(start) + len(end) < min(map(len, stems)) + 1 and (start or end.lstrip(".")):
-            pattern = f"{Path(files.path).parent}/{start}*{end}"
+        start = re.sub(r"[^\W_]+$|\d+$", "", _common(stems))
+        if len(members) > 1 and start:
+            pattern = f"{Path(files.path).parent}/{start}*{''.join(Path(files.path).suffixes[-2:])}"
             made.append((Files(pattern, files.first, len(members)), sample))
         else:
             made += members
@@ -159,7 +158,7 @@ def _sources(samples: list[tuple[Files, Sample]]) -> list[Source]:
         for n, (files, sample) in enumerate(samples):
             name = _source_name(files)
             names[name] += 1
-            name = name if names[name] == 1 else f"{name}_{names[name]}"
+            name = name if names[name] == 1 or not name else f"{name}_{names[name]}"
             drafted[n] = guess(sample, name, products)
     sources = [source for made in drafted.values() for source in made]
     _hint_joins(sources)
@@ -171,8 +170,14 @@ def _sources(samples: list[tuple[Files, Sample]]) -> list[Source]:
 
 def _source_name(files: Files) -> str:
     stem = Path(files.path).name.split(".")[0].replace("{date}", "").replace("*", "")
-    name = plain_name(stem) if plain_name(stem) != "value" else plain_name(Path(files.path).parent.name)
-    return name if re.match(r"[a-z]", name) else re.sub(r"[^a-z0-9_]", "", f"source_{name}")
+    name = re.sub(r"__+", "_", re.sub(r"[^a-z0-9_]", "", plain_name(stem)))
+    return (
+        name
+        if re.match(r"[a-z]", name) and stem.strip() and name != "value"
+        else f"day_{name}"
+        if name != "value"
+        else ""
+    )
 
 
 def _hint_joins(sources: list[Source]) -> None:
@@ -320,7 +325,10 @@ def _source_lines(source: Source, files: Files) -> list[str]:
             body += [f"#   {key}: {_scalar(sql)}" for key, sql in proposed.items()]
     if source.unmapped:
         body += [line.removeprefix("  ") for line in _comment(f"not mapped: {_named(source.unmapped)}")]
-    return lines + ["    " + line.replace("\n", "\n    ") for line in body]
+    lines += ["    " + line.replace("\n", "\n    ") for line in body]
+    if source.missing and source.kind not in EVENTS:  # it would make the whole file invalid, and no list needs it
+        lines = ["  # " + line.removeprefix("  ") for text in lines for line in text.split("\n")]
+    return lines
 
 
 def _named(names: list[str]) -> str:

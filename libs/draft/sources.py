@@ -27,7 +27,7 @@ _ACTS = {
 }
 _ACT_OF = {word: act for act, words in _ACTS.items() for word in words}
 _PLAYED = re.compile(r"play|listen|artist|track|song|scrobbl|game|watch|stream|music", re.I)
-_LEVELS = (" > ", ">", "|", " / ", "/", " » ", "::", ";", ".")
+_LEVELS = (" > ", ">", "|", " / ", "/", " » ", "::", ";", ", ", ".")
 _MOST_NAMED = 12
 
 
@@ -41,7 +41,13 @@ class Entry:
 
 @dataclass
 class Source:
-    """A source as drafted; `kind` is None for a file that is none, and `notes` say why."""
+    """A source as drafted; `kind` is None for a file that is none, and `why` says so.
+
+    Attributes:
+        used: the column behind a mapped one.
+        known: ids of the products of the other files' events.
+        borrowed: a second source over a file of another kind; its other columns are not about products.
+    """
 
     name: str
     sample: Sample
@@ -58,6 +64,7 @@ class Source:
     notes: list[str] = field(default_factory=list)
     used: dict[str, Column] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
+    borrowed: bool = False
 
 
 class Roles:
@@ -91,6 +98,8 @@ def fits(column: Column, role: str) -> bool:
         return column.type == "list" or (column.scalar and column.length < 200 and not _float(column))
     if not column.scalar:
         return False
+    if role == "order" and squashed(column.name) == "name":  # Shopify's name of an order
+        return column.matching(r"#[A-Za-z0-9-]+") > 0.9
     if role in ("user", "product", "order", "line", "friend", "ticket", "id"):
         return column.type not in ("date", "timestamp", "bool") and not _float(column) and column.length <= 64 and not (
             role in ("user", "friend") and column.spaced > 0.5 and column.length > 30)  # fmt: skip
@@ -139,6 +148,7 @@ def guess(sample: Sample, name: str, products: frozenset[str] = frozenset()) -> 
     """
     roles = Roles(sample)
     kind, why = kind_of(roles)
+    name = name or (kind or "file")  # the name of the file holds no letter of a to z
     source = Source(name, sample, kind, why, notes=list(sample.notes))
     if kind is None:
         source.unmapped = [column.name for column in sample.columns]
@@ -164,6 +174,8 @@ def kind_of(roles: Roles) -> tuple[str | None, str]:
     money, pieces = roles.find("price") or roles.find("total"), roles.find("quantity")
     if user is not None and product is not None and user.path == product.path:
         product = None
+    if product is None and stars and body:
+        product = _other_id(roles, user)
     if user and roles.find("friend"):
         return "social_edges", f"{user.name} and {_name(roles.find('friend'))} are two users"
     if (query := roles.find("query")) and (user or product or time):
@@ -218,10 +230,10 @@ def _once(user: Column, product: Column) -> bool:
     return len(pairs) > 0.99 * len(user.values)
 
 
-def _other_id(roles: Roles, user: Column) -> Column | None:
-    """A column called ...id that is nobody else's, beside users."""
-    for column in roles.columns:
-        called_id = re.search(r"(_| |\b)(id|ID|Id)$|[a-z](ID|Id)$", column.path[-1]) and column.path != user.path
+def _other_id(roles: Roles, user: Column | None) -> Column | None:
+    """A column called ...id that is nobody else's."""
+    for column in roles.free():
+        called_id = re.search(r"(?i)id$", column.path[-1]) and not (user and column.path == user.path)
         if called_id and fits(column, "product") and not named(column, "order") and not named(column, "line"):
             return column
     return None
@@ -413,6 +425,7 @@ def _described(roles: Roles, events: Source) -> Source | None:
     )
     titles.columns["product_id"] = events.columns["product_id"]
     titles.used["product_id"] = events.used["product_id"]
+    titles.borrowed = True
     time = events.columns.get("event_time")
     if time is not None and "CHECK" not in time.why:
         sql = time.sql if time.sql.startswith("to_date(") else f"cast({time.sql} as date)"
@@ -583,9 +596,13 @@ def path_of(column: Column, source: Source) -> Entry:
             continue
         if sign == " > ":
             break
-        if sign == "|" and sum(levels == sorted(levels) for levels in parts) > 0.95 * len(parts):
+        if sign == ", " and (
+            len(parts) < 0.5 * len(column.texts) or max(len(level) for levels in parts for level in levels) > 40
+        ):
+            continue
+        if sign == ", " or (sign == "|" and sum(levels == sorted(levels) for levels in parts) > 0.9 * len(parts)):
             source.attributes[plain_name(column.name)] = sql
-            return Entry(f"split({sql}, '[|]')[0]", "a set in alphabetical order, no path: its first")
+            return Entry(f"split({sql}, '[{sign[0]}]')[0]", "a set, no path: its first")
         return Entry(f"replace({sql}, {literal(sign)}, ' > ')", f"levels are parted by {sign.strip()}")
     return Entry(sql)
 
@@ -598,8 +615,8 @@ def _money(column: Column, why: str) -> Entry:
 def _ids(roles: Roles, source: Source, *which: str) -> None:
     for role in which:
         column = roles.take(role)
-        if column is None and role == "product" and (user := source.used.get("user_id")):
-            column = _other_id(roles, user)
+        if column is None and role == "product":
+            column = _other_id(roles, source.used.get("user_id"))
             if column is not None:
                 roles.taken.add(column.path)
         target = f"{role}_id"
@@ -643,7 +660,10 @@ def _time(roles: Roles, source: Source, required: bool = True) -> Time | None:
         if column is not None:
             source.used["event_time"] = column
     elif required:
-        _lacks(roles, source, "event_time", "a time")
+        way = (
+            "" if source.kind == "transactions" else "or, if no file has one, a constant such as timestamp'2024-01-31'"
+        )
+        _lacks(roles, source, "event_time", "a time", way)
     return time
 
 
@@ -652,7 +672,8 @@ def _lacks(roles: Roles, source: Source, target: str, noun: str, way: str = "") 
     if target == "event_time":
         likely = [c for c in free if time_of(c)] or [c for c in free if re.search(r"date|time|day|year", c.name, re.I)]
     else:
-        likely = [c for c in free if fits(c, "product") and (c.length < 30 and c.spaced < 0.5)]
+        many = 0.01 * len(free[0].values) if free else 0
+        likely = [c for c in free if fits(c, "product") and c.length < 40 and c.spaced < 0.5 and len(c.distinct) > many]
     listed = ", ".join(column.name for column in likely[:_MOST_NAMED])
     hint = f"choose one of {listed}" if listed else f"no column of the file looks like {noun}"
     source.missing[target] = f"could not guess {target}: {hint}{f'; {way}' if way else ''}"
@@ -666,7 +687,7 @@ def _only_known_users(source: Source) -> None:
 
 
 def plain_name(name: str) -> str:
-    return re.sub(r"\W+", "_", name.strip()).strip("_").lower() or "value"
+    return re.sub(r"\W+", "_", name.strip(), flags=re.ASCII).strip("_").lower() or "value"
 
 
 def _finish(roles: Roles, source: Source) -> None:
@@ -680,7 +701,7 @@ def _finish(roles: Roles, source: Source) -> None:
         name = squashed(rest.path[-1])
         if name in SENSITIVE and "sensitive" in kind.types:
             source.sensitive[plain_name(rest.name)] = rest.sql
-        elif "attributes" in kind.types and _describes(rest):
+        elif "attributes" in kind.types and not source.borrowed and _describes(rest):
             source.attributes[plain_name(rest.name)] = rest.sql
     listed = {*source.attributes.values(), *source.sensitive.values()}
     source.unmapped = [c.name for c in source.sample.columns if c.path not in roles.taken and c.sql not in listed]

@@ -126,9 +126,9 @@ def _parts(column: Column) -> Time | None:
         if column.matching(_CHINESE.pattern) >= _ENOUGH:
             clock = " H:m" if " " in column.texts[0] else "H:m"
             seconds = ":s" if column.texts[0].count(":") == 2 else ""
-            timed = ":" in column.texts[0]
-            pattern = f"yyyy年M月d日{clock + seconds if timed else ''}"
-            return Time(f"to_timestamp({column.sql}, '{pattern}')", "written with 年月日", not timed)
+            with_clock = ":" in column.texts[0]
+            pattern = f"yyyy年M月d日{clock + seconds if with_clock else ''}"
+            return Time(f"to_timestamp({column.sql}, '{pattern}')", "written with 年月日", not with_clock)
         return None
     firsts, seconds_, thirds = ([int(match[n]) for match in matches] for n in (1, 3, 4))
     sign, year_first = matches[0][2], max(firsts) > 31
@@ -138,9 +138,11 @@ def _parts(column: Column) -> Time | None:
     else:
         year = "yyyy" if max(thirds) > 99 else "yy"
         if max(firsts) > 12:
-            days, why = "d{0}M{0}" + year, f"day first: some begin with more than 12, {why}"
+            example = next(match[0] for match in matches if int(match[1]) > 12)
+            days, why = "d{0}M{0}" + year, f"day first, for example {example}"
         elif max(seconds_) > 12:
-            days, why = "M{0}d{0}" + year, f"month first: some have more than 12 in the middle, {why}"
+            example = next(match[0] for match in matches if int(match[3]) > 12)
+            days, why = "M{0}d{0}" + year, f"month first, for example {example}"
         else:
             keys: tuple[Callable[[int], tuple[int, ...]], ...] = (
                 lambda n: (thirds[n], seconds_[n], firsts[n]),
