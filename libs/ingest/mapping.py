@@ -17,7 +17,8 @@ from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StringT
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.cleaning import as_utf8
-from libs.ingest.sources import ADDED, BROKEN, FILE, ROW, FileGroup, one_line
+from libs.ingest.lines import FILE, ROW
+from libs.ingest.sources import ADDED, BROKEN, FileGroup, one_line
 from libs.spark.errors import file_uri
 from libs.spark.session import with_settings
 from libs.tables import Kind

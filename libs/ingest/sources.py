@@ -8,47 +8,58 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import reduce
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
 
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
-from libs.ingest.cleaning import as_utf8, decoded
+from libs.ingest.cleaning import decoded
+from libs.ingest.files import (
+    SourceFile,
+    as_file,
+    broken_file,
+    date_pattern,
+    files_at,
+    first_bytes,
+    literal,
+    readable,
+    uri,
+)
+from libs.ingest.lines import (
+    BAD,
+    FILE,
+    ROW,
+    TEXT,
+    Splitter,
+    file_name,
+    looked_through,
+    plain_records,
+    read_lines,
+    records_of_files,
+)
 from libs.ingest.records import JSON_RECORD, CsvGrammar, csv_records, json_records
-from libs.spark.errors import file_uri
-from libs.spark.session import with_settings
 from libs.window import Window
 
 # Added to the source's columns: the record as delivered; the same if it cannot be read, else null; its file's {date};
 # its file.
-ROW, BROKEN, DELIVERED, FILE = ADDED = ("__row", "__broken", "__delivered", "__file")
+BROKEN, DELIVERED = "__broken", "__delivered"
+ADDED = (ROW, BROKEN, DELIVERED, FILE)
 
 IsOpen = Callable[[date], bool]
-_FILE_IN_ERROR = re.compile(r"reading file (\S+?)\.?\s|for file:? ?(?:FileStatus\{path=)?([^\s;]+)")
-_CAUSE = re.compile(r"Caused by: [\w.$]+: (.+)")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's, before the header
 _QUOTED_CHARS = 500  # characters of a header that an error quotes
-_HEAD_BYTES = 65_536  # of a file, in which its header is looked for
 _SHAPED_ROWS = 10_000  # JSON records that say whether a key holds arrays, objects or plain values
-_DATE_PLACEHOLDER = "0000-00-00"
-_CHUNK = 5_000  # records that a worker hands on at a time
-_Splitter = Callable[[str, Iterator[str]], Iterator[tuple[str, str, bool]]]  # file, its lines -> (record, text, bad)
 
 
 @dataclass(frozen=True)
@@ -57,15 +68,6 @@ class FileGroup:
 
     frame: DataFrame
     files: list[str]
-
-
-class _File(NamedTuple):
-    path: str  # as Hadoop writes it
-    key: str  # as Spark writes it in _metadata.file_path
-
-    @property
-    def shown(self) -> str:
-        return file_uri(self.key)
 
 
 class _Head(NamedTuple):
@@ -119,47 +121,8 @@ def read_deliveries(spark: SparkSession, root: Path, where: str, source: SourceC
         OperatorError: as `read_source`.
     """
     full = uri(root, source.path)
-    files = [_as_file(spark, full)] if source.format == "delta" else _files(spark, full.replace("{date}", "*"))
+    files = [as_file(spark, full)] if source.format == "delta" else files_at(spark, full.replace("{date}", "*"))
     return _groups(spark, root, where, source, files).groups if files else []
-
-
-def uri(root: Path, path: str) -> str:
-    """A path as a URI; one without a scheme is a file, relative to the project's root."""
-    if re.match(r"[a-z][a-z0-9+.-]*:/", path):
-        return path
-    return "file://" + (root / path).resolve().as_posix()
-
-
-@contextmanager
-def readable(spark: SparkSession) -> Iterator[None]:
-    """Turns any error about an unreadable file, whenever Spark notices it, into one line that names the file.
-
-    Spark's log is off inside: Spark would print the stack traces of failed tasks, and the error is raised anyway.
-    """
-    spark.sparkContext.setLogLevel("OFF")
-    try:
-        yield
-    except (Py4JJavaError, PySparkException) as error:
-        file = _FILE_IN_ERROR.search(str(error))
-        if file is None:
-            raise
-        causes = _CAUSE.findall(str(error))
-        raise _broken(file_uri(file[1] or file[2]), causes[-1] if causes else "") from None
-    finally:
-        spark.sparkContext.setLogLevel("ERROR")
-
-
-@contextmanager
-def unchanged(spark: SparkSession, files: list[str]) -> Iterator[None]:
-    """Raises OperatorError if a file changes while it is read: several passes must see the same rows.
-
-    The tables written inside are then wrong; a rerun replaces them.
-    """
-    before = {file: _size_and_time(spark, file) for file in files}
-    yield
-    for file, size_and_time in before.items():
-        if _size_and_time(spark, file) != size_and_time:
-            raise OperatorError(f"{file_uri(file)} changed while it was read; run again when its delivery is complete")
 
 
 def one_line(error: Exception) -> str:
@@ -173,40 +136,21 @@ def grammar_of(source: SourceConf) -> CsvGrammar:
     return CsvGrammar(source.delimiter, source.quote, source.escape)
 
 
-def _broken(file: str, cause: str) -> OperatorError:
-    told = f" ({' '.join(cause.split())[:160]})" if cause else ""
-    return OperatorError(f"cannot read {file}: the file is broken{told}; deliver it again, then rerun")
-
-
-def _size_and_time(spark: SparkSession, file: str) -> tuple[int, int] | None:
-    """(bytes, modification time in ms); None if the file is gone."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(file))
-    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
-    if not system.exists(path):
-        return None
-    status = system.getFileStatus(path)
-    return status.getLen(), status.getModificationTime()
-
-
-# --- files ---
-
-
 def _deliveries(
     spark: SparkSession, root: Path, where: str, source: SourceConf, window: Window, is_open: IsOpen
-) -> list[tuple[date | None, list[_File]]]:
+) -> list[tuple[date | None, list[SourceFile]]]:
     """(day, its files) of each delivery in the window; one without a day for a source that is read whole."""
     full = uri(root, source.path)
     if not source.daily:
-        files = _files(spark, full)
+        files = files_at(spark, full)
         if not files:
             raise OperatorError(f"{where}.path: no file at {full}; put it there, or correct the path")
-        return [(None, [_as_file(spark, full)] if source.format == "delta" else files)]
-    deliveries: list[tuple[date | None, list[_File]]] = []
+        return [(None, [as_file(spark, full)] if source.format == "delta" else files)]
+    deliveries: list[tuple[date | None, list[SourceFile]]] = []
     day = window.start
     while day < window.end:
         path = full.replace("{date}", day.isoformat())
-        if files := _files(spark, path):
+        if files := files_at(spark, path):
             deliveries.append((day, files))
         elif is_open(day):
             raise OperatorError(
@@ -216,77 +160,35 @@ def _deliveries(
     return deliveries
 
 
-def _files(spark: SparkSession, path: str) -> list[_File]:
-    """Data files at a path, which may be a pattern or a folder; folders are searched through."""
-    jvm: Any = spark._jvm
-    pattern = jvm.org.apache.hadoop.fs.Path(path)
-    system = pattern.getFileSystem(spark._jsc.hadoopConfiguration())
-    files: list[_File] = []
-    folders = [list(system.globStatus(pattern) or [])]
-    while folders:
-        for status in folders.pop():
-            if status.isDirectory():
-                entries = system.listStatus(status.getPath())
-                folders.append([s for s in entries if not s.getPath().getName().startswith(("_", "."))])
-            else:
-                files.append(_file(status.getPath()))
-    return sorted(files)
-
-
-def _as_file(spark: SparkSession, path: str) -> _File:
-    jvm: Any = spark._jvm
-    return _file(jvm.org.apache.hadoop.fs.Path(path))
-
-
-def _file(path: Any) -> _File:
-    return _File(path.toString(), re.sub(r"^file:/+", "file:/", path.toUri().toString()))
-
-
-def _literal(file: _File) -> str:
-    """A file's path for Spark's readers, which take some signs for a pattern."""
-    return re.sub(r"([\[\]{}*?\\])", r"\\\1", file.path)
-
-
-def _date_pattern(spark: SparkSession, full: str) -> str:
-    """Regex whose first group is `{date}` in a file's path as Spark writes it."""
-    jvm: Any = spark._jvm
-    path = re.escape(jvm.org.apache.hadoop.fs.Path(full.replace("{date}", _DATE_PLACEHOLDER)).toUri().getRawPath())
-    first, *others = path.replace(r"\*", "[^/]*").split(re.escape(_DATE_PLACEHOLDER))
-    return r"\1".join([first + r"(\d{4}-\d{2}-\d{2})" + others[0], *others[1:]])
-
-
-# --- groups ---
-
-
 class _Counted(NamedTuple):
     groups: list[FileGroup]
     records: dict[str, int]  # by file; a file whose rows are not counted yet has 1 if there are any
 
 
-def _groups(spark: SparkSession, root: Path, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+def _groups(spark: SparkSession, root: Path, where: str, source: SourceConf, files: list[SourceFile]) -> _Counted:
     read = {"csv": _csv_groups, "jsonl": _json_groups, "parquet": _parquet_groups, "delta": _delta_groups}
     with readable(spark):
         groups, records = read[source.format](spark, where, source, files)
     day = F.lit(None).cast("date")
     if source.daily:
-        day = F.regexp_extract(FILE, _date_pattern(spark, uri(root, source.path)), 1).cast("date")
+        day = F.regexp_extract(FILE, date_pattern(spark, uri(root, source.path)), 1).cast("date")
     return _Counted(
         [FileGroup(group.frame.withColumn(DELIVERED, day), group.files) for group in groups if group.files], records
     )
 
 
-def _delta_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+def _delta_groups(spark: SparkSession, where: str, source: SourceConf, files: list[SourceFile]) -> _Counted:
     [folder] = files
     try:
         frame = spark.read.format("delta").load(folder.path)
         empty = frame.isEmpty()
     except AnalysisException as error:
         raise OperatorError(f"{where}: cannot read {folder.shown} as delta: {one_line(error)}") from None
-    rows = _with_row(frame.select("*", _file_name()), [])
+    rows = _with_row(frame.select("*", file_name()), [])
     return _Counted([FileGroup(rows, [folder.shown])], {folder.key: int(not empty)})
 
 
-def _parquet_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+def _parquet_groups(spark: SparkSession, where: str, source: SourceConf, files: list[SourceFile]) -> _Counted:
     with ThreadPoolExecutor(8) as threads:
         footers = list(threads.map(lambda file: _footer(spark, file), files))
     by_schema: dict[str, list[int]] = {}
@@ -295,13 +197,13 @@ def _parquet_groups(spark: SparkSession, where: str, source: SourceConf, files: 
     groups = []
     for members in by_schema.values():
         schema, nanoseconds = _parquet_schema(spark, where, source, footers[members[0]][0], files[members[0]])
-        frame = spark.read.schema(schema).parquet(*[_literal(files[i]) for i in members]).select("*", _file_name())
+        frame = spark.read.schema(schema).parquet(*[literal(files[i]) for i in members]).select("*", file_name())
         frame = frame.withColumns({name: _from_nanoseconds(name, zoned) for name, zoned in nanoseconds.items()})
         groups.append(FileGroup(_with_row(frame, [files[i] for i in members]), [files[i].shown for i in members]))
     return _Counted(groups, {file.key: count for file, (_, count) in zip(files, footers, strict=True)})
 
 
-def _footer(spark: SparkSession, file: _File) -> tuple[Any, int]:
+def _footer(spark: SparkSession, file: SourceFile) -> tuple[Any, int]:
     """(Parquet schema, number of rows) of a file."""
     jvm: Any = spark._jvm
     parquet = jvm.org.apache.parquet.hadoop
@@ -312,12 +214,12 @@ def _footer(spark: SparkSession, file: _File) -> tuple[Any, int]:
         found = reader.getFileMetaData().getSchema(), reader.getRecordCount()
         reader.close()
     except Py4JJavaError as error:
-        raise _broken(file.shown, str(error.java_exception.getMessage())) from None
+        raise broken_file(file.shown, str(error.java_exception.getMessage())) from None
     return found
 
 
 def _parquet_schema(
-    spark: SparkSession, where: str, source: SourceConf, parquet: Any, file: _File
+    spark: SparkSession, where: str, source: SourceConf, parquet: Any, file: SourceFile
 ) -> tuple[StructType, dict[str, bool]]:
     """The columns that Spark can read, and those in nanoseconds: whether they are instants (or local times).
 
@@ -356,7 +258,7 @@ def _from_nanoseconds(name: str, zoned: bool) -> Column:
     return F.expr("timestamp_ntz'1970-01-01'") + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), seconds)
 
 
-def _with_row(frame: DataFrame, files: list[_File]) -> DataFrame:
+def _with_row(frame: DataFrame, files: list[SourceFile]) -> DataFrame:
     """Adds the columns that the files' folders tell, ROW, and BROKEN, which is null."""
     rows = _with_partitions(frame, files)
     names = [name for name in rows.columns if name not in ADDED]
@@ -364,7 +266,7 @@ def _with_row(frame: DataFrame, files: list[_File]) -> DataFrame:
     return rows.withColumns({ROW: row, BROKEN: F.lit(None).cast("string")})
 
 
-def _with_partitions(frame: DataFrame, files: list[_File]) -> DataFrame:
+def _with_partitions(frame: DataFrame, files: list[SourceFile]) -> DataFrame:
     """Adds a text column for each `name=value` folder that all files lie in, unless there is such a column."""
     in_paths = [re.findall(r"/([A-Za-z_]\w*)=[^/]*(?=/)", file.key) for file in files]
     shared = [name for name in in_paths[0] if all(name in names for names in in_paths)] if in_paths else []
@@ -379,7 +281,7 @@ def _with_partitions(frame: DataFrame, files: list[_File]) -> DataFrame:
     return frame.withColumns(values) if values else frame
 
 
-def _alike(where: str, source: SourceConf, names: Iterable[str], file: _File) -> set[str]:
+def _alike(where: str, source: SourceConf, names: Iterable[str], file: SourceFile) -> set[str]:
     """Column names that differ in case only.
 
     Raises:
@@ -399,12 +301,9 @@ def _alike(where: str, source: SourceConf, names: Iterable[str], file: _File) ->
     return alike
 
 
-# --- CSV and JSON: lines, then records, then columns ---
-
-
-def _csv_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+def _csv_groups(spark: SparkSession, where: str, source: SourceConf, files: list[SourceFile]) -> _Counted:
     heads = {file: _head(spark, where, source, file) for file in files}
-    by_columns: dict[tuple[tuple[str, ...], str], list[_File]] = {}
+    by_columns: dict[tuple[tuple[str, ...], str], list[SourceFile]] = {}
     for file, head in heads.items():
         if head.names:
             by_columns.setdefault((head.names, head.delimiter), []).append(file)
@@ -413,13 +312,15 @@ def _csv_groups(spark: SparkSession, where: str, source: SourceConf, files: list
         grammar = CsvGrammar(delimiter, source.quote, source.escape)
         head_lines = {file.key: [line for line in heads[file].lines if line.strip()] for file in members}
         is_head = F.col("value").isin(*{line for lines in head_lines.values() for line in lines} or {""})
-        found = _looked_through(_lines(spark, source, members), _is_csv_record(grammar), is_head)
+        found = looked_through(read_lines(spark, source.encoding, members), _is_csv_record(grammar), is_head)
         skipped = {file.key: len(heads[file].lines) for file in members}
         whole = [f for f in members if not found[f.key].plain or found[f.key].heads != len(head_lines[f.key])]
-        records = _plain_records(_lines(spark, source, [f for f in members if f not in whole]).where(~is_head))
+        records = plain_records(
+            read_lines(spark, source.encoding, [f for f in members if f not in whole]).where(~is_head)
+        )
         if whole:
             records = records.unionByName(
-                _records_of_files(_lines(spark, source, whole), _csv_splitter(grammar, len(names), skipped))
+                records_of_files(read_lines(spark, source.encoding, whole), _csv_splitter(grammar, len(names), skipped))
             )
         rows = _csv_rows(where, source, grammar, names, records, members[0])
         groups.append(FileGroup(_with_partitions(rows, members), [file.shown for file in members]))
@@ -437,7 +338,7 @@ def _is_csv_record(grammar: CsvGrammar) -> Column:
     return unquoted | value.rlike(rf"^(?:{grammar.record})\z")
 
 
-def _csv_splitter(grammar: CsvGrammar, columns: int, skipped: dict[str, int]) -> _Splitter:
+def _csv_splitter(grammar: CsvGrammar, columns: int, skipped: dict[str, int]) -> Splitter:
     """Splits a file's lines into records, after as many lines as its header takes."""
 
     def split(file: str, lines: Iterator[str]) -> Iterator[tuple[str, str, bool]]:
@@ -448,9 +349,9 @@ def _csv_splitter(grammar: CsvGrammar, columns: int, skipped: dict[str, int]) ->
 
 
 def _csv_rows(
-    where: str, source: SourceConf, grammar: CsvGrammar, names: tuple[str, ...], records: DataFrame, file: _File
+    where: str, source: SourceConf, grammar: CsvGrammar, names: tuple[str, ...], records: DataFrame, file: SourceFile
 ) -> DataFrame:
-    text, quote = F.col("__text"), grammar.quote
+    text, quote = F.col(TEXT), grammar.quote
     # Excel ends lines with more delimiters than the header has.
     longer = f"^((?:{grammar.field}{grammar.sep}){{{len(names) - 1}}}{grammar.field})(?:{grammar.sep}[ \t]*+)++$"
     trimmed = F.when(text.endswith(grammar.delimiter), F.regexp_replace(text, longer, "$1")).otherwise(text)
@@ -461,23 +362,23 @@ def _csv_rows(
     columns = [name for name in names if name not in ignored and name not in ADDED]
     # The parser needs a field for each column of the file, each with a name of its own.
     fields = ", ".join([*(f"c{i} string" for i in range(len(names))), f"{BROKEN} string"])
-    parsed = records.select(F.from_csv(trimmed, fields, options).alias("__parsed"), ROW, "__bad", FILE)
+    parsed = records.select(F.from_csv(trimmed, fields, options).alias("__parsed"), ROW, BAD, FILE)
     return parsed.select(
         *[F.col(f"__parsed.c{names.index(name)}").alias(name) for name in columns],
         ROW,
-        F.when(F.col("__bad"), F.col(ROW)).otherwise(F.col(f"__parsed.{BROKEN}")).alias(BROKEN),
+        F.when(F.col(BAD), F.col(ROW)).otherwise(F.col(f"__parsed.{BROKEN}")).alias(BROKEN),
         FILE,
     )
 
 
-def _json_groups(spark: SparkSession, where: str, source: SourceConf, files: list[_File]) -> _Counted:
+def _json_groups(spark: SparkSession, where: str, source: SourceConf, files: list[SourceFile]) -> _Counted:
     is_record = F.col("value").rlike(f"^{JSON_RECORD}\\z")
-    found = _looked_through(_lines(spark, source, files), is_record, F.lit(False))
+    found = looked_through(read_lines(spark, source.encoding, files), is_record, F.lit(False))
     whole = [file for file in files if not found[file.key].plain]
-    records = _plain_records(_lines(spark, source, [file for file in files if file not in whole]))
+    records = plain_records(read_lines(spark, source.encoding, [file for file in files if file not in whole]))
     if whole:
-        records = records.unionByName(_records_of_files(_lines(spark, source, whole), _split_json))
-    rows = _json_rows(where, source, records, _json_schema(spark, records), files[0])
+        records = records.unionByName(records_of_files(read_lines(spark, source.encoding, whole), _split_json))
+    rows = _json_rows(records, _json_schema(spark, records))
     group = FileGroup(_with_partitions(rows, files), [file.shown for file in files])
     return _Counted([group], {file.key: found[file.key].lines for file in files})
 
@@ -486,27 +387,32 @@ def _split_json(_: str, lines: Iterator[str]) -> Iterator[tuple[str, str, bool]]
     return ((record, record, bad) for record, bad in json_records(lines))
 
 
-def _json_rows(where: str, source: SourceConf, records: DataFrame, schema: StructType, file: _File) -> DataFrame:
+def _json_rows(records: DataFrame, schema: StructType) -> DataFrame:
     """The keys as columns. Keys that differ in case only are one column: names are the same in any case in SQL."""
-    broken = StructField(BROKEN, StringType())
-    parsed = F.from_json("__text", StructType([*schema.fields, broken]), {"columnNameOfCorruptRecord": BROKEN})
-    spelled: dict[str, list[StructField]] = {}
-    for field in schema.fields:
-        spelled.setdefault(field.name.lower(), []).append(field)
-    with with_settings(records.sparkSession, {"spark.sql.caseSensitive": "true"}):
-        rows = records.select(parsed.alias("__parsed"), ROW, "__bad", FILE)
-        keys = {
-            fields[0].name: F.coalesce(
-                *[F.col("__parsed").getField(f.name) for f in fields if f.dataType == fields[0].dataType]
-            )
-            for fields in spelled.values()
-        }
-        return rows.select(
-            *[value.alias(name) for name, value in keys.items()],
-            ROW,
-            F.when(F.col("__bad"), F.col(ROW)).otherwise(F.col("__parsed").getField(BROKEN)).alias(BROKEN),
-            FILE,
+    fields = schema.fields
+    parsed = _parsed_json([*fields, StructField(BROKEN, StringType())], {"columnNameOfCorruptRecord": BROKEN})
+    spelled: dict[str, list[int]] = {}
+    for i, field in enumerate(fields):
+        spelled.setdefault(field.name.lower(), []).append(i)
+    rows = records.select(parsed.alias("__parsed"), ROW, BAD, FILE)
+    keys = {
+        fields[alike[0]].name: F.coalesce(
+            *[F.col(f"__parsed.k{i}") for i in alike if fields[i].dataType == fields[alike[0]].dataType]
         )
+        for alike in spelled.values()
+    }
+    return rows.select(
+        *[value.alias(name) for name, value in keys.items()],
+        ROW,
+        F.when(F.col(BAD), F.col(ROW)).otherwise(F.col(f"__parsed.k{len(fields)}")).alias(BROKEN),
+        FILE,
+    )
+
+
+def _parsed_json(fields: list[StructField], options: dict[str, str] | None = None) -> Column:
+    """`__text` parsed; the fields are named k0, k1, ..., since a struct's fields must differ in more than case."""
+    numbered = StructType([StructField(f"k{i}", field.dataType) for i, field in enumerate(fields)])
+    return F.from_json(TEXT, StructType(fields), options).cast(numbered)
 
 
 def _json_schema(spark: SparkSession, records: DataFrame) -> StructType:
@@ -515,106 +421,39 @@ def _json_schema(spark: SparkSession, records: DataFrame) -> StructType:
     A key whose values are arrays or objects in most records has that type: a record with another value is broken.
     Spark alone would read all of them as strings then.
     """
-    good = records.where(~F.col("__bad")).select(F.col("__text"))
+    good = records.where(~F.col(BAD)).select(F.col(TEXT))
     fields = {field.name: field.dataType for field in _inferred(spark, good) if field.name not in ADDED}
     plain = [name for name, kind in fields.items() if isinstance(kind, StringType)]
     if plain:
         shapes = {"arrays": ArrayType(StringType()), "objects": MapType(StringType(), StringType())}
         parsed = [
-            F.from_json("__text", StructType([StructField(name, shape) for name in plain])).alias(label)
+            _parsed_json([StructField(name, shape) for name in plain]).alias(label)
             for label, shape in [*shapes.items(), ("values", StringType())]
         ]
-        shaped = good.limit(_SHAPED_ROWS).select("__text", *parsed)
+        shaped = good.limit(_SHAPED_ROWS).select(TEXT, *parsed)
         count = shaped.agg(
             *[
-                F.count(F.col(label).getField(name)).alias(f"{label} {i}")
-                for i, name in enumerate(plain)
+                F.count(F.col(f"{label}.k{i}")).alias(f"{label} {i}")
+                for i in range(len(plain))
                 for label in (*shapes, "values")
             ]
         ).first()
         for i, name in enumerate(plain):
             for label in shapes:
                 if count is not None and 2 * count[f"{label} {i}"] > count[f"values {i}"]:
-                    of_shape = shaped.where(F.col(label).getField(name).isNotNull()).select("__text")
+                    of_shape = shaped.where(F.col(f"{label}.k{i}").isNotNull()).select(TEXT)
                     fields[name] = _inferred(spark, of_shape)[name].dataType
     return StructType([StructField(name, kind) for name, kind in fields.items()])
 
 
 def _inferred(spark: SparkSession, texts: DataFrame) -> StructType:
     jvm: Any = spark._jvm
-    strings = getattr(texts.select(F.make_valid_utf8("__text"))._jdf, "as")(jvm.org.apache.spark.sql.Encoders.STRING())
+    strings = getattr(texts.select(F.make_valid_utf8(TEXT))._jdf, "as")(jvm.org.apache.spark.sql.Encoders.STRING())
     reader = spark.read.option("primitivesAsString", True).option("columnNameOfCorruptRecord", BROKEN)
     return DataFrame(reader._jreader.json(strings), spark).schema
 
 
-# --- lines and records ---
-
-
-class _Looked(NamedTuple):
-    lines: int  # that are not blank
-    plain: bool  # each of them is a record by itself
-    heads: int  # of them that look like the header
-
-
-def _lines(spark: SparkSession, source: SourceConf, files: list[_File]) -> DataFrame:
-    """value, decoded; FILE; and where it stands in its file: (__block, __at). All lines, also blank ones."""
-    wide = [file for file in files if _is_wide(spark, source, file)]
-    narrow = [_literal(file) for file in files if file not in wide]
-    place = [_file_name(), F.col("_metadata.file_block_start").alias("__block")]
-    empty = spark.createDataFrame([], f"value string, {FILE} string, __block bigint, __at bigint")
-    frames = [empty] if not files else []
-    if narrow:
-        lines = spark.read.text(narrow).select("value", *place, F.monotonically_increasing_id().alias("__at"))
-        frames.append(lines.withColumn("value", as_utf8(F.col("value"), source.encoding)))
-    if wide:
-        # Bytes of such an encoding cannot be split at line ends: each file is decoded in one piece.
-        whole = spark.read.text([_literal(file) for file in wide], wholetext=True).select("value", *place)
-        lines = F.posexplode(_decoded_lines(F.col("value").cast("binary"), source.encoding)).alias("__at", "value")
-        frames.append(
-            whole.select(lines, FILE, "__block").select("value", FILE, "__block", F.col("__at").cast("bigint"))
-        )
-    return reduce(DataFrame.unionByName, frames)
-
-
-def _decoded_lines(raw: Column, encoding: str) -> Column:
-    @F.pandas_udf("array<string>")  # type: ignore[untyped-decorator, unused-ignore]
-    def split(files: pd.Series) -> pd.Series:
-        return files.map(lambda file: re.split(r"\r\n|\r|\n", decoded(bytes(file), encoding)))
-
-    return split(raw)
-
-
-def _looked_through(lines: DataFrame, is_record: Column, is_head: Column) -> dict[str, _Looked]:
-    """By file. One row a file comes to the driver."""
-    filled = lines.where(F.trim("value") != "")
-    counts = filled.groupBy(FILE).agg(F.count("*"), F.bool_and(is_record), F.count_if(is_head)).collect()
-    found = {row[0]: _Looked(row[1], row[2], row[3]) for row in counts}
-    return defaultdict(lambda: _Looked(0, True, 0), found)
-
-
-def _plain_records(lines: DataFrame) -> DataFrame:
-    """The records of files each line of which is one."""
-    filled = lines.where(F.trim("value") != "")
-    return filled.select(F.col("value").alias(ROW), F.col("value").alias("__text"), F.lit(False).alias("__bad"), FILE)
-
-
-def _records_of_files(lines: DataFrame, split: _Splitter) -> DataFrame:
-    """The records of files in which a line may be part of a record, or several: each file's lines in their order."""
-
-    def records(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        placed = (pair for batch in batches for pair in zip(batch[FILE], batch["value"], strict=True))
-        for file, of_file in groupby(placed, key=itemgetter(0)):
-            split_records = split(file, (line for _, line in of_file))
-            while chunk := list(islice(split_records, _CHUNK)):
-                yield pd.DataFrame(
-                    [(row, text, bad, file) for row, text, bad in chunk], columns=[ROW, "__text", "__bad", FILE]
-                )
-
-    ordered = lines.repartition(F.col(FILE)).sortWithinPartitions(FILE, "__block", "__at").select(FILE, "value")
-    return ordered.mapInPandas(records, f"{ROW} string, __text string, __bad boolean, {FILE} string")
-
-
-def _head(spark: SparkSession, where: str, source: SourceConf, file: _File) -> _Head:
+def _head(spark: SparkSession, where: str, source: SourceConf, file: SourceFile) -> _Head:
     """A CSV file's column names, the lines up to the end of its header, and its delimiter.
 
     Names are stripped; a blank one among others is `column_N`, as a data frame's index has none; blank ones at the end
@@ -622,7 +461,7 @@ def _head(spark: SparkSession, where: str, source: SourceConf, file: _File) -> _
     """
     if source.header:
         return _Head(source.header, (), source.delimiter)
-    text = decoded(_first_bytes(spark, file), source.encoding).lstrip("\ufeff")
+    text = decoded(first_bytes(spark, file), source.encoding).lstrip("\ufeff")
     lines = re.split(r"\r\n|\r|\n", text)
     delimiter, skipped = source.delimiter, 0
     while skipped < len(lines) and not lines[skipped].strip():
@@ -643,32 +482,5 @@ def _head(spark: SparkSession, where: str, source: SourceConf, file: _File) -> _
     return _Head(named, tuple(lines[: skipped + blank + header.count("\n") + 1]) if named else (), delimiter)
 
 
-def _first_bytes(spark: SparkSession, file: _File) -> bytes:
-    """The first bytes of a file, unpacked, up to the last line end among them."""
-    jvm: Any = spark._jvm
-    conf = spark._jsc.hadoopConfiguration()
-    path = jvm.org.apache.hadoop.fs.Path(file.path)
-    try:
-        stream = path.getFileSystem(conf).open(path)
-        codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(path)
-        stream = codec.createInputStream(stream) if codec else stream
-        head = bytes(stream.readNBytes(_HEAD_BYTES))
-        stream.close()
-    except Py4JJavaError as error:
-        raise _broken(file.shown, str(error.java_exception.getMessage())) from None
-    return head
-
-
-def _is_wide(spark: SparkSession, source: SourceConf, file: _File) -> bool:
-    """Whether a file's encoding has more than a byte for a line end."""
-    if source.encoding.replace("-", "").replace("_", "").lower().startswith(("utf16", "utf32")):
-        return True
-    return _first_bytes(spark, file)[:2] in (b"\xff\xfe", b"\xfe\xff")
-
-
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
-
-
-def _file_name() -> Column:
-    return F.col("_metadata.file_path").alias(FILE)

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from libs.errors import OperatorError
-from libs.ingest.sources import ROW
+from libs.ingest.lines import ROW
 from libs.privacy.keys import key_id, pseudonym
 from libs.privacy.pseudonyms import pseudonym_of
 from libs.tables import Kind

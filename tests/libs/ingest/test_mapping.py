@@ -1,6 +1,7 @@
 from libs.conf.shop import SourceConf
+from libs.ingest.lines import FILE, ROW
 from libs.ingest.mapping import mapped
-from libs.ingest.sources import BROKEN, DELIVERED, FILE, ROW, FileGroup
+from libs.ingest.sources import BROKEN, DELIVERED, FileGroup
 from libs.tables import CONTRACT
 
 
