@@ -95,8 +95,8 @@ _NAMES = {
         mainimage imageurll imageurlm cover coverurl bild bildurl imagen 图片""",
     "language": "language lang locale languagecode sprache idioma langue 语言",
     "country": "country countrycode billingcountry shippingcountry land pais pays 国家",
-    "friend": """trusteduserid friendid friend friendsid followeeid followee trusteeid trustee targetuserid targetuser touserid
-        userid2 user2 friend2 followedid followed target destination toid 好友 好友id""",
+    "friend": """trusteduserid friendid friend friendsid followeeid followee trusteeid trustee targetuserid targetuser
+        touserid userid2 user2 friend2 followedid followed target destination toid 好友 好友id""",
     "stock": """stock inventory stockquantity stocklevel onhand quantityonhand availablequantity inventoryqty
         variantinventoryqty instock bestand lagerbestand existencias 库存 quantity qty""",
     "query": """query searchterm searchquery keyword keywords search searchterms searchstring suchbegriff 搜索词

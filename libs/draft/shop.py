@@ -19,6 +19,7 @@ from libs.logs import visible
 
 EVENTS = ("transactions", "reviews", "interactions")
 _WIDTH = 118
+_MOST_FILES = 300
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SCRIPTS = {"zh": r"[\u4e00-\u9fff]", "ja": r"[\u3040-\u30ff]", "ko": r"[\uac00-\ud7af]", "ru": r"[\u0400-\u04ff]",
             "ar": r"[\u0600-\u06ff]", "he": r"[\u0590-\u05ff]", "th": r"[\u0e00-\u0e7f]", "el": r"[\u0370-\u03ff]",
@@ -46,6 +47,11 @@ class Draft:
     sources: list[Source]
     lacks: list[str] = field(default_factory=list)
 
+    @property
+    def events(self) -> bool:
+        """Whether some source tells what users did."""
+        return any(source.kind in EVENTS for source in self.sources)
+
 
 def draft(given: list[Path], root: Path, name: str) -> Draft:
     """Looks at a shop's files and writes its mapping.
@@ -60,7 +66,10 @@ def draft(given: list[Path], root: Path, name: str) -> Draft:
     """
     samples: list[tuple[Files, Sample]] = []
     unread: list[str] = []
-    for files in _grouped([file for path in given for file in _files(path)], root):
+    groups = _grouped([file for path in given for file in _files(path)], root)
+    if len(groups) > _MOST_FILES:
+        raise UnreadableFileError(f"{len(groups)} files: name those that a shop's sources are made of, or a pattern")
+    for files in groups:
         try:
             samples.append((files, read_sample(files.first)))
         except UnreadableFileError as error:
@@ -206,8 +215,7 @@ def _written(sources: list[Source], files: dict[int, Files], unread: list[str], 
     ]
     if not events:
         told = "no file tells what users bought, reviewed or did: at least one such source is needed"
-        lines += _comment(f"NOT A SHOP YET: {told}")
-        lacks.append(told)
+        lines += _comment(f"NOT A SHOP YET: {told}", indent="")
     lines += [_line(key, entry) for key, entry in _settings(sources).items()]
     lines.append("sources:")
     for source in sources:
