@@ -128,9 +128,10 @@ def why(
     from libs.privacy.keys import pseudonym, pseudonym_key
     from libs.query.why import is_known
     from libs.query.why import why as look_up
+    from libs.text.clean import clean_id
 
     chosen = load(conf, env, shop)
-    user_id = pseudonym(user, pseudonym_key(chosen.env))
+    user_id = pseudonym(clean_id(user), pseudonym_key(chosen.env))
     answer = look_up(chosen.env.warehouse, shop, user_id, product)
     if answer is None and not is_known(chosen.env.warehouse, shop, user_id):
         raise OperatorError(f"{shop} has never seen user {user}; is the id spelled as the shop does?")

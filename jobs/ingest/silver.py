@@ -14,7 +14,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
+from libs.ingest.hints import hint, shown
 from libs.ingest.silver import QUARANTINED, classify, count_fates, silver_rows
 from libs.job import JobContext
 from libs.privacy.keys import key_id
@@ -110,12 +112,26 @@ def check_limit(ctx: JobContext, counts: list[Row], bad: DataFrame) -> None:
         earlier = _rows_before(ctx, of_source) if len(dated) < len(of_source) else 0
         share = max(_bad_share(dated, 0), _bad_share(of_source, earlier))
         if share > limit:
-            reasons = bad.where(F.col("source") == source).groupBy("failure.reason").count()
-            top = reasons.orderBy(F.desc("count"), "reason").first()
             raise OperatorError(
                 f"source {source}: {share:.1%} of its rows are bad, more than max_quarantine_share {limit:.1%}; mostly:"
-                f" {top['reason'] if top else '?'} (see quality.quarantine); fix the delivery or its mapping"
+                f" {_mostly(ctx.shop.sources[source], bad.where(F.col('source') == source))}"
             )
+
+
+def _mostly(source: SourceConf, bad: DataFrame) -> str:
+    """The most frequent reason with its most frequent value, and what mends it. No user id or text is shown."""
+    reasons = bad.groupBy("failure.reason", "failure.field").count()
+    reason, field, _ = reasons.orderBy(F.desc("count"), "reason").first() or ("?", None, 0)
+    kind = CONTRACT[source.kind]
+    example, advice = "", None
+    if field is not None and field not in (*kind.users, *kind.text):
+        value = F.trim(F.get_json_object("payload", f"$.{field}"))
+        values = bad.where(F.col("failure.reason") == reason).groupBy(value.alias("value")).count()
+        top = values.where("value <> ''").orderBy(F.desc("count"), "value").first()
+        if top:
+            example = f", for example {shown(top['value'])}"
+            advice = hint(reason, field, kind.types[field], source.columns.get(field, field), top["value"])
+    return f"{reason}{example} (see quality.quarantine); {advice or 'mend the mapping'}, or fix the delivery"
 
 
 def _bad_share(counts: list[Row], earlier: int) -> float:

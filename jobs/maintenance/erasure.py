@@ -25,6 +25,7 @@ from libs.ingest.sources import BROKEN, read_deliveries
 from libs.spark.delta import TIMELESS
 from libs.spark.errors import file_uri
 from libs.tables import CONTRACT, LIST_ROW, Kind, Table
+from libs.text.clean import clean_id
 
 # Columns that hold a pseudonym after bronze.
 PSEUDONYMS = ("user_id", "friend_id")
@@ -65,7 +66,7 @@ def users_found(users: DataFrame, silver: Iterable[DataFrame]) -> set[str]:
 
 
 def read_ids(file: str) -> dict[str, int]:
-    """The ids, spaces around them aside, and the line of each; OperatorError that says how to give them."""
+    """The ids, cleaned as those of a delivery are, and the line of each; OperatorError that says how to give them."""
     how = "write the shop's own ids, one a line, and give --set maintenance.erase_user.file=PATH"
     path = Path(file)
     if not file or not path.is_file():
@@ -76,7 +77,7 @@ def read_ids(file: str) -> dict[str, int]:
         text = path.read_text(encoding="utf-8-sig")  # what a spreadsheet writes begins with a mark
     except UnicodeDecodeError:
         raise OperatorError(f"maintenance.erase_user: {file} is not UTF-8; {how}") from None
-    lines = [line.strip(" \r\n") for line in text.split("\n")]
+    lines = [clean_id(line) for line in text.split("\n")]
     ids = {one: number for number, one in reversed(list(enumerate(lines, 1))) if one}
     if not ids:
         raise OperatorError(f"maintenance.erase_user: {file} holds no id; {how}")
@@ -84,14 +85,14 @@ def read_ids(file: str) -> dict[str, int]:
 
 
 def is_one_of(column: Column, ids: Iterable[str]) -> Column:
-    """Whether a shop's id is one of `ids`, spaces around it aside. A Python function: no id in plans and event logs."""
+    """Whether a shop's id is one of `ids` once it is cleaned. A Python function: no id in plans and event logs."""
     known = frozenset(ids)
 
     @F.pandas_udf("boolean")  # type: ignore[untyped-decorator, unused-ignore]
     def found(values: pd.Series) -> pd.Series:
-        return values.isin(known)
+        return values.map(clean_id, na_action="ignore").isin(known)
 
-    return found(F.trim(column))
+    return found(column)
 
 
 def mentions(text: Column, ids: Iterable[str]) -> Column:
@@ -101,7 +102,7 @@ def mentions(text: Column, ids: Iterable[str]) -> Column:
 
     @F.pandas_udf("boolean")  # type: ignore[untyped-decorator, unused-ignore]
     def found(texts: pd.Series) -> pd.Series:
-        return texts.map(lambda text: bool(text is not None and pattern.search(text)))
+        return texts.map(lambda text: bool(text is not None and pattern.search(clean_id(text))))
 
     return found(text)
 

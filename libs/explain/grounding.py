@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from libs.explain.evidence_types import EVIDENCE_TYPES, NEUTRAL_ACTION, Fact, malformed, unsayable
-from libs.explain.names import LINK, clean_name
+from libs.explain.names import JOINER, LINK, clean_name, shop_name
 from libs.explain.reading import DURATIONS, Clause, Number, read
 from libs.explain.vocabulary import GROUPS, vocabulary
 from libs.languages.lexicon import ANCHORED, UNTITLED, Item
 
 _UNSAFE = re.compile(rf"(?P<markup>[<>]|&#?\w+;)|(?P<link>{LINK.pattern})", re.IGNORECASE)
+_QUOTED = re.compile("(?<=[“„])[^“”„]*(?=[“”])")
 # Which slot answers a number of which role.
 _NUMBERS = {type: spec.numbers for type, spec in EVIDENCE_TYPES.items()}
 _NAMES = {type: spec.names for type, spec in EVIDENCE_TYPES.items()}
@@ -173,9 +174,10 @@ def check(sentence: str, language: str, title: str, facts: Sequence[Fact], min_p
     reasons = [
         problem for fact in facts if (problem := malformed(fact.type, fact.slots) or unsayable(fact, min_people))
     ]
-    if unsafe := _UNSAFE.search(sentence):
+    # A name in quotation marks may begin with a shop's name.
+    if unsafe := _UNSAFE.search(_QUOTED.sub(lambda name: name[0].removeprefix(shop_name(name[0])), sentence)):
         reasons.append(f"{unsafe.lastgroup} in sentence")
-    if not sentence.isprintable():
+    if not JOINER.sub("", sentence).isprintable():
         reasons.append("invisible character in sentence")
     if not reasons:
         reading = read(sentence, lexicon)

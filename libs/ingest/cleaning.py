@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from libs.text.clean import clean_text, to_utf8
+from libs.text import clean
+from libs.text.clean import BLANKS, MARKS, clean_text, to_utf8
 
 _ASCII = r"^[\x00-\x7f]*$"
 
@@ -32,6 +35,27 @@ def decoded(raw: bytes, encoding: str) -> str:
         return to_utf8(bytes(raw).decode(encoding))
     except UnicodeDecodeError:
         return to_utf8(bytes(raw))
+
+
+def clean_id(text: Column) -> Column:
+    """libs.text.clean.clean_id of a valid UTF-8 string column. Only values that are not ASCII go through Python."""
+    plain = text.rlike(_ASCII)
+
+    def strip(raw: pd.Series) -> pd.Series:
+        return raw.map(clean.clean_id, na_action="ignore")
+
+    foreign = F.when(~plain, text)
+    return F.when(plain, trimmed(text)).otherwise(F.pandas_udf(strip, "string")(foreign))
+
+
+def trimmed(text: Column) -> Column:
+    """A string column without blanks of any kind and invisible marks at its ends."""
+    return F.trim(text, F.lit(BLANKS + MARKS))
+
+
+def without_null_words(text: Column, words: Iterable[str]) -> Column:
+    """A trimmed text; null for an empty one, an empty JSON array or object, and one of the words in any case."""
+    return F.when(~F.lower(text).isin("", "[]", "{}", *sorted({word.strip(BLANKS).lower() for word in words})), text)
 
 
 def cleaned(text: Column) -> Column:

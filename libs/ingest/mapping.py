@@ -12,11 +12,21 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StringType, StructType, TimestampType
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    DecimalType,
+    FractionalType,
+    MapType,
+    StringType,
+    StructType,
+    TimestampType,
+)
 
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
-from libs.ingest.cleaning import as_utf8
+from libs.ingest.cleaning import as_utf8, clean_id, trimmed, without_null_words
 from libs.ingest.lines import FILE, ROW
 from libs.ingest.sources import ADDED, BROKEN, FileGroup, one_line
 from libs.spark.errors import file_uri
@@ -40,7 +50,8 @@ def mapped(group: FileGroup, source: SourceConf, kind: Kind, where: str, zone: s
         columns = {}
         for column, sql in source.columns.items():
             absent = _if_absent(source, kind, column)
-            columns[column] = _text(*_checked(raw, sql, f"{where}.columns.{column}", file, absent), where, column, kind)
+            value, type_ = _checked(raw, sql, f"{where}.columns.{column}", file, absent)
+            columns[column] = _text(value, type_, where, column, kind, source.null_values)
         _check_users_keys(raw, source, kind, where)
         exclusions = {
             reason: _condition(raw, sql, f"{where}.exclude.{reason}", file) for reason, sql in source.exclude.items()
@@ -150,7 +161,8 @@ def _condition(raw: DataFrame, sql: str, where: str, file: str) -> Column:
     return F.coalesce(condition, F.lit(False))
 
 
-def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind) -> Column:
+def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind, null_values: tuple[str, ...]) -> Column:
+    """A contract column as text: ids cleaned; null for a blank or a null word, but in texts, where a word is a word."""
     expected = _bronze_type(kind, column)
     if (expected == "string") == isinstance(type_, ArrayType | MapType | StructType):
         raise OperatorError(f"{where}.columns.{column}: is {type_.simpleString()}, {expected} is needed")
@@ -158,20 +170,40 @@ def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind) -
         return value.cast(expected)
     if isinstance(type_, TimestampType):
         return F.date_format(value, _INSTANT)
+    text = _plain(value, type_)
+    if column in kind.text:
+        return as_utf8(text)
+    text = F.make_valid_utf8(text)
+    text = clean_id(text) if kind.types[column] == "string" else trimmed(text)
+    return without_null_words(text, null_values)
+
+
+def _plain(value: Column, type_: DataType) -> Column:
+    """A value as text. NaN and infinity are null; a whole number of a float or decimal column is written 123.
+
+    The same column may hold integers in another file, and an id must not depend on that.
+    """
     text = value.cast("string")
-    return as_utf8(text) if column in kind.text else F.make_valid_utf8(text)
+    if isinstance(type_, DecimalType):
+        return F.regexp_replace(text, r"\.0+$", "")
+    if isinstance(type_, FractionalType):
+        whole = value.cast("bigint")
+        # A float beyond the range of bigint would become the greatest bigint.
+        whole_text = F.when((value == whole) & (F.abs(value) < 2.0**63), whole.cast("string"))
+        return F.when(F.abs(value) < float("inf"), F.coalesce(whole_text, text))
+    return text
 
 
 def _map_column(
     raw: DataFrame, expressions: dict[str, str], where: str, role: str, file: str, source: SourceConf
 ) -> dict[str, Column]:
-    """One map column of the role's expressions without null values; null where all are null."""
+    """One map column of the role's expressions without null and blank values; null where all are."""
     if not expressions:
         return {}
     absent = _Absent.WARNING if source.format == "jsonl" else _Absent.ERROR
-    values = {name: _checked(raw, sql, f"{where}.{name}", file, absent)[0] for name, sql in expressions.items()}
-    pairs = [part for name, value in values.items() for part in (F.lit(name), F.make_valid_utf8(value.cast("string")))]
-    entries = F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull())
+    values = {name: _plain(*_checked(raw, sql, f"{where}.{name}", file, absent)) for name, sql in expressions.items()}
+    pairs = [part for name, value in values.items() for part in (F.lit(name), F.make_valid_utf8(value))]
+    entries = F.map_filter(F.create_map(*pairs), lambda _, value: trimmed(value) != "")
     return {role: F.when(F.size(entries) > 0, entries)}
 
 

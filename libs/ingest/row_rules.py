@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from libs.ingest.cleaning import trimmed
 from libs.ingest.times import FIRST_YEAR, LAST_YEAR, instant, local_day, timeless
 from libs.tables import Kind
 
@@ -50,19 +51,19 @@ def typed(text: Column, kind: str, zone: str) -> Column:
     """
     if kind.startswith("map"):
         return text
-    trimmed = F.nullif(F.trim(text), F.lit(""))
+    text = F.nullif(trimmed(text), F.lit(""))
     if kind == "string":
-        return trimmed
+        return text
     if kind == "timestamp":
-        return instant(trimmed, zone)
+        return instant(text, zone)
     if kind == "int":
-        number = trimmed.try_cast("decimal(38,6)")
+        number = text.try_cast("decimal(38,6)")
         whole = number.try_cast("int")
         return F.when(number == whole, whole)
     if kind == "double":
-        number = trimmed.try_cast("double")
+        number = text.try_cast("double")
         return F.when(F.abs(number) < F.lit(float("inf")), number)
-    return trimmed.try_cast(kind)
+    return text.try_cast(kind)
 
 
 def contract_checks(name: str, kind: Kind, raw: str, zone: str) -> list[Check]:
@@ -78,9 +79,9 @@ def contract_checks(name: str, kind: Kind, raw: str, zone: str) -> list[Check]:
 def _value_checks(kind: Kind, raw: str) -> list[Check]:
     checks = []
     for column, type_ in kind.types.items():
-        value, delivered = F.col(column), F.trim(F.col(raw)[column]) if not type_.startswith("map") else None
-        if delivered is None:
+        if type_.startswith("map"):
             continue
+        value, delivered = F.col(column), trimmed(F.col(raw)[column])
         if column in kind.required:
             checks.append(Check(f"{column} is missing", column, F.coalesce(delivered, F.lit("")) == ""))
         if type_ != "string":

@@ -13,6 +13,7 @@ from libs.ingest.lines import ROW
 from libs.privacy.keys import key_id, pseudonym
 from libs.privacy.pseudonyms import pseudonym_of
 from libs.tables import Kind
+from libs.text.clean import clean_id
 
 # The reason in `excluded`; apart from it only the day and source of such a row are kept.
 ERASED = "erased user"
@@ -63,6 +64,8 @@ def _words(text: Column, key: str) -> Column:
 
     @F.pandas_udf("array<string>")  # type: ignore[untyped-decorator, unused-ignore]
     def hashed(texts: pd.Series) -> pd.Series:
-        return texts.map(lambda text: [pseudonym(word, key) for word in _WORD.findall(text)], na_action="ignore")
+        return texts.map(
+            lambda text: [pseudonym(word, key) for word in _WORD.findall(clean_id(text))], na_action="ignore"
+        )
 
     return hashed(text)

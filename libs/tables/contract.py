@@ -1,7 +1,7 @@
 """The contract a shop's sources are mapped onto: one entry a kind of source, the same for every shop.
 
-Bronze holds these columns as delivered (strings); silver holds them typed. A shop need not have a kind, nor a column
-that is not required.
+Bronze holds these columns as delivered (strings), with ids cleaned and null words left out; silver holds them typed. A
+shop need not have a kind, nor a column that is not required.
 """
 
 from __future__ import annotations

@@ -12,6 +12,19 @@ import re
 import unicodedata
 from itertools import count
 
+# Blanks of every kind; the separators \x1c to \x1f, which str.strip takes as well, are controls and stay.
+BLANKS = (
+    " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
+    "\u205f\u2800\u3000\u3164\uffa0"
+)
+# Soft hyphen, zero-width and bidi marks, byte order mark: nobody sees them. Joiners (ZWNJ, ZWJ) shape words in some
+# scripts, but no id needs one.
+MARKS = (
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff"
+)
+JOINERS = "\u200c\u200d"
+_WITHOUT_MARKS = dict.fromkeys(map(ord, MARKS + JOINERS))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _GB2312_PAIR = re.compile(rb"[\xa1-\xfe]{2}")
 _ASCII_BYTES = bytes(range(128))
@@ -23,6 +36,23 @@ _INVISIBLE = re.compile(
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     "\U000f0000-\U0010ffff\ud800-\udfff]+"
+)
+# Some invisible characters are needed where they stand (_needed): joiners and variation selectors beside letters of
+# scripts that are shaped by them, and in emoji. Each must stand alone there: text could be hidden in a run of them.
+_SHAPED = re.compile(
+    "[\u0620-\u065f\u066e-\u06ff\u0700-\u077f\u07ca-\u085f\u0870-\u0963\u0971-\u0dff\u1000-\u109f\u1780-\u17d3\u1820-\u18aa"
+    "\u1b00-\u1b4b\ua8e0-\ua8ff\ua980-\ua9c0\U00011000-\U000114ff]"
+)
+_MONGOLIAN = re.compile("[\u1820-\u18aa]")
+_EMOJI = re.compile(
+    "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d"
+    "\u3297\u3299\U0001f000-\U0001faff]"
+)
+_KEY = re.compile("[0-9#*]")  # of a keycap
+_VIRAMA = 9  # canonical combining class: joins two consonants, or with a joiner after it shows that it does not
+# England, Scotland and Wales: a black flag and the region's code in tag characters.
+_FLAG_TAGS = frozenset(
+    "".join(chr(0xE0000 + ord(c)) for c in code) + "\U000e007f" for code in ("gbeng", "gbsct", "gbwls")
 )
 # The semicolon is required: html.unescape alone would turn "fish&region" into "fish\u00aeion".
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -47,6 +77,13 @@ _LINK = re.compile(
     rf"|[\w.+%-]{{1,64}}@{_LABEL}{{1,63}}(?:\.{_LABEL}{{1,63}})+"
     rf"|{_LABEL}{{1,63}}(?:\.{_LABEL}{{1,63}}){{0,4}}\.(?:com|net|org|info|biz|xyz|shop|site|online|top|ru|cn|io)(?![^\W_])"
     rf"(?:[/?#:][^{_NOT_LINK}]*)?",
+    re.I,
+)
+# A shop's name at a title's start: "Amazon.com Gift Card", "Toys.com: Robots". One label, a capital, nothing after it.
+_BRAND = re.compile(r"[A-Z][A-Za-z0-9-]{1,30}\.(?:com|net|org):?", re.I)
+_INVITATION = re.compile(
+    r"(?<![^\W_])(?:visit|click|buy|www|https?|download|log ?in|sign ?up|subscribe|win|free)(?![^\W_])"
+    r"|点击|访问|登录|购买",
     re.I,
 )
 _MARKUP = re.compile(r"[`*<>{}\\|^_\ufffd]+|~~+|(?<![^\W_])#+(?![^\W_])")  # "#1 Hits" and "C#" keep their sign
@@ -102,6 +139,15 @@ def _decode(raw: bytes) -> str:
     return raw.decode("cp1252", "replace")
 
 
+def clean_id(text: str) -> str:
+    """A shop's id as it is stored and compared: NFC, without invisible marks, without blanks around it. Idempotent.
+
+    >>> clean_id("\\ufeff 85123A\\u3000"), clean_id("cafe\\u0301") == "caf\\xe9"
+    ('85123A', True)
+    """
+    return unicodedata.normalize("NFC", text.translate(_WITHOUT_MARKS)).strip(BLANKS)
+
+
 def clean_text(s: str | None) -> str:
     """Plain text: no tags, entities decoded, no invisible characters, NFC, single spaces.
 
@@ -140,27 +186,60 @@ def clean_title(s: str | None, max_chars: int = 80) -> str:
     seen = _visible(s)[:_MOST_CHARS]
     words = _finish(" ".join(_WORD.findall(seen)), max_chars)
     marks = _MARKUP.sub("\u00b7", "".join(seen.split())).replace("://", "\u00b7")
-    marks = marks.replace("[", "(").replace("]", ")")[:max_chars]
+    marks = _without_hidden(marks.replace("[", "(").replace("]", ")")[:max_chars])
     return words or marks.strip(_EDGE) or marks
 
 
 def title_key(title: str) -> str:
     """What a title is compared by: its letters and digits, case and width folded; a title without any is its own key.
 
+    Joiners do not count: a Persian word is the same with and without one.
+
     >>> title_key("Café — NOIR (CD)"), title_key("café noir cd"), title_key("!!!")
     ('café noir cd', 'café noir cd', '!!!')
     """
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", title).casefold())) or title
+    seen = _INVISIBLE.sub("", title)
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", seen).casefold())) or title
 
 
 def _visible(s: str) -> str:
     """NFC text without invisible characters, entities decoded at most twice."""
     for _ in range(2):
-        s = unicodedata.normalize("NFC", _INVISIBLE.sub("", s))
+        s = _without_hidden(s)
         if "&" not in s:
             return s
         s = _ENTITY.sub(lambda m: html.unescape(m[0]), s)
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", s))
+    return _without_hidden(s)
+
+
+def _without_hidden(s: str) -> str:
+    """NFC text without the invisible characters that no letter or emoji needs."""
+    for _ in range(4):  # what is removed may have held combining marks apart, whose order is then another
+        s = unicodedata.normalize("NFC", s)
+        seen = _INVISIBLE.sub(_needed, s)
+        if seen == s:
+            return s
+        s = seen
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", s))  # made to mislead: it loses them all
+
+
+def _needed(match: re.Match[str]) -> str:
+    """A run of invisible characters if the characters around it need it, else nothing."""
+    run, text = match[0], match.string
+    before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
+    if run in ("\u200c", "\u200d") and _SHAPED.match(before):
+        needed = bool(_SHAPED.match(after)) or unicodedata.combining(before) == _VIRAMA
+    elif run in ("\u180b", "\u180c", "\u180d", "\u180f"):
+        needed = bool(_MONGOLIAN.match(before))
+    elif run == "\u180e":
+        needed = bool(_MONGOLIAN.match(before) and _MONGOLIAN.match(after))
+    elif run in ("\ufe0e", "\ufe0f"):
+        needed = bool(_EMOJI.match(before)) or (after == "\u20e3" and bool(_KEY.match(before)))
+    elif run in ("\u200d", "\ufe0f\u200d"):
+        needed = bool(_EMOJI.match(before) and _EMOJI.match(after))
+    else:
+        needed = before == "\U0001f3f4" and run in _FLAG_TAGS
+    return run if needed else ""
 
 
 def _without_markup(s: str) -> str:
@@ -168,13 +247,21 @@ def _without_markup(s: str) -> str:
     while True:  # until nothing changes: what stood around a removed piece may be a link of its own
         was = s
         if not _LINK_SIGNS.isdisjoint(s):
-            s = _LINK.sub(lambda m: f" {m[1] or ''} ", s)
+            s = _LINK.sub(lambda m: m[0] if _is_brand(m) else f" {m[1] or ''} ", s)
         if "&" in s:
             s = _ENTITY.sub(" ", s)
         s = " ".join(_MARKUP.sub(" ", s.replace("[", "(").replace("]", ")")).split())
+        if not s.isascii():
+            s = _without_hidden(s)  # what a joiner stood beside may be gone
         s = _LOOSE_COMMA.sub("", s).strip(_EDGE)
         if s == was:
             return s
+
+
+def _is_brand(link: re.Match[str]) -> bool:
+    """Whether what looks like an address is the name that a title begins with, and the title invites nobody to it."""
+    named = link.start() == 0 and link[0][0].isupper() and _BRAND.fullmatch(link[0])
+    return bool(named) and not _INVITATION.search(link.string)
 
 
 def _finish(s: str, max_chars: int) -> str:

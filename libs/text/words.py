@@ -14,6 +14,7 @@ _WORD = re.compile(
     rf"|[0-9]+(?:[.,][0-9]+)+(?![^\W_])"
     rf"|[^\W_{_HAN}]+(?:'[^\W_{_HAN}]+)*"
 )
+_REPLACED = {0x2019: "'", 0x200C: None, 0x200D: None}  # joiners shape a word and part none
 _POSSESSIVE = re.compile(r"'s?$")
 
 
@@ -22,7 +23,7 @@ def words(text: str | None) -> list[str]:
 
     A possessive "'s" is dropped, and so is a single letter.
     """
-    folded = unicodedata.normalize("NFKC", text or "").casefold().replace("\u2019", "'")
+    folded = unicodedata.normalize("NFKC", text or "").translate(_REPLACED).casefold()
     matches = ((_POSSESSIVE.sub("", match[0]), match["han"]) for match in _WORD.finditer(folded))
     return [word for word, han in matches if len(word) > 1 or word.isdigit() or han]
 

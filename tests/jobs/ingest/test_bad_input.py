@@ -119,16 +119,19 @@ def test_day_that_was_not_delivered_is_named_unless_the_shop_is_closed(
 def test_too_many_bad_rows_stop_the_run_and_are_kept_to_look_at(
     make_warehouse: Callable[..., Warehouse], tmp_path: Path
 ) -> None:
-    good = [order(order_id=f"o{i}") for i in range(17)]
-    bad = [order(order_id="b1", price="free"), order(order_id="b2", price="?"), order(order_id="b3", quantity=0)]
+    good = [order(order_id=f"o{i}") for i in range(16)]
+    prices = [order(order_id=f"b{i}", price=price) for i, price in enumerate(["free", '"2,50"', '"2,50"'])]
+    bad = [*prices, order(order_id="b3", quantity=0)]
     path = write_orders(tmp_path / "orders.csv", good + bad)
     shop = make_warehouse(sources={"orders": orders_source(path)}, max_quarantine_share=0.1)
     assert refused(shop, "ingest.bronze", "ingest.silver") == (
-        "source orders: 15.0% of its rows are bad, more than max_quarantine_share 10.0%; mostly: price is not a number"
-        " (see quality.quarantine); fix the delivery or its mapping"
+        "source orders: 20.0% of its rows are bad, more than max_quarantine_share 10.0%; mostly: price is not a number,"
+        " for example '2,50' (see quality.quarantine); write replace(price, ',', '.') in columns.price, or fix the"
+        " delivery"
     )
     assert shop.read("silver.transactions").isEmpty()
     assert shop.rows("quality.quarantine", "reason", "field") == [
+        ("price is not a number", "price"),
         ("price is not a number", "price"),
         ("price is not a number", "price"),
         ("quantity is zero", "quantity"),

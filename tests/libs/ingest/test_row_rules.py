@@ -13,6 +13,7 @@ from libs.ingest.row_rules import Check, first_failure, split, typed
 CASES = {
     ("int", "3"): 3,
     ("int", " -3.0 "): -3,
+    ("int", "\u00a0\u30003\t"): 3,
     ("int", "3.5"): None,
     ("int", "9999999999"): None,
     ("int", "three"): None,
@@ -25,7 +26,7 @@ CASES = {
     ("decimal(18,4)", "1,000.00"): None,
     ("decimal(18,4)", "1e20"): None,
     ("string", "  tea "): "tea",
-    ("string", "   "): None,
+    ("string", " \u00a0\t\u3000"): None,
 }
 
 

@@ -8,14 +8,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.text.clean import clean_text, clean_title, to_utf8
+from libs.text.clean import clean_id, clean_text, clean_title, title_key, to_utf8
+from libs.text.words import words
 
 # Pieces that join into tags, links and entities when something between them is removed.
 PIECES = [
     *"aAbB012<>&;:/.@#*_~[](){}`|!?-,…=\\ \n\t'",
     *("\x00", "\u200b", "\u202e", "\u0301", "\u0338", "\u1fef", "\ufffd", "İ", "ß", "ŉ", "中", "，", "\U000e0041"),
     *("&amp;", "&lt;", "&#60;", "amp;", "lt;", "<b>", "<script>", "</script>", "script>", "http", "://", "www."),
-    *(".com", "[a](b)", "](", "USB", "WHITE", "OF", "60CM", "data:"),
+    *(
+        "م",
+        "ක",
+        "\u0dca",
+        "\u200c",
+        "\u200d",
+        "👨",
+        "❤",
+        "\ufe0f",
+        "\ufe0e",
+        "1\ufe0f\u20e3",
+        "🏴",
+        "\U000e007f",
+        "ᠠ",
+        "\u180b",
+    ),
+    *("Evil.com", ".com", "[a](b)", "](", "USB", "WHITE", "OF", "60CM", "data:"),
 ]
 hostile = st.one_of(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.text(max_size=60))
 
@@ -73,10 +90,45 @@ def test_valid_utf8_is_kept_as_it_is(text):
         ("bell\x07 and esc\x1b[31m", "bell and esc[31m"),
         ("cafe\u0301", "café"),
         ("中文\u3000 标题&nbsp;！", "中文 标题 ！"),
+        # Joiners and selectors where nothing needs them, or more than one where one is needed.
+        ("a\u200db\u200cc 1\ufe0f A\ufe0f", "abc 1 A"),
+        ("\u200cمی\u200c می\u200c\u200cخ می\u200d\u200cخ", "می میخ میخ"),
+        ("❤\ufe0f\ufe0f 👨\u200d\u200d👩 👨\u200d b", "❤ 👨👩 👨 b"),
+        (
+            "🏴\U000e0067\U000e0062 x\U000e0067\U000e007f 🏴\U000e0067\U000e0062\U000e0065\U000e0076\U000e0069\U000e007f",
+            "🏴 x 🏴",
+        ),
+        ("葛\U000e0100 葛\ufe00", "葛 葛"),
+        ("می<b>\u200c</b>خ", "میخ"),
     ],
 )
 def test_clean_text(raw, text):
     assert clean_text(raw) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "می\u200cخواهم",
+        "ශ\u0dca\u200dරී",
+        "ന\u0d4d\u200d",  # a final letter of Malayalam, as older texts write it
+        "ᠠ\u180bᠠ ᠨ\u180eᠠ",
+        "👨\u200d👩\u200d👧",
+        "👩🏽\u200d💻",
+        "👩\u200d❤\ufe0f\u200d👨",
+        "🏳\ufe0f\u200d🌈",
+        "❤\ufe0f ☎\ufe0e ©\ufe0f",
+        "1\ufe0f\u20e3",
+        "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+    ],
+)
+def test_what_a_script_or_an_emoji_needs_stays(text):
+    assert clean_text(text) == clean_title(text) == text
+
+
+def test_joiners_do_not_make_another_title_or_word():
+    assert title_key("می\u200cخواهم ❤\ufe0f") == title_key("میخواهم")
+    assert words("می\u200cخواهم") == words("میخواهم") == ["میخواهم"]
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -86,7 +138,12 @@ def test_clean_text_cannot_open_a_tag_and_is_normal(s):
     assert not re.search(r"<[a-zA-Z/!?]", text)
     assert text == " ".join(text.split()) == unicodedata.normalize("NFC", text)
     assert not {unicodedata.category(c) for c in text} & {"Cc", "Cs", "Co"}
-    assert not set(text) & set("\u200b\u200d\u202e\u2066\ufeff\u00ad")
+    assert not set(text) & set("\u200b\u202e\u2066\ufeff\u00ad")
+    assert not re.search(
+        "(?a:[\\w\\s])[\u200c\u200d]|[\u200c\u200d](?:\\Z|[\u200c\u200d\ufe00-\ufe0f])",
+        text.replace("\u0dca\u200d", "").replace("\u0dca\u200c", ""),
+    )
+    assert clean_text(text) == text or "&" in text or "<" in text
 
 
 @pytest.mark.parametrize(
@@ -115,6 +172,20 @@ def test_clean_text_cannot_open_a_tag_and_is_normal(s):
         ("Jazz at https://e.vil/x?y=1, www.e.vil or buy@e.vil", "Jazz at or"),
         ("Jazz from evil.com/free", "Jazz from"),
         ("Jazz x://e.vil ://e.vil", "Jazz"),
+        ("Amazon.com Gift Cards - Print at Home", "Amazon.com Gift Cards - Print at Home"),
+        ("Booking.com Voucher", "Booking.com Voucher"),
+        ("Toys.com: Robots", "Toys.com: Robots"),
+        ("Toys.com", "Toys.com"),
+        ("evil.com pills", "pills"),
+        ("Evil.com/free pills", "pills"),
+        ("Evil.com:8080 pills", "pills"),
+        ("Evil.com?a=1 pills", "pills"),
+        ("A.Evil.com pills", "pills"),
+        ("Evil.shop pills", "pills"),
+        ("Evil.com pills, click now", "pills, click now"),
+        ("Evil.com 点击领取", "点击领取"),
+        ("Get pills at Evil.com", "Get pills at"),
+        ("Amazon.com Evil.com", "Amazon.com"),
         ("Will.I.Am", "Will.I.Am"),
         ("Awww. So sweet", "Awww. So sweet"),
         ("《七里香》http://a.cn/x看看", "《七里香》 看看"),
@@ -165,10 +236,37 @@ def test_clean_title_is_idempotent_short_and_harmless(s, max_chars):
     assert shown or not any(c.isalnum() for c in clean_text(s))
 
 
-@pytest.mark.parametrize("piece", ["<a", "<script ", "&amp;", "[x](", "a@", "x.com", "a.", "e\u0301", "<b>", "&#", "("])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a",
+        "<script ",
+        "&amp;",
+        "[x](",
+        "a@",
+        "x.com",
+        "a.",
+        "e\u0301",
+        "<b>",
+        "&#",
+        "(",
+        "م\u200c",
+        "👨\u200d",
+        "A.com ",
+    ],
+)
 def test_hostile_repetition_takes_linear_time(piece):
     text = piece * (400_000 // len(piece))
     start = time.process_time()
     clean_text(text)
     clean_title(text)
     assert time.process_time() - start < 3  # about 0.2 s; a quadratic pattern takes minutes
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_a_clean_id_stays_as_it_is_and_none_can_see_what_it_lost(text):
+    cleaned = clean_id(text)
+    assert clean_id(cleaned) == cleaned == unicodedata.normalize("NFC", cleaned)
+    marked = "\u00a0\ufeff" + text[:1] + "\u200b\u202e" + text[1:] + "\u3000\t"
+    assert clean_id(marked) == cleaned
