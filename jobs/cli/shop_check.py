@@ -22,11 +22,9 @@ from jobs.ingest.bronze import with_day, with_row_id
 from libs import conf as configuration
 from libs.conf import EnvConf
 from libs.conf.shop import ShopConf, SourceConf
-from libs.draft.column import Column
-from libs.draft.numbers import number_of
-from libs.draft.times import time_of
 from libs.errors import OperatorError
 from libs.ingest.files import date_pattern, files_at, readable, uri
+from libs.ingest.hints import hint, shown
 from libs.ingest.mapping import mapped
 from libs.ingest.records import csv_records
 from libs.ingest.row_rules import Check, contract_checks, typed
@@ -44,6 +42,15 @@ _MOST_FILES = 20
 _EVENTS = ("transactions", "reviews", "interactions")
 _EXAMPLES = 20
 _CHARS = 40  # of a value that is shown
+# Ways out where the values tell none.
+_WAYS = {
+    "is missing": "map a column that is always there, or leave those rows out by `where`",
+    "is not a": "add what stands for “none” to null_values, or correct the values by replace(...)",
+    " before ": "bring it to yyyy-MM-dd HH:mm:ss by to_timestamp(..., 'its form') or timestamp_seconds(...)",
+    "in the future": "bring it to yyyy-MM-dd HH:mm:ss by to_timestamp(..., 'its form') or timestamp_seconds(...)",
+    "1 to 5": "bring it to 1 to 5 stars",
+    "longer than": "map the id, not a text",
+}
 _DEPENDENT = {"optional", "attributes", "sensitive", "directed"}  # keys that must suit the kind
 
 
@@ -315,8 +322,8 @@ def _judge(
     if counted["broken"]:
         example = found.where("broken is not null").select(F.left("broken", F.lit(80))).first()
         faults.append(
-            f"{where}: {counted['broken'] / counted['rows']:.1%} of the rows cannot be read as {source.format}, for example"
-            f" {_shown(example[0] if example else '', 60)}; correct delimiter, quote, escape or the file"
+            f"{where}: {counted['broken'] / counted['rows']:.1%} of the rows cannot be read as {source.format}, such as"
+            f" {shown(example[0] if example else '')}; correct delimiter, quote, escape or the file"
         )
     if bad > limit:
         faults.append(
@@ -353,39 +360,25 @@ def _count(fates: DataFrame, kind: Kind, known: list[str], told: SourceReport) -
 
 
 def _told(check: Check, share: float, examples: list[str | None], source: SourceConf, kind: Kind) -> str:
-    """A failed check with its share, examples and the way out."""
+    """A failed check with its share, examples and the way out. No user id or text is shown in full."""
     column = check.field or ""
-    secret = column in kind.users or column in ("body", "query")
-    shown = ", ".join(_shown(text or "", 6 if secret else _CHARS) for text in examples[:3])
-    rule = check.reason.removeprefix(f"{column} ")
-    shown = f", for example {shown}" if shown else ""
-    return f"{rule} in {share:.1%} of the rows{shown}; {_way_out(check, examples, source)}"
+    texts = [text.strip() for text in examples if text and text.strip()]
+    secret = column in (*kind.users, *kind.text)
+    quotes = ", ".join(shown(f"{text[:3]}…" if secret and len(text) > 3 else text) for text in texts[:3])
+    example = f", for example {quotes}" if quotes else ""
+    return f"{check.reason} in {share:.1%} of the rows{example}; {_way_out(check, texts, source, kind)}"
 
 
-def _way_out(check: Check, examples: list[str | None], source: SourceConf) -> str:
-    """What to write in the mapping."""
+def _way_out(check: Check, texts: list[str], source: SourceConf, kind: Kind) -> str:
+    """What to write in the mapping: told by a value that leaves no doubt, if there is one."""
     column = check.field or ""
     sql = source.columns.get(column, column)
-    texts = [text for text in examples if text and text.strip()]
-    path = re.fullmatch(r"`?([^`]+)`?", sql)
-    sample = Column((path[1],), "text", tuple(texts)) if path else None
-    if "is not a time" in check.reason or "lies in the future" in check.reason or " before " in check.reason:
-        if sample is not None and texts and (time := time_of(sample)) and time.sql != sample.sql:
-            return f"write {time.sql}"
-        return "bring it to yyyy-MM-dd HH:mm:ss by to_timestamp(..., 'its form') or timestamp_seconds(...)"
-    if "is not a" in check.reason:
-        if not texts:
-            return "add what stands for “none” to null_values"
-        number = number_of(sample) if sample is not None else None
-        if number is not None and number.sql != sample.sql:  # type: ignore[union-attr]
-            return f"write {number.sql}"
-        return "add these words to null_values, or correct them by replace(...) or regexp_replace(...)"
-    if "is missing" in check.reason:
-        return "map a column that is always there, or leave those rows out by `where` or `exclude`"
-    if "1 to 5" in check.reason:
-        return "bring it to 1 to 5 stars, for example 1 + 0.4 * rating for a scale from 0 to 10"
-    if "longer than" in check.reason:
-        return "map the id, not a text"
+    hints = [told for text in texts if (told := hint(check.reason, column, kind.types[column], sql, text))]
+    if hints:
+        return min(hints, key=lambda told: ", or " in told)
+    for reason, way in _WAYS.items():
+        if reason in check.reason:
+            return way
     return "leave those rows out by `exclude`, or correct the expression"
 
 
@@ -403,7 +396,7 @@ def _warnings(counted: Row, told: SourceReport, source: SourceConf, kind: Kind) 
     if told.counts[EXCLUDED] > 0.5 * rows:
         yield f"{told.counts['excluded'] / rows:.0%} of the rows are left out by `exclude`"
     for column, value in told.same.items():
-        yield f"columns.{column}: is {_shown(value, _CHARS)} in every row: it tells nothing"
+        yield f"columns.{column}: is {shown(value)} in every row: it tells nothing"
 
 
 def _shop_warnings(report: ShopReport, conf: ShopConf, checked: dict[str, DataFrame]) -> Iterator[str]:
@@ -458,10 +451,6 @@ def _value(value: Any, chars: int) -> str:
     text = ", ".join(f"{key}={one}" for key, one in value.items()) if isinstance(value, dict) else str(value or "")
     text = " ".join(text.split())
     return visible(text if len(text) <= chars else f"{text[:chars]}…")
-
-
-def _shown(text: str, chars: int) -> str:
-    return f"“{_value(text, chars)}”"
 
 
 def _listed(days: list[date]) -> str:

@@ -140,7 +140,7 @@ def _merged(samples: list[tuple[Files, Sample]]) -> list[tuple[Files, Sample]]:
         stems = [Path(member.path).name for member, _ in members]
         start = re.sub(r"[^\W_]+$|\d+$", "", _common(stems))
         if len(members) > 1 and start:
-            pattern = f"{Path(files.path).parent}/{start}*{''.join(Path(files.path).suffixes[-2:])}"
+            pattern = str(Path(files.path).with_name(f"{start}*{''.join(Path(files.path).suffixes[-2:])}"))
             made.append((Files(pattern, files.first, len(members)), sample))
         else:
             made += members
