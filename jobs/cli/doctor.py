@@ -36,14 +36,34 @@ def examine(root: Path, env: str) -> list[Finding]:
         _module("petastorm", "petastorm"),
         _jars(),
     ]
+    settings = None
     try:
         settings = configuration.load(root, env, None).env
         findings += [Finding(f"conf/{env}.yaml", True, "valid"), _warehouse(settings), _key(settings)]
     except OperatorError as error:
         findings.append(Finding(f"conf/{env}.yaml", False, str(error)))
+    runs = all(finding.good for finding in findings)
     for shop in configuration.shops(root):
-        findings.append(_checked(f"conf/shops/{shop}.yaml", partial(_shop, root, shop)))
+        findings += _shop_findings(root, shop, settings if runs else None)
     return findings
+
+
+def _shop_findings(root: Path, shop: str, settings: EnvConf | None) -> list[Finding]:
+    """What is wrong with a shop's file and, where its deliveries are here and Spark runs, with what it maps."""
+    what = f"conf/shops/{shop}.yaml"
+    finding = _checked(what, partial(_shop, root, shop))
+    if settings is None:
+        return [finding]
+    from jobs.cli.shop_check import check_shop, has_files, session
+
+    if not has_files(root, shop):
+        return [Finding(what, finding.good, f"{finding.message}; none of its files is here, so they were not checked")]
+    report = check_shop(partial(session, settings), root, shop)
+    if report.mistakes:
+        return [Finding(what, False, text.removeprefix(f"{what}: ")) for text in report.mistakes]
+    counts = ", ".join(f"{source.name} {source.counts['rows']} rows" for source in report.sources)
+    warnings = "".join(f"; warning: {text.removeprefix(f'{what}: ')}" for text in report.warnings)
+    return [Finding(what, True, f"valid, time zone {configuration.load_shop(root, shop).timezone}; {counts}{warnings}")]
 
 
 def _shop(root: Path, shop: str) -> str:

@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from jobs.ingest.bronze import with_day, with_row_id
 from libs import conf as configuration
 from libs.conf import EnvConf
+from libs.conf.read import SHOP_NAME
 from libs.conf.shop import ShopConf, SourceConf
 from libs.errors import OperatorError
 from libs.ingest.files import date_pattern, files_at, readable, uri
@@ -31,7 +32,6 @@ from libs.ingest.row_rules import Check, contract_checks, typed
 from libs.ingest.silver import DUPLICATES, EXCLUDED, QUARANTINED, SILVER, classify
 from libs.ingest.sources import FileGroup, grammar_of, read_source
 from libs.logs import visible
-from libs.spark.session import build_session
 from libs.tables import CONTRACT, Kind
 from libs.window import Window
 
@@ -90,6 +90,8 @@ class ShopReport:
 
 def session(env: EnvConf) -> SparkSession:
     """A session on this machine alone, whatever cluster the environment has."""
+    from libs.spark.session import build_session
+
     return build_session(env.model_copy(update={"spark": env.spark | _LOCAL, "compute": {}}), "reasonrec shop check")
 
 
@@ -113,6 +115,8 @@ def check_shop(spark_of: Callable[[], SparkSession], root: Path, shop: str, rows
     Raises:
         OperatorError: there is no such shop, or its file is not YAML.
     """
+    if not SHOP_NAME.fullmatch(shop):
+        configuration.load_shop(root, shop)
     path = root / "shops" / f"{shop}.yaml"
     report = ShopReport(shop, f"{root.name}/shops/{shop}.yaml")
     conf, faults = _conf(root, shop, path)
@@ -321,10 +325,9 @@ def _judge(
             faults.append(f"{where}.columns.{check.field}: {_told(check, share, examples, source, kind)}")
     if counted["broken"]:
         example = found.where("broken is not null").select(F.left("broken", F.lit(80))).first()
-        faults.append(
-            f"{where}: {counted['broken'] / counted['rows']:.1%} of the rows cannot be read as {source.format}, such as"
-            f" {shown(example[0] if example else '')}; correct delimiter, quote, escape or the file"
-        )
+        share, such = _percent(counted["broken"] / counted["rows"]), shown(example[0] if example else "")
+        way = "correct delimiter, quote, escape or the file"
+        faults.append(f"{where}: {share} of the rows cannot be read as {source.format}, such as {such}; {way}")
     if bad > limit:
         faults.append(
             f"{where}: {bad:.1%} of the rows would be quarantined, more than max_quarantine_share {limit:.1%}"
@@ -366,7 +369,7 @@ def _told(check: Check, share: float, examples: list[str | None], source: Source
     secret = column in (*kind.users, *kind.text)
     quotes = ", ".join(shown(f"{text[:3]}…" if secret and len(text) > 3 else text) for text in texts[:3])
     example = f", for example {quotes}" if quotes else ""
-    return f"{check.reason} in {share:.1%} of the rows{example}; {_way_out(check, texts, source, kind)}"
+    return f"{check.reason} in {_percent(share)} of the rows{example}; {_way_out(check, texts, source, kind)}"
 
 
 def _way_out(check: Check, texts: list[str], source: SourceConf, kind: Kind) -> str:
@@ -451,6 +454,10 @@ def _value(value: Any, chars: int) -> str:
     text = ", ".join(f"{key}={one}" for key, one in value.items()) if isinstance(value, dict) else str(value or "")
     text = " ".join(text.split())
     return visible(text if len(text) <= chars else f"{text[:chars]}…")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.0005 else "fewer than 0.1%"
 
 
 def _listed(days: list[date]) -> str:

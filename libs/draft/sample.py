@@ -103,7 +103,9 @@ def encoding_of(head: bytes) -> str:
 
     lines = b"\n".join(line for line in head.splitlines()[:-1] or [head] if not line.isascii())[:100_000]
     best = from_bytes(lines, cp_isolation=_ENCODINGS).best()
-    return best.encoding if best else "cp1252"
+    if best is None:
+        return "cp1252"
+    return next(name for name in (*_ENCODINGS, best.encoding) if lines.decode(name, "replace") == str(best))
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -242,7 +244,7 @@ def _csv(path: Path, encoding: str) -> Sample:
         settings["delimiter"] = (words.get(delimiter, delimiter), "told by the lines")
     if quote and quote != '"':
         settings["quote"] = (quote, "told by the lines")
-    elif not quote and any(re.search(rf'(?:^|{re.escape(delimiter)})"', line) for line in lines):
+    elif not quote and any(cell and cell.startswith('"') for row in rows for cell in row):
         settings["quote"] = ("\x02", 'a sign that the file does not hold: " is a letter here, no quote')
     if escape and quote and escape != quote:
         settings["escape"] = (escape, "a quote inside quotes follows it")
