@@ -11,7 +11,7 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 .PHONY: help setup demo test test-parts test-nights lint wheel environment lock audit clean chaos \
 	airflow airflow-test airflow-demo airflow-up object-store object-store-demo cluster-demo sql-server sql-demo \
 	bench-online-retail bench-backtest bench-increment bench-backfill bench-ann \
-	bench-scale bench-skew
+	bench-scale bench-skew bench-deliveries
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -55,6 +55,9 @@ bench-online-retail: setup ## Run a night with 541,909 rows: CPU, memory, exact 
 
 bench-backtest: setup ## Back-test every source and the final list on both shops, with intervals
 	@$(BIN)/python tests/benchmarks/backtest.py
+
+bench-deliveries: setup ## Bring in odd deliveries: rows, quarantine and exit status of each, records lost and forged
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/deliveries.py
 
 airflow: setup ## Create .airflow-venv from its lock: the scheduler's environment, separate from the jobs'
 	@requirements/airflow.sh

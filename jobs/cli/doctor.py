@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,20 +49,24 @@ def examine(root: Path, env: str) -> list[Finding]:
 
 def _shop_findings(root: Path, shop: str, settings: EnvConf | None) -> list[Finding]:
     """What is wrong with a shop's file and, where its deliveries are here and Spark runs, with what it maps."""
-    what = f"conf/shops/{shop}.yaml"
-    finding = _checked(what, partial(_shop, root, shop))
-    if settings is None:
-        return [finding]
     from jobs.cli.shop_check import check_shop, has_files, session
 
-    if not has_files(root, shop):
-        return [Finding(what, finding.good, f"{finding.message}; none of its files is here, so they were not checked")]
-    report = check_shop(partial(session, settings), root, shop)
+    what = f"conf/shops/{shop}.yaml"
+    try:
+        faults = configuration.shop_faults(root, shop)
+        if settings is None or not has_files(root, shop):
+            unseen = "" if settings is None else "; none of its files is here, so they were not checked"
+            return [Finding(what, False, fault) for fault in faults] or [
+                Finding(what, True, _shop(root, shop) + unseen)
+            ]
+        report = check_shop(partial(session, settings), root, shop)
+    except OperatorError as error:
+        return [Finding(what, False, str(error))]
     if report.mistakes:
         return [Finding(what, False, text.removeprefix(f"{what}: ")) for text in report.mistakes]
-    counts = ", ".join(f"{source.name} {source.counts['rows']} rows" for source in report.sources)
+    rows = ", ".join(f"{source.name} {source.counts['rows']:,} rows" for source in report.sources)
     warnings = "".join(f"; warning: {text.removeprefix(f'{what}: ')}" for text in report.warnings)
-    return [Finding(what, True, f"valid, time zone {configuration.load_shop(root, shop).timezone}; {counts}{warnings}")]
+    return [Finding(what, True, f"valid, time zone {configuration.load_shop(root, shop).timezone}; {rows}{warnings}")]
 
 
 def _shop(root: Path, shop: str) -> str:
@@ -71,13 +74,6 @@ def _shop(root: Path, shop: str) -> str:
     titled = any(source.kind == "products" and "title" in source.columns for source in conf.sources.values())
     warning = "" if titled else "; warning: no source of products maps a title, sentences will say “an item you ...”"
     return f"valid, time zone {conf.timezone}{warning}"
-
-
-def _checked(what: str, check: Callable[[], object]) -> Finding:
-    try:
-        return Finding(what, True, str(check()))
-    except OperatorError as error:
-        return Finding(what, False, str(error))
 
 
 def _python() -> Finding:

@@ -21,7 +21,6 @@ from pyspark.sql import functions as F
 from jobs.ingest.bronze import with_day, with_row_id
 from libs import conf as configuration
 from libs.conf import EnvConf
-from libs.conf.read import SHOP_NAME
 from libs.conf.shop import ShopConf, SourceConf
 from libs.errors import OperatorError
 from libs.ingest.files import date_pattern, files_at, readable, uri
@@ -115,11 +114,9 @@ def check_shop(spark_of: Callable[[], SparkSession], root: Path, shop: str, rows
     Raises:
         OperatorError: there is no such shop, or its file is not YAML.
     """
-    if not SHOP_NAME.fullmatch(shop):
-        configuration.load_shop(root, shop)
     path = root / "shops" / f"{shop}.yaml"
     report = ShopReport(shop, f"{root.name}/shops/{shop}.yaml")
-    conf, faults = _conf(root, shop, path)
+    conf, faults = _conf(root, shop, report.file)
     report.mistakes += faults
     sources = dict(_sources(path))
     zone = conf.timezone if conf else "UTC"
@@ -150,13 +147,10 @@ def has_files(root: Path, shop: str) -> bool:
 # ---- conf ----
 
 
-def _conf(root: Path, shop: str, path: Path) -> tuple[ShopConf | None, list[str]]:
-    try:
-        return configuration.load_shop(root, shop), []
-    except OperatorError as error:
-        if not path.is_file():
-            raise
-        return None, [str(error)]
+def _conf(root: Path, shop: str, file: str) -> tuple[ShopConf | None, list[str]]:
+    """(the shop if its file is valid, else None; all faults of the file by itself)."""
+    faults = configuration.shop_faults(root, shop)
+    return (None if faults else configuration.load_shop(root, shop)), [f"{file}: {fault}" for fault in faults]
 
 
 def _sources(path: Path) -> Iterator[tuple[str, tuple[SourceConf, set[str]]]]:

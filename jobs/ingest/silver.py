@@ -18,12 +18,13 @@ from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.hints import hint, shown
 from libs.ingest.silver import QUARANTINED, classify, count_fates, silver_rows
+from libs.ingest.sources import grammar_of
 from libs.job import JobContext
 from libs.privacy.keys import key_id
 from libs.spark.delta import TIMELESS
 from libs.tables import CONTRACT, Kind, table
 
-_UNREADABLE = {"csv": "the line has not as many fields as the header", "jsonl": "the line is not a JSON object"}
+_UNREADABLE = "the row cannot be read"
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,19 @@ def may_be_redelivered(ctx: JobContext, name: str, kind: Kind) -> bool:
 
 
 def unreadable(ctx: JobContext) -> Column:
-    """The reason for rows that could not be read, by the format of their source."""
-    formats = ctx.shop.sources.items()
-    reasons = [
-        F.when(F.col("source") == n, F.lit(_UNREADABLE.get(s.format, "the row cannot be read"))) for n, s in formats
-    ]
-    return F.coalesce(*reasons, F.lit("the row cannot be read"))
+    """The reason for rows that could not be read: what is in `broken` tells it."""
+    reasons = [F.when(F.col("source") == name, why_broken(source)) for name, source in ctx.shop.sources.items()]
+    return F.coalesce(*reasons, F.lit(_UNREADABLE))
+
+
+def why_broken(source: SourceConf) -> Column:
+    if source.format == "jsonl":
+        return F.lit("the line is not a JSON object")
+    if source.format != "csv":
+        return F.lit(_UNREADABLE)
+    well_quoted = F.col("broken").rlike(rf"^(?:{grammar_of(source).record})\z")
+    fields = F.lit("the line has not as many fields as the header")
+    return F.when(well_quoted, fields).otherwise("a quote is not closed, or a quote inside quotes is not doubled")
 
 
 def check_limit(ctx: JobContext, counts: list[Row], bad: DataFrame) -> None:

@@ -1,7 +1,7 @@
 """`conf` as typed objects: all of it is read and checked at once; an unknown key is an error."""
 
 from libs.conf.environment import EnvConf, HorovodConf
-from libs.conf.read import SHOP_NAME, Conf, conf_root, load, load_shop, shops, typed_params
+from libs.conf.read import SHOP_NAME, Conf, conf_root, load, load_shop, shop_faults, shops, typed_params
 from libs.conf.shop import ShopConf
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "conf_root",
     "load",
     "load_shop",
+    "shop_faults",
     "shops",
     "typed_params",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -90,16 +91,42 @@ def shops(root: Path) -> list[str]:
 
 
 def load_shop(root: Path, shop: str) -> ShopConf:
+    """A shop's file as a typed object; raises OperatorError with the first of `shop_faults`."""
+    path = _shop_file(root, shop)
+    conf = _checked(ShopConf, {**_read(path), "name": shop}, path)
+    for fault in _language_faults(root, conf):
+        raise OperatorError(f"{path}: {fault}")
+    return conf
+
+
+def shop_faults(root: Path, shop: str) -> list[str]:
+    """All that is wrong with a shop's file by itself, each as one line, `KEY: what is wrong`.
+
+    Rules about several keys are checked once each key is right by itself.
+
+    Raises:
+        OperatorError: there is no such shop, or its file is not YAML, or has a key twice.
+    """
+    try:
+        conf = ShopConf.model_validate({**_read(_shop_file(root, shop)), "name": shop})
+    except ValidationError as error:
+        return _faults(error)
+    return list(_language_faults(root, conf))
+
+
+def _shop_file(root: Path, shop: str) -> Path:
     path = root / "shops" / f"{shop}.yaml"
     if not SHOP_NAME.fullmatch(shop) or not path.is_file():
         raise OperatorError(f"unknown shop {shop!r}: {root / 'shops'} has {', '.join(shops(root)) or 'none'}")
-    conf = _checked(ShopConf, {**_read(path), "name": shop}, path)
+    return path
+
+
+def _language_faults(root: Path, conf: ShopConf) -> Iterator[str]:
     for language in conf.languages:
         for part in ("templates", "aspects"):
             file = root / "languages" / language / f"{part}.yaml"
             if not file.is_file():
-                raise OperatorError(f"{path}: languages: {language} needs {file}")
-    return conf
+                yield f"languages: {language} needs {file}"
 
 
 def typed_params(kind: type[P], values: dict[str, Any], where: str) -> P:
@@ -111,12 +138,29 @@ def typed_params(kind: type[P], values: dict[str, Any], where: str) -> P:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise OperatorError(f"{where}: {_first(error)}") from None
+        raise OperatorError(f"{where}: {_faults(error)[0]}") from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a mapping that has a key twice: YAML's own loader keeps the last one in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: dict[str, yaml.Node] = {}
+        for key, _ in node.value:
+            first = keys.setdefault(str(key.value), key)
+            if first is not key:
+                lines = f"line {first.start_mark.line + 1} and again on line {key.start_mark.line + 1}"
+                raise OperatorError(f"{key.value} stands on {lines}; keep one")
+        return super().construct_mapping(node, deep)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506  (a SafeLoader)
+    except OperatorError as error:
+        raise OperatorError(f"{path}: {error}") from None
+    except UnicodeDecodeError:
+        raise OperatorError(f"{path}: is not UTF-8; save it as such") from None
     except yaml.YAMLError as error:
         raise OperatorError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if values is not None and not isinstance(values, dict):
@@ -128,13 +172,15 @@ def _checked(model: type[M], values: dict[str, Any], path: Path) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise OperatorError(f"{path}: {_first(error)}") from None
+        raise OperatorError(f"{path}: {_faults(error)[0]}") from None
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+def _faults(error: ValidationError) -> list[str]:
+    """Pydantic's errors, each as one line, `KEY: what is wrong`."""
+    faults = []
+    for entry in error.errors():
+        where = ".".join(str(part) for part in entry["loc"])
+        unknown = entry["type"] == "extra_forbidden"
+        message = "unknown key" if unknown else " ".join(entry["msg"].removeprefix("Value error, ").split())
+        faults.append(f"{where}: {message}" if where else message)
+    return faults

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from babel.numbers import is_currency
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from libs.languages.pack import languages
 from libs.tables import CONTRACT
@@ -23,10 +24,22 @@ class _Strict(BaseModel):
 _DELIMITERS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
+def _expression(value: Any) -> Any:
+    if value is None or value == "":
+        raise ValueError("is empty; write an SQL expression, or take the line out")
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text to YAML; put the SQL expression in quotes")
+    return value
+
+
+Expression = Annotated[str, BeforeValidator(_expression)]
+
+
 class SourceConf(_Strict):
     """One source of a shop: where its files are and how their columns map onto the contract.
 
     `columns`, `attributes`, `sensitive` and `exclude` hold Spark SQL expressions over the source's own columns.
+    An expression sees one row and nothing else; where it raises an error, its value is missing in that row alone.
     `delimiter`, `quote` and `escape` are for CSV; a quote inside quotes is doubled unless `escape` names another sign.
     `header` names the columns of CSV files that have no header line.
     `multiline` changes nothing: line breaks in quotes are always read as text.
@@ -40,7 +53,7 @@ class SourceConf(_Strict):
     kind: str
     path: str
     format: Literal["csv", "jsonl", "parquet", "delta"]
-    columns: dict[str, str]
+    columns: dict[str, Expression]
     encoding: str = "utf-8"
     header: tuple[str, ...] = ()
     delimiter: str = ","
@@ -52,10 +65,10 @@ class SourceConf(_Strict):
     join: str | None = None
     empty_day: Literal["refused", "allowed"] = "refused"
     directed: bool = False
-    where: str | None = None
-    attributes: dict[str, str] = {}
-    sensitive: dict[str, str] = {}
-    exclude: dict[str, str] = {}
+    where: Expression | None = None
+    attributes: dict[str, Expression] = {}
+    sensitive: dict[str, Expression] = {}
+    exclude: dict[str, Expression] = {}
 
     @property
     def daily(self) -> bool:
@@ -171,6 +184,14 @@ class ShopConf(_Strict):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"unknown time zone {zone!r}; write it as in Europe/London") from None
         return zone
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, code: str) -> str:
+        if not is_currency(code):
+            example = code.upper() if is_currency(code.upper()) else "it as USD or EUR"
+            raise ValueError(f"{code!r} is not an ISO 4217 code; write {example}")
+        return code
 
     @field_validator("languages", "text_language")
     @classmethod

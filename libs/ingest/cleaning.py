@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from libs.text import clean
 from libs.text.clean import BLANKS, MARKS, clean_text, to_utf8
 
+_ASCII_BLANKS = " \t\n\v\f\r"
 _ASCII = r"^[\x00-\x7f]*$"
 
 
@@ -39,13 +40,14 @@ def decoded(raw: bytes, encoding: str) -> str:
 
 def clean_id(text: Column) -> Column:
     """libs.text.clean.clean_id of a valid UTF-8 string column. Only values that are not ASCII go through Python."""
-    plain = text.rlike(_ASCII)
+    plain = F.length(text) == F.octet_length(text)  # cheaper than a pattern
 
     def strip(raw: pd.Series) -> pd.Series:
-        return raw.map(clean.clean_id, na_action="ignore")
+        # Most batches hold null alone. An id is on many rows: clean each once a batch.
+        return raw.map({text: clean.clean_id(text) for text in raw.dropna().unique()}) if raw.notna().any() else raw
 
     foreign = F.when(~plain, text)
-    return F.when(plain, trimmed(text)).otherwise(F.pandas_udf(strip, "string")(foreign))
+    return F.when(plain, F.trim(text, F.lit(_ASCII_BLANKS))).otherwise(F.pandas_udf(strip, "string")(foreign))
 
 
 def trimmed(text: Column) -> Column:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors import AnalysisException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -30,6 +30,7 @@ from libs.ingest.cleaning import as_utf8, clean_id, trimmed, without_null_words
 from libs.ingest.lines import FILE, ROW
 from libs.ingest.sources import ADDED, BROKEN, FileGroup, one_line
 from libs.spark.errors import file_uri
+from libs.spark.expressions import MissingColumnError, expression
 from libs.spark.session import with_settings
 from libs.tables import Kind
 
@@ -39,28 +40,31 @@ _INSTANT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 def mapped(group: FileGroup, source: SourceConf, kind: Kind, where: str, zone: str) -> DataFrame:
     """ADDED, the contract's columns as text, and `excluded`: the first `exclude` reason that holds.
 
-    A text or timestamp without a zone is the shop's local time; a timestamp becomes text with its offset.
+    A text or timestamp without a zone is the shop's local time; a timestamp becomes text with its offset. An expression
+    that raises an error in a row is null there.
 
     Raises:
-        OperatorError: an expression is not valid SQL, names a column that the files lack, or has a type that does not
-            fit its place.
+        OperatorError: an expression is not valid SQL, asks for more than its row, names a column that the files lack,
+            or has a type that does not fit its place.
     """
     raw, file = group.frame, group.files[0]
     with lenient(raw.sparkSession, zone):
+        # Expressions are checked against a frame without rows: the plan that reads files is slow to analyse again.
+        shape = raw.sparkSession.createDataFrame([], raw.schema)
         columns = {}
         for column, sql in source.columns.items():
             absent = _if_absent(source, kind, column)
-            value, type_ = _checked(raw, sql, f"{where}.columns.{column}", file, absent)
-            columns[column] = _text(value, type_, where, column, kind, source.null_values)
+            value, type_ = _checked(shape, sql, f"{where}.columns.{column}", file, absent)
+            columns[column] = _text(value, type_, where, column, kind, source)
         _check_users_keys(raw, source, kind, where)
         exclusions = {
-            reason: _condition(raw, sql, f"{where}.exclude.{reason}", file) for reason, sql in source.exclude.items()
+            reason: _condition(shape, sql, f"{where}.exclude.{reason}", file) for reason, sql in source.exclude.items()
         }
         rows = raw
         if source.where:
-            rows = raw.where(F.col(BROKEN).isNotNull() | _condition(raw, source.where, f"{where}.where", file))
+            rows = raw.where(F.col(BROKEN).isNotNull() | _condition(shape, source.where, f"{where}.where", file))
         for role in ("attributes", "sensitive"):
-            columns |= _map_column(raw, getattr(source, role), f"{where}.{role}", role, file, source)
+            columns |= _map_column(shape, getattr(source, role), f"{where}.{role}", role, file, source)
         if source.directed:
             columns.setdefault("directed", F.lit("true"))
         empty = {c: F.lit(None).cast(_bronze_type(kind, c)) for c in kind.types if c not in columns}
@@ -133,39 +137,54 @@ def references(raw: DataFrame, sql: str) -> list[str]:
 
 
 def _checked(
-    raw: DataFrame, sql: str, where: str, file: str, absent: _Absent = _Absent.ERROR
+    shape: DataFrame, sql: str, where: str, file: str, absent: _Absent = _Absent.ERROR
 ) -> tuple[Column, DataType]:
     """An expression and its type."""
     try:
-        return F.expr(sql), raw.select("*", F.expr(sql).alias("__value")).schema["__value"].dataType
-    except ParseException as error:
-        raise OperatorError(f"{where}: not a valid SQL expression: {one_line(error)}") from None
-    except AnalysisException as error:
-        if not (error.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
+        return expression(shape, sql, ROW)
+    except (OperatorError, MissingColumnError, AnalysisException) as error:
+        if sql.strip() in shape.columns:
+            raise OperatorError(f"{where}: write the column's name in backquotes: `{sql.strip()}`") from None
+        if isinstance(error, OperatorError):
+            raise OperatorError(f"{where}: {error}") from None
+        if isinstance(error, AnalysisException):
             raise OperatorError(f"{where}: not a valid SQL expression: {one_line(error)}") from None
-        unknown = (error.getMessageParameters() or {}).get("objectName", "").replace("`", "")
         if absent is not _Absent.ERROR:
             if absent is _Absent.WARNING:
-                logging.getLogger("reasonrec").warning("%s: no row has %s; treated as empty", where, unknown)
+                logging.getLogger("reasonrec").warning("%s: no row has %s; treated as empty", where, error)
             return F.lit(None).cast("string"), StringType()
-        available = ", ".join(name for name in raw.columns if name not in ADDED)[:1000] or "none"
+        available = ", ".join(name for name in shape.columns if name not in ADDED)[:1000] or "none"
         raise OperatorError(
-            f"{where}: {file} has no column {unknown}; it has {available} (`optional` lists what files may lack)"
+            f"{where}: {file} has no column {error}; it has {available} (`optional` lists what files may lack)"
         ) from None
 
 
-def _condition(raw: DataFrame, sql: str, where: str, file: str) -> Column:
-    condition, type_ = _checked(raw, sql, where, file)
+def _condition(shape: DataFrame, sql: str, where: str, file: str) -> Column:
+    condition, type_ = _checked(shape, sql, where, file)
     if not isinstance(type_, BooleanType):
         raise OperatorError(f"{where}: is {type_.simpleString()}, a condition is needed")
     return F.coalesce(condition, F.lit(False))
 
 
-def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind, null_values: tuple[str, ...]) -> Column:
+def _joined(value: Column, type_: DataType, separator: str | None) -> tuple[Column, DataType]:
+    """An array of plain values as one text; anything else as it is."""
+    if separator is None or not _is_plain_array(type_):
+        return value, type_
+    return F.array_join(value.cast("array<string>"), separator), StringType()
+
+
+def _is_plain_array(type_: DataType) -> bool:
+    return isinstance(type_, ArrayType) and not isinstance(type_.elementType, ArrayType | MapType | StructType)
+
+
+def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind, source: SourceConf) -> Column:
     """A contract column as text: ids cleaned; null for a blank or a null word, but in texts, where a word is a word."""
     expected = _bronze_type(kind, column)
+    if expected == "string":
+        value, type_ = _joined(value, type_, source.join)
     if (expected == "string") == isinstance(type_, ArrayType | MapType | StructType):
-        raise OperatorError(f"{where}.columns.{column}: is {type_.simpleString()}, {expected} is needed")
+        way = "; add `join: ' > '` to the source, or write array_join(x, ' > ')" if _is_plain_array(type_) else ""
+        raise OperatorError(f"{where}.columns.{column}: is {type_.simpleString()}, {expected} is needed{way}")
     if expected != "string":
         return value.cast(expected)
     if isinstance(type_, TimestampType):
@@ -175,7 +194,7 @@ def _text(value: Column, type_: DataType, where: str, column: str, kind: Kind, n
         return as_utf8(text)
     text = F.make_valid_utf8(text)
     text = clean_id(text) if kind.types[column] == "string" else trimmed(text)
-    return without_null_words(text, null_values)
+    return without_null_words(text, source.null_values)
 
 
 def _plain(value: Column, type_: DataType) -> Column:
@@ -195,13 +214,16 @@ def _plain(value: Column, type_: DataType) -> Column:
 
 
 def _map_column(
-    raw: DataFrame, expressions: dict[str, str], where: str, role: str, file: str, source: SourceConf
+    shape: DataFrame, expressions: dict[str, str], where: str, role: str, file: str, source: SourceConf
 ) -> dict[str, Column]:
     """One map column of the role's expressions without null and blank values; null where all are."""
     if not expressions:
         return {}
     absent = _Absent.WARNING if source.format == "jsonl" else _Absent.ERROR
-    values = {name: _plain(*_checked(raw, sql, f"{where}.{name}", file, absent)) for name, sql in expressions.items()}
+    values = {
+        name: _plain(*_joined(*_checked(shape, sql, f"{where}.{name}", file, absent), source.join))
+        for name, sql in expressions.items()
+    }
     pairs = [part for name, value in values.items() for part in (F.lit(name), F.make_valid_utf8(value))]
     entries = F.map_filter(F.create_map(*pairs), lambda _, value: trimmed(value) != "")
     return {role: F.when(F.size(entries) > 0, entries)}

@@ -25,8 +25,6 @@ from libs.spark.session import build_session, jar_cache
 from libs.tables import TABLES, VIEWS, table
 
 HOST = "127.0.0.1"
-# These call any static Java method. They are removed from the built-in functions that each session copies.
-_JAVA_FUNCTIONS = ("reflect", "try_reflect", "java_method")
 
 
 def serve(env: EnvConf, port: int, ready: Callable[[], None]) -> None:
@@ -93,8 +91,6 @@ def _settings(folder: Path, port: int) -> dict[str, str]:
         **({"spark.driver.extraClassPath": jars} if jars else {}),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": f"{folder}/catalog",
-        # Otherwise ${env:NAME} in a statement would show the server's environment.
-        "spark.sql.variable.substitute": "false",
         "spark.sql.runSQLOnFiles": "false",
         "spark.ui.enabled": "false",
         **{f"spark.hadoop.{key}": value for key, value in hive.items()},
@@ -111,9 +107,6 @@ def _start(spark: SparkSession, late_tables: _LateTables, folder: Path) -> None:
     schemas = jvm.java.util.HashSet()
     for layer in {"default", *(name.split(".")[0] for name in TABLES)}:
         schemas.add(layer)
-    for function in _JAVA_FUNCTIONS:
-        name = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(function)
-        jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin().dropFunction(name)
     ensure_callback_server_started(spark.sparkContext._gateway)
     guard.guard(spark._jsparkSession, schemas, late_tables)
     thrift = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2

@@ -23,6 +23,7 @@ from libs import store
 from libs.conf import EnvConf
 from libs.errors import OperatorError
 from libs.spark import log_store
+from libs.spark.expressions import drop_java_functions
 from libs.spark.start import quiet_start
 
 # PySpark looks these up by their short name for each column and each list of columns. Without an import, Py4J searches
@@ -35,6 +36,8 @@ _DEFAULTS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # Instants are in UTC; a shop's days are computed in its own time zone.
     "spark.sql.session.timeZone": "UTC",
+    # Otherwise ${env:NAME} in a query or a mapping would show the process's environment.
+    "spark.sql.variable.substitute": "false",
     # Keeps result tables readable by DuckDB, delta-rs and Trino; petastorm must never see a file with deleted rows.
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
     # Lets replaceWhere name columns that are not partition columns (`day` inside a month).
@@ -117,6 +120,7 @@ def _session(builder: SparkSession.Builder, settings: dict[str, str], env: EnvCo
         # list.
         settings["spark.authenticate.secret"] = os.environ[_AUTHENTICATION]
     _refuse_unknown(SparkContext._jvm, settings, f"conf/{env.env}.yaml")
+    drop_java_functions(SparkContext._jvm)
     session = builder.config(map=settings).getOrCreate()
     jvm = session.sparkContext._jvm
     if jvm is None or isinstance(jvm.io.delta.tables.DeltaTable, JavaPackage):

@@ -72,10 +72,10 @@ def test_empty_source_is_named(make_warehouse: Callable[..., Warehouse], tmp_pat
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
-        ({"price": "UnitPrce"}, f"{WHERE}.columns.price: the source has no column UnitPrce; it has {HAS}"),
+        ({"price": "UnitPrce"}, f"{WHERE}.columns.price: FILE has no column UnitPrce; it has {HAS} (`optional` lists what files may lack)"),
         ({"price": "cast(price as"}, f"{WHERE}.columns.price: not a valid SQL expression: Syntax error at or near end of input."),
-        ({"price": "sum(price)"}, f"{WHERE}.columns.price: not a valid SQL expression: The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses."),
-        ({"price": "array(price)"}, f"{WHERE}.columns.price: is array<string>, string is needed"),
+        ({"price": "sum(price)"}, f"{WHERE}.columns.price: sum(...) is not allowed: it changes the number of rows; an expression gives one value for one row"),
+        ({"price": "array(price)"}, f"{WHERE}.columns.price: is array<string>, string is needed; add `join: ' > '` to the source, or write array_join(x, ' > ')"),
     ],
 )  # fmt: skip
 def test_mapping_that_cannot_be_is_named(
@@ -84,7 +84,7 @@ def test_mapping_that_cannot_be_is_named(
     path = write_orders(tmp_path / "orders.csv", [order()])
     source = orders_source(path)
     source["columns"] |= changed  # type: ignore[operator]
-    assert refused(make_warehouse(sources={"orders": source})) == line
+    assert refused(make_warehouse(sources={"orders": source})) == line.replace("FILE", path.as_uri())
 
 
 def test_condition_that_is_none_is_named(make_warehouse: Callable[..., Warehouse], tmp_path: Path) -> None:

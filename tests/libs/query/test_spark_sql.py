@@ -24,7 +24,20 @@ def test_names_follow_the_warehouse_that_is_asked_and_nothing_is_written_for_a_m
     assert not other.exists()
 
 
-@pytest.mark.parametrize("sql", ["SELECT TRANSFORM(1) USING 'id' AS (x)", "SELECT reflect('a.B', 'c')", "DROP TABLE x"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT TRANSFORM(1) USING 'id' AS (x)",
+        "SELECT reflect('a.B', 'c')",
+        "SELECT identifier('ref' || 'lect')('a.B', 'c')",
+        "DROP TABLE x",
+    ],
+)
 def test_a_question_runs_no_command_no_java_and_changes_nothing(spark, tmp_path, sql):
     with pytest.raises(OperatorError):
         ask(spark, tmp_path.as_uri(), sql)
+
+
+def test_a_question_does_not_read_the_environment(spark, tmp_path):
+    [row] = ask(spark, tmp_path.as_uri(), "SELECT '${env:HOME} reflect' AS text").collect()
+    assert row.text == "${env:HOME} reflect"
