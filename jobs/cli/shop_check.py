@@ -361,7 +361,7 @@ def _told(check: Check, share: float, examples: list[str | None], source: Source
     column = check.field or ""
     texts = [text.strip() for text in examples if text and text.strip()]
     secret = column in (*kind.users, *kind.text)
-    quotes = ", ".join(shown(f"{text[:3]}…" if secret and len(text) > 3 else text) for text in texts[:3])
+    quotes = ", ".join(shown(_initials(text) if secret else text) for text in texts[:3])
     example = f", for example {quotes}" if quotes else ""
     return f"{check.reason} in {_percent(share)} of the rows{example}; {_way_out(check, texts, source, kind)}"
 
@@ -435,13 +435,20 @@ def _redelivery(source: SourceConf, kind: Kind) -> int:
 def _cut(row: Row, kind: Kind, known: list[str]) -> dict[str, str]:
     """A row as it is shown; an id that is made of a user's shows no more of it."""
     users = [row[c] for c in kind.users if c in known and row[c]]
-    shown = {}
-    for column in known:
-        value = row[column]
+    values = {c: row[c] for c in known}
+    for column, value in values.items():
+        if column in kind.users:
+            values[column] = _initials(value)
+            continue
         for user in users if isinstance(value, str) else ():
-            value = value.replace(user, f"{user[:3]}…") if len(user) > 3 else value
-        shown[column] = _value(value, _CHARS)
-    return shown
+            if len(user) > 3 or value.startswith(f"{user}-"):
+                values[column] = value = value.replace(user, _initials(user))
+    return {column: _value(value, _CHARS) for column, value in values.items()}
+
+
+def _initials(text: str | None) -> str:
+    """So much of a user's id or text that one sees its form."""
+    return f"{text[: max(1, min(3, len(text) // 2))]}…" if text else ""
 
 
 def _value(value: Any, chars: int) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pyspark.sql import Row
 
-from jobs.cli.shop_check import check_shop, has_files
+from jobs.cli.shop_check import _cut, check_shop, has_files
 from jobs.cli.shop_report import report_lines
+from libs.tables import CONTRACT
 from tests.conftest import ROOT
 
 ORDERS = {
@@ -113,3 +115,12 @@ def test_guests_alone_ids_of_floats_and_a_foreign_catalogue_are_warnings(spark, 
     (tmp_path / "orders.csv").unlink()
     (tmp_path / "products.csv").unlink()
     assert not has_files(conf, "corner")
+
+
+def test_no_id_of_a_user_is_shown_in_full_nor_one_made_of_it() -> None:
+    kind, known = CONTRACT["transactions"], ["order_id", "user_id", "price"]
+    row = Row(order_id="12345-2021-03-04", user_id="12345", price="12.345")
+    assert _cut(row, kind, known) == {"order_id": "12…-2021-03-04", "user_id": "12…", "price": "12.345"}
+    row = Row(order_id="47-2021-03-04", user_id="47", price="47")
+    assert _cut(row, kind, known) == {"order_id": "4…-2021-03-04", "user_id": "4…", "price": "47"}
+    assert _cut(Row(order_id="1", user_id=None, price="9"), kind, known)["user_id"] == ""
