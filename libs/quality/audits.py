@@ -33,7 +33,8 @@ class Limits:
         volume_ratio: the last open day may have up to this many times the events expected for its weekday, and no fewer
             than expected / volume_ratio.
         volume_z: a robust z-score above this is more than noise.
-        volume_min_rows: the volume of a shop that usually has fewer events a day is not checked.
+        volume_min_rows: the volume of a shop that usually has fewer events a day is not checked, and a silence of it
+            only warns.
         past_days: days of history for a weekday's expected volume.
         max_user_drop, max_row_drop: lists and rows may be fewer than the last release's by this share.
         min_activity_ratio: least ratio of rows per list of the less active half of the users to the more active half.
@@ -162,6 +163,8 @@ def users_listed(listed: int, users: int, limits: Limits) -> Audited:
 def fresh(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Limits) -> Audited:
     """Fails if too many open days have passed since the newest event; twice the shop's longest gap is always allowed.
 
+    Only warns in a shop that has few events on a usual day: days without any come by chance.
+
     Args:
         events: day -> number of events, for each day that was ingested.
     """
@@ -172,7 +175,10 @@ def fresh(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Li
     stale = len(_open_between(days[-1], as_of, is_open))
     longest = max((len(_open_between(a, b, is_open)) for a, b in pairwise(days)), default=0)
     limit = max(limits.max_stale_open_days, 2 * longest)
-    return Audited(check, stale <= limit, stale, limit, f"newest event {days[-1]}, {stale} open days since")
+    first = days[-1] - timedelta(days=limits.past_days)
+    usual = median([rows for day, rows in events.items() if first < day <= days[-1] and is_open(day)] or [0])
+    severity: Literal["stop", "warn"] = "stop" if usual >= limits.volume_min_rows else "warn"
+    return Audited(check, stale <= limit, stale, limit, f"newest event {days[-1]}, {stale} open days since", severity)
 
 
 def usual_volume(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Limits) -> Audited:
