@@ -31,8 +31,8 @@ def test_a_shop_fits_a_screen_and_says_what_is_left_out_failed_and_warned_of():
     assert lines[:4] == [
         "corner",
         "  release   2020-03-02-01, published 2020-03-02 04:05: 60 users, 480 rows",
-        "  warning   each learned source lists products: two_tower: no user took anything",
-        "            after something else yet",
+        "  warning   each learned source lists products: two_tower: no user took",
+        "            anything after something else yet",
     ]
     text = " ".join(" ".join(lines).split())
     assert "models of 2020-02-24, 7 days old at the release: als, fusion; left out: two_tower" in text

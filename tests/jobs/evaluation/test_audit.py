@@ -125,7 +125,7 @@ def test_a_failed_check_stops_the_release_by_name_after_its_row_is_written_and_a
     }
     gates = shop.collect("quality.gate_results")
     assert any("unique" in row["check"] for row in gates)  # of conf/expectations
-    # A release without lists, of a shop of guests alone: nothing stops it, and no expectation is of no rows.
+    # A release without lists, of a shop of guests alone: nothing stops it.
     shop.run("evaluation.audit", release_id="2020-03-01-01", end="2020-03-01")
     assert not audits(shop, "2020-03-01-01")["users with candidates have a list"]["passed"]
 
