@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
+from libs.ingest.csv_groups import grammar_of
 from libs.ingest.hints import hint, shown
 from libs.ingest.silver import QUARANTINED, classify, count_fates, silver_rows
-from libs.ingest.sources import grammar_of
 from libs.job import JobContext
 from libs.privacy.keys import key_id
 from libs.spark.delta import TIMELESS
