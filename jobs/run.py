@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from jobs import catalog
-from jobs.cli import ask, release
+from jobs.cli import ask, release, shop
 from jobs.cli.options import ConfOption, EnvOption, ShopOption, load
 from libs.errors import OperatorError
 from libs.window import Window, parse_day
@@ -121,6 +121,7 @@ def _day(text: str, option: str, zone: str) -> date:
 
 app.add_typer(ask.app)
 app.add_typer(release.app, name="release")
+app.add_typer(shop.app, name="shop")
 
 if __name__ == "__main__":
     main()

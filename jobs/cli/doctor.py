@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,14 +35,38 @@ def examine(root: Path, env: str) -> list[Finding]:
         _module("petastorm", "petastorm"),
         _jars(),
     ]
+    settings = None
     try:
         settings = configuration.load(root, env, None).env
         findings += [Finding(f"conf/{env}.yaml", True, "valid"), _warehouse(settings), _key(settings)]
     except OperatorError as error:
         findings.append(Finding(f"conf/{env}.yaml", False, str(error)))
+    runs = all(finding.good for finding in findings)
     for shop in configuration.shops(root):
-        findings.append(_checked(f"conf/shops/{shop}.yaml", partial(_shop, root, shop)))
+        findings += _shop_findings(root, shop, settings if runs else None)
     return findings
+
+
+def _shop_findings(root: Path, shop: str, settings: EnvConf | None) -> list[Finding]:
+    """What is wrong with a shop's file and, where its deliveries are here and Spark runs, with what it maps."""
+    from jobs.cli.shop_check import check_shop, has_files, session
+
+    what = f"conf/shops/{shop}.yaml"
+    try:
+        faults = configuration.shop_faults(root, shop)
+        if settings is None or not has_files(root, shop):
+            unseen = "" if settings is None else "; none of its files is here, so they were not checked"
+            return [Finding(what, False, fault) for fault in faults] or [
+                Finding(what, True, _shop(root, shop) + unseen)
+            ]
+        report = check_shop(partial(session, settings), root, shop)
+    except OperatorError as error:
+        return [Finding(what, False, str(error))]
+    if report.mistakes:
+        return [Finding(what, False, text.removeprefix(f"{what}: ")) for text in report.mistakes]
+    rows = ", ".join(f"{source.name} {source.counts['rows']:,} rows" for source in report.sources)
+    warnings = "".join(f"; warning: {text.removeprefix(f'{what}: ')}" for text in report.warnings)
+    return [Finding(what, True, f"valid, time zone {configuration.load_shop(root, shop).timezone}; {rows}{warnings}")]
 
 
 def _shop(root: Path, shop: str) -> str:
@@ -51,13 +74,6 @@ def _shop(root: Path, shop: str) -> str:
     titled = any(source.kind == "products" and "title" in source.columns for source in conf.sources.values())
     warning = "" if titled else "; warning: no source of products maps a title, sentences will say “an item you ...”"
     return f"valid, time zone {conf.timezone}{warning}"
-
-
-def _checked(what: str, check: Callable[[], object]) -> Finding:
-    try:
-        return Finding(what, True, str(check()))
-    except OperatorError as error:
-        return Finding(what, False, str(error))
 
 
 def _python() -> Finding:

@@ -24,6 +24,7 @@ from libs.conf import EnvConf
 from libs.errors import OperatorError
 from libs.spark import log_store
 from libs.spark.expressions import drop_java_functions
+from libs.spark.start import quiet_start
 
 # PySpark looks these up by their short name for each column and each list of columns. Without an import, Py4J searches
 # one package after another through all jars: a millisecond per lookup.
@@ -106,8 +107,13 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
         folder = tempfile.mkdtemp(prefix="reasonrec-catalog-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings["spark.sql.warehouse.dir"] = folder
-    # Starts the JVM if it is not running yet: its memory and class path are among the settings.
-    SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
+    # The JVM's memory and class path are among the settings.
+    with quiet_start(SparkConf().setAll(list(settings.items()))):
+        return _session(builder, settings, env)
+
+
+def _session(builder: SparkSession.Builder, settings: dict[str, str], env: EnvConf) -> SparkSession:
+    """The session in a JVM that runs."""
     if settings.get("spark.authenticate") == "true" and _AUTHENTICATION in os.environ:
         # YARN and Kubernetes create a secret for each application; a standalone cluster has one that all its processes
         # share. It is set only now: the settings above become arguments of a process, which anyone on the machine can
@@ -123,7 +129,7 @@ def build_session(env: EnvConf, app: str = "reasonrec", compute: str = "small") 
     for name in _IMPORTED_CLASSES:
         java_import(jvm, name)
     session.sparkContext.setLogLevel("ERROR")
-    if on_s3:
+    if env.warehouse.startswith(("s3:", "s3a:")):
         if isinstance(jvm.org.apache.hadoop.fs.s3a.S3AFileSystem, JavaPackage):
             raise OperatorError(
                 f"{env.warehouse}: Spark has no S3 client: run `make object-store` to fetch it; on a cluster add"

@@ -77,6 +77,9 @@ PLACES = {
     "checksum shop": ("checksum", "--shop", "@"),
     "status env": ("status", "--env", "@"),
     "doctor env": ("doctor", "--env", "@"),
+    "check shop": ("shop", "check", "@"),
+    "check env": ("shop", "check", "tiny", "--env", "@"),
+    "draft name": ("shop", "draft", "nothing.csv", "--name", "@"),
     "unknown option": ("run", "daily", "--shop", "tiny", *WINDOW, "--x@"),
 }
 

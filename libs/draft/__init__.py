@@ -1,0 +1,1 @@
+"""Drafts a shop's mapping from a look at its files."""
