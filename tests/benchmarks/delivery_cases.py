@@ -611,7 +611,7 @@ def json_cases() -> list[Case]:
         case("json_truncated_middle", "a line in the middle is cut off", json_bytes(rows[:1]) + json.dumps(bad).encode()[:-12] + b"\n" + json_bytes(rows[1:]),
              quarantined={"": 1}, records=4),
         case("json_truncated_array", "a printed array is cut off", json.dumps(rows, indent=1).encode()[:-20], three[:2],
-             quarantined={"": 1}, records=3, may_split=True),
+             quarantined={"": 1}, either_quarantined=6, records=3, may_split=True),
         case("json_raw_break", "a line break in a text that is not escaped",
              plain_json + b'{"user_id": "u9", "product_id": "p1", "event_time": "2020-01-05 10:00:00", "rating": 5, "body": "first\nsecond"}\n',
              either=[review(9, "first\nsecond", title=None)], either_quarantined=2, records=4, may_split=True),
