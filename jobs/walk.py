@@ -131,7 +131,9 @@ def require_versions(spark: SparkSession, conf: Conf, jobs: tuple[Job, ...]) -> 
 
 
 def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
-    """Runs the plan's jobs in order and returns the run; each job adds a row to quality.job_runs, even if it fails.
+    """Runs the plan's jobs in order and returns the run.
+
+    Each job adds a row to quality.job_runs when it ends, even if it fails: a killed run leaves those of its jobs.
 
     A failed training job does not stop the night if earlier models are young enough: the remaining jobs use those,
     candidates computed before are computed again, and the release is marked `stale`. Any other failure stops the walk.
@@ -140,63 +142,61 @@ def walk(spark: SparkSession, plan: Plan, secrets: dict[str, str]) -> Run:
         OperatorError: training failed and no earlier models are young enough.
     """
     log = logging.getLogger("reasonrec")
-    run, done, raised, skipping, jobs = plan.run, [], [], False, list(plan.jobs)
-    try:
-        for number, job in enumerate(jobs, 1):
-            if skipping and job.cadence == "training_day":
-                continue
-            started, meter = time.monotonic(), JobMeter(spark)
-            ctx = JobContext(spark, run, job, secrets)
-            record: dict[str, Any] = {"status": "done", "error": None, "started_at": datetime.now(UTC)}
-            try:
-                module = importlib.import_module(f"jobs.{job.name}")
-                log.info("[%d/%d] %s", number, len(jobs), job.name, extra={"run": run.run_id})
-                module.run(ctx)
-                if job.name == "publish.release":
-                    ctx.alarms += of_release(run, datetime.now(UTC))
-            except Exception as error:
-                record |= {"status": "failed", "error": without_secrets(one_line(error), secrets)}
-                ctx.alarms.append(of_failure(job.name, error))
-                # Nothing is left for a group that only trains: its process fails, and the scheduler handles that.
-                only_trains = all(later.cadence == "training_day" for later in jobs[number:])
-                stops = isinstance(error, OperatorError) and not error.earlier_models_may_do
-                if stops or job.cadence != "training_day" or only_trains:
-                    raise
-                fallback = _fallback(spark, run)
-                if fallback is None:
-                    log.error("%s failed", job.name, exc_info=error)
-                    limit = run.conf.env.max_model_age_days
-                    raise OperatorError(
-                        f"{job.name} failed and {_shop(run)} has no models of the last {limit} days: nothing is"
-                        f" published; fix it, then rerun ({one_line(error)})"
-                    ) from error
-                log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
-                run, skipping = fallback, True
-                # The existing candidates come from models that the release will not name.
-                jobs[number:number] = [earlier for earlier in jobs[:number] if earlier.stage == "candidates"]
-            finally:
-                ctx.free()
-                record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
-                done.append(_job_run(run, ctx, record))
-                if record["seconds"] >= _LONG_S:  # quality.job_runs has this too, but only after the walk
-                    figures = (record["seconds"], record["cpu_seconds"], record["peak_memory_bytes"] / 2**30)
-                    ctx.log.info("%.0f s, %.0f CPU seconds, %.1f GiB at most", *figures)
-                raised += raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
-    except Exception:
+    run, skipping, jobs = plan.run, False, list(plan.jobs)
+    for number, job in enumerate(jobs, 1):
+        if skipping and job.cadence == "training_day":
+            continue
+        started, meter = time.monotonic(), JobMeter(spark)
+        ctx = JobContext(spark, run, job, secrets)
+        record: dict[str, Any] = {"status": "failed", "error": "interrupted", "started_at": datetime.now(UTC)}
         try:
-            _record(spark, run, done, raised)
-        except Exception as error:  # a full disk may fail this write too; the job's error is the one to raise
-            log.error("quality.job_runs lacks this run: %s", one_line(error))
-        raise
-    _record(spark, run, done, raised)
+            module = importlib.import_module(f"jobs.{job.name}")
+            log.info("[%d/%d] %s", number, len(jobs), job.name, extra={"run": run.run_id})
+            module.run(ctx)
+            if job.name == "publish.release":
+                ctx.alarms += of_release(run, datetime.now(UTC))
+            record |= {"status": "done", "error": None}
+        except Exception as error:
+            record["error"] = without_secrets(one_line(error), secrets)
+            ctx.alarms.append(of_failure(job.name, error))
+            # Nothing is left for a group that only trains: its process fails, and the scheduler handles that.
+            only_trains = all(later.cadence == "training_day" for later in jobs[number:])
+            stops = isinstance(error, OperatorError) and not error.earlier_models_may_do
+            if stops or job.cadence != "training_day" or only_trains:
+                raise
+            fallback = _fallback(spark, run)
+            if fallback is None:
+                log.error("%s failed", job.name, exc_info=error)
+                limit = run.conf.env.max_model_age_days
+                raise OperatorError(
+                    f"{job.name} failed and {_shop(run)} has no models of the last {limit} days: nothing is"
+                    f" published; fix it, then rerun ({one_line(error)})"
+                ) from error
+            log.error("%s failed, models of %s are used: %s", job.name, fallback.train_cutoff, one_line(error))
+            run, skipping = fallback, True
+            # The existing candidates come from models that the release will not name.
+            jobs[number:number] = [earlier for earlier in jobs[:number] if earlier.stage == "candidates"]
+        finally:
+            ctx.free()
+            record |= meter.stop() | {"seconds": round(time.monotonic() - started, 3)}
+            if record["seconds"] >= _LONG_S:
+                figures = (record["seconds"], record["cpu_seconds"], record["peak_memory_bytes"] / 2**30)
+                ctx.log.info("%.0f s, %.0f CPU seconds, %.1f GiB at most", *figures)
+            raised = raise_alarms(run.conf, run.run_id, run.window.as_of, ctx.alarms)
+            try:
+                _record(spark, run, _job_run(run, ctx, record), raised)
+            except Exception as error:
+                if record["status"] == "done":
+                    raise
+                # A full disk may fail this write too; the job's error is the one to raise.
+                log.error("quality.job_runs lacks %s: %s", job.name, one_line(error))
     return run
 
 
-def _record(spark: SparkSession, run: Run, done: list[Row], raised: list[Row]) -> None:
-    for name, new_rows in (("quality.job_runs", done), ("quality.alarms", raised)):
-        if new_rows:
-            rows = spark.createDataFrame(new_rows, table(name).ddl).coalesce(1)
-            delta.write(spark, run.conf.env.warehouse, table(name), rows, _shop(run))
+def _record(spark: SparkSession, run: Run, job_run: tuple[Any, ...], raised: list[tuple[Any, ...]]) -> None:
+    for name, rows in (("quality.job_runs", [job_run]), ("quality.alarms", raised)):
+        if rows:
+            delta.append_records(spark, run.conf.env.warehouse, table(name), rows)
 
 
 def one_line(error: BaseException) -> str:
@@ -247,7 +247,8 @@ def _shop(run: Run) -> str:
     return run.conf.shop.name
 
 
-def _job_run(run: Run, ctx: JobContext, record: dict[str, Any]) -> Row:
+def _job_run(run: Run, ctx: JobContext, record: dict[str, Any]) -> tuple[Any, ...]:
+    """The job's row of quality.job_runs."""
     values = {
         "shop": _shop(run),
         "run_id": run.run_id,
@@ -260,4 +261,4 @@ def _job_run(run: Run, ctx: JobContext, record: dict[str, Any]) -> Row:
         "bytes_written": ctx.bytes_written,
         "code_version": run.code_version,
     } | record
-    return Row(**{name: values[name] for name in table("quality.job_runs").column_names})
+    return tuple(values[name] for name in table("quality.job_runs").column_names)

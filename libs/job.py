@@ -130,10 +130,11 @@ class JobContext:
         warehouse = self.run.conf.env.warehouse
         window = (self.window.start, self.window.end)
         release = self.run.release_id
-        delta.write(self.spark, warehouse, target, frame, self.shop.name, window, self.run.cutoffs, release)
+        rows, added = delta.write(
+            self.spark, warehouse, target, frame, self.shop.name, window, self.run.cutoffs, release
+        )
         version = delta.version(self.spark, warehouse, target)
         self.versions_written[name] = version if version is not None else -1
-        rows, added = delta.written(self.spark, warehouse, target)
         self.bytes_written += added or 0
         if rows is not None:
             self.rows_written[name] = rows

@@ -46,7 +46,8 @@ def run(ctx: JobContext) -> None:
     sizes = {cutoff: len(model.products) for cutoff, model in shared.items()}
     found_by = searches(ctx, models, sizes, lambda day: sent.value[day].items, params.index_from, params.probes)
     lister = AlsLister(sent, params.size, found_by)
-    lists = users_to_serve(ctx).select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
+    users = users_to_serve(ctx).where(F.col("cutoff").isin(list(models)))  # a model that is left out lists nothing
+    lists = users.select("cutoff", "user_id", "events").mapInArrow(lister, SCHEMA)
     ctx.write("candidates.als", lists.withColumn("shop", F.lit(ctx.shop.name)))
 
 

@@ -46,6 +46,7 @@ def run(ctx: JobContext) -> None:
     )
     lister = TwoTowerLister(sent, params.size, found_by)
     profiles = ctx.read_cutoffs("features.user_profile").select("cutoff", "user_id", F.col("vector").alias("profile"))
-    users = users_to_serve(ctx).join(profiles, ["cutoff", "user_id"], "inner")
+    served = users_to_serve(ctx).where(F.col("cutoff").isin(list(models)))  # a model that is left out lists nothing
+    users = served.join(profiles, ["cutoff", "user_id"], "inner")
     lists = users.select("cutoff", "user_id", "events", "profile").mapInArrow(lister, SCHEMA)
     ctx.write("candidates.two_tower", lists.withColumn("shop", F.lit(ctx.shop.name)))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jobs import catalog
-from jobs.cli.options import ConfOption, EnvOption, FormatOption, ShopOption, load, show
+from jobs.cli.options import ConfOption, EnvOption, FormatOption, ShopOption, load
 from libs import conf as configuration
 from libs.errors import OperatorError
 
@@ -164,21 +164,21 @@ def status(
     ] = False,
     conf: ConfOption = None,
 ) -> None:
-    """Show each shop's last run, published release, age of its models, and the last alarms.
+    """Show each shop's release with its warnings, the age of its models, its last run and its last alarms.
 
     Example: reasonrec status
     """
-    from jobs.cli.output import STATUS
-
     if check:
         from jobs.cli.check import check_published
 
         check_published(configuration.conf_root(conf), env)
         return
 
-    for title, query in STATUS.items():
-        typer.echo(title)
-        show(load(conf, env), query)
+    from jobs.cli.status import status as of_shops
+    from libs.query.ask import answer
+
+    warehouse = load(conf, env).env.warehouse
+    typer.echo(of_shops(lambda query: answer(warehouse, query)), nl=False)
 
 
 @app.command()

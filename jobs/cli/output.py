@@ -1,4 +1,4 @@
-"""Rendering for the terminal and files: answers as table, csv, json or parquet; `why`; the queries of `status`."""
+"""Rendering for the terminal and files: answers as table, csv, json or parquet; `why`."""
 
 from __future__ import annotations
 
@@ -15,25 +15,6 @@ import pyarrow.parquet
 from libs.errors import OperatorError
 from libs.logs import visible
 from libs.query.why import Why
-
-STATUS = {
-    "Published": """
-        SELECT shop, release_id, as_of, users, recommendations, stale, published_at
-        FROM current_release ORDER BY shop""",
-    "Models": """
-        SELECT m.shop, m.model, max(m.train_cutoff) AS train_cutoff,
-               date_diff('day', max(m.train_cutoff), max(c.as_of)) AS days_old_at_release
-        FROM training.models AS m LEFT JOIN current_release AS c ON c.shop = m.shop
-        WHERE m.purpose = 'record' GROUP BY m.shop, m.model ORDER BY m.shop, m.model""",
-    "Last run": """
-        SELECT shop, job, status, round(seconds, 1) AS seconds, window_start, window_end, started_at, error
-        FROM (SELECT *, max(started_at) OVER (PARTITION BY shop, run_id) AS run_at,
-                     max(started_at) OVER (PARTITION BY shop) AS last_at FROM quality.job_runs) AS runs
-        WHERE run_at = last_at ORDER BY shop, started_at""",
-    "Last alarms": """
-        SELECT raised_at, shop, as_of, kind, subject, message, action
-        FROM quality.alarms ORDER BY raised_at DESC, subject LIMIT 10""",
-}
 
 
 def render(answer: pa.Table, form: str, output: Path | None = None) -> str:

@@ -23,13 +23,15 @@ from libs import conf as configuration
 from libs.conf import EnvConf
 from libs.conf.shop import ShopConf, SourceConf
 from libs.errors import OperatorError
+from libs.ingest.csv_groups import grammar_of
 from libs.ingest.files import date_pattern, files_at, readable, uri
+from libs.ingest.groups import FileGroup
 from libs.ingest.hints import hint, shown
 from libs.ingest.mapping import mapped
 from libs.ingest.records import csv_records
 from libs.ingest.row_rules import Check, contract_checks, typed
 from libs.ingest.silver import DUPLICATES, EXCLUDED, QUARANTINED, SILVER, classify
-from libs.ingest.sources import FileGroup, grammar_of, read_source
+from libs.ingest.sources import read_source
 from libs.logs import visible
 from libs.tables import CONTRACT, Kind
 from libs.window import Window

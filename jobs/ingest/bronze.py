@@ -14,9 +14,10 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from libs.ingest.files import readable, unchanged
+from libs.ingest.groups import BROKEN, DELIVERED
 from libs.ingest.lines import FILE, ROW
 from libs.ingest.mapping import mapped
-from libs.ingest.sources import BROKEN, DELIVERED, read_source
+from libs.ingest.sources import read_source
 from libs.ingest.suppression import suppressed_keys, without_suppressed
 from libs.ingest.times import instant, local_day, period, plausible, timeless
 from libs.job import JobContext, constants

@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
+from libs.ingest.csv_groups import grammar_of
 from libs.ingest.hints import hint, shown
 from libs.ingest.silver import QUARANTINED, classify, count_fates, silver_rows
-from libs.ingest.sources import grammar_of
 from libs.job import JobContext
 from libs.privacy.keys import key_id
 from libs.spark.delta import TIMELESS
@@ -103,7 +103,7 @@ def why_broken(source: SourceConf) -> Column:
     if source.format != "csv":
         return F.lit(_UNREADABLE)
     well_quoted = F.col("broken").rlike(rf"^(?:{grammar_of(source).record})\z")
-    fields = F.lit("the line has not as many fields as the header")
+    fields = F.lit("the line repeats the header, or has not as many fields")
     return F.when(well_quoted, fields).otherwise("a quote is not closed, or a quote inside quotes is not doubled")
 
 

@@ -19,9 +19,10 @@ from pyspark.sql import functions as F
 from libs.conf import Conf
 from libs.errors import OperatorError
 from libs.explain.evidence_types import EVIDENCE_TYPES
+from libs.ingest.groups import BROKEN
 from libs.ingest.lines import FILE
 from libs.ingest.mapping import mapped
-from libs.ingest.sources import BROKEN, read_deliveries
+from libs.ingest.sources import read_deliveries
 from libs.spark.delta import TIMELESS
 from libs.spark.errors import file_uri
 from libs.tables import CONTRACT, LIST_ROW, Kind, Table

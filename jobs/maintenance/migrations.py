@@ -114,6 +114,7 @@ MIGRATIONS: dict[tuple[str, int], Migration] = {
     ("silver.social_edges", 1): added("directed", "boolean"),
     ("results.recommendations", 1): renamed("carriers", "attributions"),
     ("results.evidence", 1): evidence_with_review_ids,
+    ("results.releases", 1): lambda rows: rows.withColumn("warnings", F.array().cast("array<string>")),
     ("quality.audits", 1): renamed("told", "message"),
 }
 

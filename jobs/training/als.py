@@ -18,9 +18,8 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from libs.errors import OperatorError
 from libs.job import JobContext
-from libs.registry.models import model_row, version_of
+from libs.registry.models import left_out_row, model_row, version_of
 from libs.registry.weights import checkpoints_uri, model_uri, remove_folder, save_arrays
 from libs.retrieval.als import RATINGS, TENTHS, RatingReader, RatingRule
 from libs.retrieval.candidates import vocabularies
@@ -57,9 +56,9 @@ def run(ctx: JobContext) -> None:
     # Twenty half-iterations make a lineage that overflows a task's stack; MLlib cuts it where it may checkpoint.
     checkpoints = checkpoints_uri(ctx.run.conf.env.warehouse, ctx.shop.name, f"als-{ctx.run.run_id}")
     ctx.spark.sparkContext.setCheckpointDir(checkpoints)
-    rows = [fit_row(ctx, params, cutoff, products.get(cutoff), ratings) for cutoff in fits]
+    rows = list(filter(None, (fit_row(ctx, params, cutoff, products.get(cutoff), ratings) for cutoff in fits)))
     remove_folder(checkpoints)
-    ctx.write("training.models", ctx.spark.createDataFrame(list(filter(None, rows)), table("training.models").ddl))
+    ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
 
 
 def numbered(ratings: DataFrame) -> DataFrame:
@@ -70,10 +69,9 @@ def numbered(ratings: DataFrame) -> DataFrame:
 def fit_row(
     ctx: JobContext, params: Params, cutoff: date, products: pa.Array | None, ratings: DataFrame
 ) -> tuple[Any, ...] | None:
-    """Fits as of `cutoff`, saves the factors, and gives the row of training.models; None for a fold before the shop.
+    """Fits as of `cutoff`, saves the factors, and gives the row of training.models.
 
-    Raises:
-        OperatorError: nobody took anything before the training day.
+    If no known user took anything before it, a fold has no row and the training day one without a model.
     """
     own = ratings.where(F.col("cutoff") == cutoff)
     factors = None if products is None or own.isEmpty() else fitted(own, params, len(products))
@@ -81,7 +79,7 @@ def fit_row(
         if cutoff in ctx.run.folds:
             ctx.log.info("nobody took anything before %s: no model of that fold", cutoff)
             return None
-        raise OperatorError(f"{ctx.shop.name}: nobody took anything before {cutoff}, so als has nothing to learn from")
+        return left_out_row(ctx, "als", asdict(params), "no known user took anything yet")
     names = hashlib.sha256("\n".join(products.to_pylist()).encode()).hexdigest()
     about = asdict(params) | {"alpha_of_a_tenth": params.alpha / TENTHS, "vocabulary": names}
     version = version_of(ctx, "als", cutoff, about)

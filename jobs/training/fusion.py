@@ -3,6 +3,9 @@
 One row of training.models is one fit: `backtest` for each measured window, on the folds before it, and `record` for the
 training day, on all folds. `fitted` holds, for each target (all; first), sources, weights and powers, with the users
 and the NDCG@10 of the fit.
+
+If the back-test's fused lists are below popular's, fusing has not paid off: the record then puts all weight on the
+source that was best before the last window (`fallback`), and keeps what was tested (`tested`).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from libs.registry.models import model_row, version_of
 from libs.tables import FUSION, SOURCES, TABLES
 
 _NAMES = tuple(SOURCES)
+_FIT = ("users", "ndcg")  # what `fitted` says of the fit
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ def run(ctx: JobContext) -> None:
     # The oldest fold has none before it to be fitted on.
     days = (*folds[1:], ctx.run.train_cutoff)
     fits = {day: fit(rows, tuple(fold for fold in folds if fold < day), params, most) for day in days}
+    if rows is not None:
+        fits[ctx.run.train_cutoff] |= fallbacks(ctx, rows, fits, most)
     models = []
     for cutoff, fitted in fits.items():
         version = version_of(ctx, FUSION, cutoff, asdict(params))
@@ -80,6 +86,41 @@ def fit(
         ndcg = fusion.ndcg_per_user(weights, **data)
         found[target] = asdict(weights) | {"users": int(ndcg.size), "ndcg": round(float(ndcg.mean()), 6)}
     return found
+
+
+def fallbacks(
+    ctx: JobContext, rows: pd.DataFrame, fits: Mapping[date, dict[str, dict[str, Any]]], max_users: int
+) -> dict[str, dict[str, Any]]:
+    """The record's entry of each target for which the fused lists of the measured windows are below popular's."""
+    folds, entries = ctx.run.folds, {}
+    for target in ("all", "first"):
+        lists = {
+            "fused": {fold: FusionWeights.of(fits[fold][target]) for fold in folds[1:]},
+            "popular": dict.fromkeys(folds[1:], fusion.single(_NAMES, "popular")),
+        }
+        tested = {name: ndcg(rows, by_fold, target, max_users) for name, by_fold in lists.items()}
+        if not tested["fused"] < tested["popular"]:
+            continue
+        # By the windows before the last one: a source chosen by the tested window would look better than it is.
+        before = folds[:-1]
+        alone = [ndcg(rows, dict.fromkeys(before, fusion.single(_NAMES, name)), target, max_users) for name in _NAMES]
+        best = _NAMES[int(np.argmax(alone))]  # popular, the first, if no source had a hit
+        ctx.log.warning("%s: NDCG@10 of the fused lists is %.4f, below popular's %.4f: the lists will be those of %s",
+                        target, tested["fused"], tested["popular"], best)  # fmt: skip
+        entry = asdict(fusion.single(_NAMES, best)) | {name: fits[ctx.run.train_cutoff][target][name] for name in _FIT}
+        entries[target] = entry | {"fallback": best, "tested": {name: round(v, 6) for name, v in tested.items()}}
+    return entries
+
+
+def ndcg(rows: pd.DataFrame, weights: Mapping[date, FusionWeights], target: str, max_users: int) -> float:
+    """Mean NDCG@10 over the users of all folds, each with its weights; 0 without users."""
+    values = [np.zeros(0)]
+    for fold, chosen in weights.items():
+        data = arrays_of(rows, (fold,), target, max_users)
+        if data is not None:
+            values.append(fusion.ndcg_per_user(chosen, **data, only_listed=True))
+    every = np.concatenate(values)
+    return float(every.mean()) if every.size else 0.0
 
 
 def arrays_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -70,14 +70,20 @@ def describe(
     return Fit(model, version, cutoff, spec, model_uri(warehouse, ctx.shop.name, model, version))
 
 
-def fit_and_record(ctx: JobContext, fits: list[Fit], parameters: dict[str, Any]) -> None:
-    """Runs the fits on all ranks in one launch and writes their rows of training.models.
+def fit_and_record(
+    ctx: JobContext, fits: list[Fit], parameters: dict[str, Any], left_out: Sequence[tuple[Any, ...]] = ()
+) -> None:
+    """Runs the fits on all ranks in one launch and writes their rows of training.models; without fits nothing starts.
+
+    Args:
+        left_out: rows of models that are left out (libs.registry.models.left_out_row).
 
     Raises:
         RankError, RuntimeError: as `run_on_ranks`; RuntimeError too where the ranks' weights differ.
     """
-    rows = [_row(ctx, fit, parameters, result) for fit, result in zip(fits, _launch(ctx, fits), strict=True)]
-    ctx.write("training.models", ctx.spark.createDataFrame(rows, table("training.models").ddl))
+    results = _launch(ctx, fits) if fits else []
+    rows = [_row(ctx, fit, parameters, result) for fit, result in zip(fits, results, strict=True)]
+    ctx.write("training.models", ctx.spark.createDataFrame([*rows, *left_out], table("training.models").ddl))
     for fit in fits:
         remove_folder(fit.spec.checkpoints)
 

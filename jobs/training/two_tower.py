@@ -18,6 +18,7 @@ from jobs.training.rank_fits import Fit, describe, fit_and_record, require_slots
 from jobs.training.two_tower_catalogue import catalogues
 from libs.job import JobContext
 from libs.models.two_tower_inputs import Catalogue, TwoTowerParams
+from libs.registry.models import left_out_row
 from libs.registry.weights import save_arrays
 from libs.retrieval.candidates import popularity, vocabularies
 from libs.training.spec import TrainParams
@@ -43,7 +44,10 @@ def run(ctx: JobContext) -> None:
     recent = popularity(days, history, list(products), half_life, ctx.shop.acquiring_kinds)
     sides = catalogues(profiles, examples, recent, products)
     fits = [fit_of(ctx, params, cutoff, side, products[cutoff], examples) for cutoff, side in sides]
-    fit_and_record(ctx, fits, asdict(params))
+    left_out = []
+    if all(fit.cutoff != ctx.run.train_cutoff for fit in fits):
+        left_out = [left_out_row(ctx, "two_tower", asdict(params), "no user took anything after something else yet")]
+    fit_and_record(ctx, fits, asdict(params), left_out)
 
 
 def fit_of(

@@ -47,6 +47,23 @@ def gini(exposure_counts: ArrayLike, n_catalogue: int) -> float:
     return float(((2 * place - n_catalogue - 1) * counts).sum() / (n_catalogue * counts.sum()))
 
 
+def excess_gini(exposure_counts: ArrayLike, n_listable: int) -> float:
+    """Gini coefficient of exposure above the least possible one, as a share of the range left: 0 to 1.
+
+    Of R rows over n products the most even spread shows each floor(R/n) or ceil(R/n) times; with fewer rows than
+    products its Gini is 1 - R/n, however good the lists are. NaN if nothing was shown.
+
+    Two rows over four products: at best two products once each, Gini .5; both on one product, .75.
+
+    >>> excess_gini([1, 1], n_listable=4), excess_gini([2], n_listable=4)
+    (0.0, 0.5)
+    """
+    rows = int(np.sum(exposure_counts))
+    each, more = divmod(rows, n_listable)
+    least = gini(np.repeat([each, each + 1], [n_listable - more, more]), n_listable)
+    return (gini(exposure_counts, n_listable) - least) / (1 - least)
+
+
 def novelty(popularity_share: ArrayLike) -> float:
     """Mean self-information of the listed products in bits: mean of -log2(p), p the share of users who have it.
 

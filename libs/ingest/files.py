@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +18,14 @@ from libs.spark.errors import file_uri
 
 _FILE_IN_ERROR = re.compile(r"reading file (\S+?)\.?\s|for file:? ?(?:FileStatus\{path=)?([^\s;]+)")
 _CAUSE = re.compile(r"Caused by: [\w.$]+: (.+)")
-_HEAD_BYTES = 65_536  # of a file, in which its header is looked for
+HEAD_BYTES = 65_536  # of a file, in which its header is looked for
 _DATE_PLACEHOLDER = "0000-00-00"
 
 
 class SourceFile(NamedTuple):
     path: str  # as Hadoop writes it
     key: str  # as Spark writes it in _metadata.file_path
+    wide: bool = False  # its encoding has more than a byte for a line end
 
     @property
     def shown(self) -> str:
@@ -76,27 +78,31 @@ def date_pattern(spark: SparkSession, full: str) -> str:
     return r"\1".join([first + r"(\d{4}-\d{2}-\d{2})" + others[0], *others[1:]])
 
 
-def first_bytes(spark: SparkSession, file: SourceFile) -> bytes:
-    """The first bytes of a file, unpacked, up to the last line end among them."""
+def first_bytes(spark: SparkSession, files: list[SourceFile]) -> list[bytes]:
+    """The first bytes of each file, unpacked."""
     jvm: Any = spark._jvm
     conf = spark._jsc.hadoopConfiguration()
-    path = jvm.org.apache.hadoop.fs.Path(file.path)
-    try:
-        stream = path.getFileSystem(conf).open(path)
-        codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(path)
-        stream = codec.createInputStream(stream) if codec else stream
-        head = bytes(stream.readNBytes(_HEAD_BYTES))
-        stream.close()
-    except Py4JJavaError as error:
-        raise broken_file(file.shown, str(error.java_exception.getMessage())) from None
-    return head
+
+    def read(file: SourceFile) -> bytes:
+        path = jvm.org.apache.hadoop.fs.Path(file.path)
+        try:
+            stream = path.getFileSystem(conf).open(path)
+            codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(path)
+            stream = codec.createInputStream(stream) if codec else stream
+            head = bytes(stream.readNBytes(HEAD_BYTES))
+            stream.close()
+        except Py4JJavaError as error:
+            raise broken_file(file.shown, str(error.java_exception.getMessage())) from None
+        return head
+
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(read, files))
 
 
-def is_wide(spark: SparkSession, encoding: str, file: SourceFile) -> bool:
-    """Whether a file's encoding has more than a byte for a line end."""
-    if encoding.replace("-", "").replace("_", "").lower().startswith(("utf16", "utf32")):
-        return True
-    return first_bytes(spark, file)[:2] in (b"\xff\xfe", b"\xfe\xff")
+def is_wide(encoding: str, head: bytes) -> bool:
+    """Whether text in an encoding, or with this beginning, has more than a byte for a line end."""
+    name = encoding.replace("-", "").replace("_", "").lower()
+    return name.startswith(("utf16", "utf32")) or head[:2] in (b"\xff\xfe", b"\xfe\xff")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from libs.ingest.cleaning import as_utf8, decoded
-from libs.ingest.files import SourceFile, is_wide, literal
+from libs.ingest.files import SourceFile, literal
 
 # The record as delivered; its text for the parser; whether it breaks the grammar; its file.
 ROW, TEXT, BAD, FILE = RECORD = ("__row", "__text", "__bad", "__file")
@@ -31,8 +31,8 @@ class LookedThrough(NamedTuple):
 
 def read_lines(spark: SparkSession, encoding: str, files: list[SourceFile]) -> DataFrame:
     """value, decoded; FILE; and where it stands in its file: (__block, __at). All lines, also blank ones."""
-    wide = [file for file in files if is_wide(spark, encoding, file)]
-    narrow = [literal(file) for file in files if file not in wide]
+    wide = [literal(file) for file in files if file.wide]
+    narrow = [literal(file) for file in files if not file.wide]
     place = [file_name(), F.col("_metadata.file_block_start").alias("__block")]
     empty = spark.createDataFrame([], f"value string, {FILE} string, __block bigint, __at bigint")
     frames = [empty] if not files else []
@@ -41,7 +41,7 @@ def read_lines(spark: SparkSession, encoding: str, files: list[SourceFile]) -> D
         frames.append(lines.withColumn("value", as_utf8(F.col("value"), encoding)))
     if wide:
         # Bytes of such an encoding cannot be split at line ends: each file is decoded in one piece.
-        whole = spark.read.text([literal(file) for file in wide], wholetext=True).select("value", *place)
+        whole = spark.read.text(wide, wholetext=True).select("value", *place)
         lines = F.posexplode(_decoded_lines(F.col("value").cast("binary"), encoding)).alias("__at", "value")
         frames.append(
             whole.select(lines, FILE, "__block").select("value", FILE, "__block", F.col("__at").cast("bigint"))

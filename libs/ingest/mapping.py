@@ -27,8 +27,8 @@ from pyspark.sql.types import (
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.cleaning import as_utf8, clean_id, trimmed, without_null_words
+from libs.ingest.groups import ADDED, BROKEN, FileGroup, one_line
 from libs.ingest.lines import FILE, ROW
-from libs.ingest.sources import ADDED, BROKEN, FileGroup, one_line
 from libs.spark.errors import file_uri
 from libs.spark.expressions import MissingColumnError, expression
 from libs.spark.session import with_settings

@@ -115,7 +115,7 @@ class _Lines:
 
 
 def csv_records(lines: Iterable[str], grammar: CsvGrammar, fields: int | None = None) -> Iterator[tuple[str, bool]]:
-    """(record, whether it is bad) for each record of a file; blank lines between records are none.
+    """(record, whether it is bad) for each record of a file; empty lines and lines of spaces between records are none.
 
     A record of several lines must have as many fields as the header, or its first line is bad by itself.
 
@@ -125,7 +125,7 @@ def csv_records(lines: Iterable[str], grammar: CsvGrammar, fields: int | None = 
     """
     source = _Lines(_continued(lines, grammar.escape) if grammar.escape != grammar.quote else lines)
     for line in source:
-        if not line.strip():
+        if not line.strip(" "):
             continue
         match = grammar.first.fullmatch(line)
         taken, chars = [line], len(line)

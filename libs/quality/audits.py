@@ -13,11 +13,13 @@ from math import hypot
 from statistics import median
 from typing import Literal
 
-from libs.evaluation.beyond_accuracy import gini
+import numpy as np
+
+from libs.evaluation.beyond_accuracy import excess_gini
 from libs.quality.health import IsOpen, volume_off, weekday_past
 
-GINI = "exposure Gini of tonight's lists"
-_MIN_TEST_USERS = 200
+GINI = "exposure Gini of what can be listed"
+_MIN_USERS = 200  # with fewer, a shop's figures are mostly noise: they warn and do not stop
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,13 @@ class Limits:
         volume_ratio: the last open day may have up to this many times the events expected for its weekday, and no fewer
             than expected / volume_ratio.
         volume_z: a robust z-score above this is more than noise.
-        volume_min_rows: the volume of a shop that usually has fewer events a day is not checked.
+        volume_min_rows: the volume of a shop that usually has fewer events a day is not checked, and a silence of it
+            only warns.
         past_days: days of history for a weekday's expected volume.
         max_user_drop, max_row_drop: lists and rows may be fewer than the last release's by this share.
         min_activity_ratio: least ratio of rows per list of the less active half of the users to the more active half.
-        max_gini: greatest Gini coefficient of how often each product of the catalogue is shown: 0 if all are shown
-            equally, 1 if only one is.
+        max_gini: greatest Gini coefficient of how often each product that can be listed is shown: 0 if it is as even as
+            the number of rows allows, 1 if only one is shown.
         max_gini_rise: the Gini coefficient may be above the last release's by this much.
     """
 
@@ -78,8 +81,12 @@ class Backtest:
 
     @property
     def severity(self) -> Literal["stop", "warn"]:
-        """`warn` with few users, whose figures are mostly noise; else `stop`."""
-        return "stop" if self.users >= _MIN_TEST_USERS else "warn"
+        return severity_of(self.users)
+
+
+def severity_of(users: int) -> Literal["stop", "warn"]:
+    """`warn` with few users, whose figures are mostly noise; else `stop`."""
+    return "stop" if users >= _MIN_USERS else "warn"
 
 
 def none_broken(check: str, rows: int) -> Audited:
@@ -87,14 +94,40 @@ def none_broken(check: str, rows: int) -> Audited:
     return Audited(check, rows == 0, rows, 0, f"{rows} rows do not")
 
 
-def at_least_popular(difference: Backtest | None) -> Audited:
-    """Fails if the interval of the paired difference, final list minus popular list, is wholly below 0."""
+def at_least_popular(difference: Backtest | None, fallback: str | None = None) -> Audited:
+    """Fails if the interval of the paired difference, final list minus popular list, is wholly below 0.
+
+    Only warns if the lists are those of `fallback`, a source, instead of the fused ones that were measured.
+    """
     check = "NDCG@10 of the final list is not below popular"
     if difference is None:
         return Audited(check, False, None, 0, "no user to test on", "warn")
     interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
     message = f"{difference.verdict}: {difference.value:+.4f} {interval}, {difference.users} users"
-    return Audited(check, difference.verdict != "worse", difference.value, 0, message, difference.severity)
+    severity = "warn" if fallback else difference.severity
+    return Audited(check, difference.verdict != "worse", difference.value, 0, message, severity)
+
+
+def fused(fallback: str | None, tested: Mapping[str, float]) -> Audited:
+    """Warns if the lists are those of one source, since the fused ones were below popular's in the back-test.
+
+    Args:
+        tested: NDCG@10 of the lists `fused` and `popular`.
+    """
+    check = "tonight's lists are fused from all sources"
+    if fallback is None:
+        return Audited(check, True, None, None, "they are", "warn")
+    message = (
+        f"they are those of {fallback} alone: NDCG@10 of the fused lists was {tested['fused']:.4f} in the back-test,"
+        f" popular's {tested['popular']:.4f}"
+    )
+    return Audited(check, False, tested["fused"], tested["popular"], message, "warn")
+
+
+def sources_list(silent: Mapping[str, str]) -> Audited:
+    """Warns of the learned sources that list nothing tonight; `silent` maps each to the reason."""
+    message = "; ".join(f"{source}: {why}" for source, why in silent.items()) or "each does"
+    return Audited("each learned source lists products", not silent, len(silent), 0, message, "warn")
 
 
 def not_below_last(now: Backtest | None, last: Backtest | None, limits: Limits) -> Audited:
@@ -117,14 +150,20 @@ def not_below_last(now: Backtest | None, last: Backtest | None, limits: Limits) 
 
 
 def users_listed(listed: int, users: int, limits: Limits) -> Audited:
-    """Fails if too few of the users with candidates have a list."""
-    share = listed / users if users else 0.0
-    passed = listed > 0 and share >= limits.min_user_share
-    return Audited("users with candidates have a list", passed, share, limits.min_user_share, f"{listed} of {users}")
+    """Fails if too few of the users with candidates that may be shown have a list."""
+    check = "users with candidates have a list"
+    if not users:
+        message = "no known user has a candidate that may be shown: the release has no lists"
+        return Audited(check, False, None, limits.min_user_share, message, "warn")
+    share = listed / users
+    passed = share >= limits.min_user_share
+    return Audited(check, passed, share, limits.min_user_share, f"{listed} of {users}", severity_of(users))
 
 
 def fresh(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Limits) -> Audited:
     """Fails if too many open days have passed since the newest event; twice the shop's longest gap is always allowed.
+
+    Only warns in a shop that has few events on a usual day: days without any come by chance.
 
     Args:
         events: day -> number of events, for each day that was ingested.
@@ -136,7 +175,10 @@ def fresh(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Li
     stale = len(_open_between(days[-1], as_of, is_open))
     longest = max((len(_open_between(a, b, is_open)) for a, b in pairwise(days)), default=0)
     limit = max(limits.max_stale_open_days, 2 * longest)
-    return Audited(check, stale <= limit, stale, limit, f"newest event {days[-1]}, {stale} open days since")
+    first = days[-1] - timedelta(days=limits.past_days)
+    usual = median([rows for day, rows in events.items() if first < day <= days[-1] and is_open(day)] or [0])
+    severity: Literal["stop", "warn"] = "stop" if usual >= limits.volume_min_rows else "warn"
+    return Audited(check, stale <= limit, stale, limit, f"newest event {days[-1]}, {stale} open days since", severity)
 
 
 def usual_volume(events: Mapping[date, float], as_of: date, is_open: IsOpen, limits: Limits) -> Audited:
@@ -161,30 +203,45 @@ def not_fewer(what: str, now: int, last: int | None, max_drop: float) -> Audited
     return Audited(check, now >= limit, now, limit, f"{now} after {last}")
 
 
-def activity_ratio(less: float | None, more: float | None, limits: Limits) -> Audited:
+def activity_ratio(less: float | None, more: float | None, users: int, limits: Limits) -> Audited:
     """Fairness floor: rows per list of the less active half of the users over those of the more active half."""
     check = "less active users have lists as long as active ones"
     if not more or less is None:
         return Audited(check, True, None, limits.min_activity_ratio, "all users are equally active")
     ratio = less / more
     message = f"{less:.2f} rows a user of the less active half, {more:.2f} of the more active"
-    return Audited(check, ratio >= limits.min_activity_ratio, ratio, limits.min_activity_ratio, message)
+    passed = ratio >= limits.min_activity_ratio
+    return Audited(check, passed, ratio, limits.min_activity_ratio, message, severity_of(users))
 
 
-def exposure(shown: Mapping[int, int], products: int, last: float | None, limits: Limits) -> Audited:
-    """Fairness floor: how unevenly the products of the catalogue are shown.
+def exposure(
+    shown: Mapping[int, int],
+    listable: int,
+    users: int,
+    last: float | None,
+    limits: Limits,
+    fallback: str | None = None,
+) -> Audited:
+    """Fairness floor: how unevenly the products that can be listed are shown (`excess_gini`).
 
     Args:
         shown: times shown -> number of products shown that often.
-        products: size of the catalogue.
+        listable: products that somebody owns or a source names: no other could be shown.
+        users: users with a list.
+        fallback: the source whose lists these are, if they are not fused: as even as it is, so a failure only warns.
     """
-    counts = [times for times, number in sorted(shown.items()) for _ in range(number)]
-    if not counts:
-        return Audited(GINI, False, None, limits.max_gini, "nothing is shown")
-    value = gini(counts, max(products, len(counts)))
-    limit = limits.max_gini if last is None else min(limits.max_gini, last + limits.max_gini_rise)
-    before = "no earlier release" if last is None else f"{last:.3f} in the last release"
-    return Audited(GINI, value <= limit, value, limit, f"{value:.3f} over {products} products, {before}")
+    times = np.array(sorted(shown, reverse=True), dtype=np.int64)
+    counts = np.repeat(times, [shown[t] for t in times.tolist()])  # most shown first
+    if not counts.size:
+        return Audited(GINI, False, None, limits.max_gini, "nothing is shown", "warn")
+    listable, rows = max(listable, counts.size), int(counts.sum())
+    value = excess_gini(counts, listable)
+    half = 1 + int(np.searchsorted(np.cumsum(counts), rows / 2))
+    limit, bound = limits.max_gini, f"max_gini {limits.max_gini}"
+    if last is not None and last + limits.max_gini_rise < limit:
+        limit, bound = last + limits.max_gini_rise, f"max_gini_rise {limits.max_gini_rise} above the last {last:.3f}"
+    message = f"{value:.3f}, {bound}: half of the {rows} rows show {half} of the {listable} products that can be listed"
+    return Audited(GINI, value <= limit, value, limit, message, "warn" if fallback else severity_of(users))
 
 
 def _open_between(earlier: date, later: date, is_open: IsOpen) -> list[date]:

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from libs.arrays import Float32s, Floats
 
@@ -104,7 +104,7 @@ def fit(
     sample = _Sample(len(sources), group, features, label, n_targets, tie_break)
     n = len(sources)
     # Only a source's own candidates count: with its list filled in tie-break order, an empty source could score well.
-    ndcgs = np.array([sample.ndcg(sample.fused(w, [2] * n), only=s).sum() for s, w in enumerate(np.eye(n))])
+    ndcgs = np.array([sample.ndcg(sample.fused(w, [2] * n), listed=sample.named(w)).sum() for w in np.eye(n)])
     if not ndcgs.any():
         return FusionWeights(tuple(sources), (1 / n,) * n, (1.0,) * n)
     prior = ndcgs**_PRIOR_POWER / (ndcgs**_PRIOR_POWER).sum()
@@ -130,13 +130,24 @@ def ndcg_per_user(
     label: ArrayLike,
     n_targets: ArrayLike,
     tie_break: ArrayLike,
+    only_listed: bool = False,
 ) -> Floats:
-    """[n_groups] NDCG@10 of the fused lists; arguments as in `fit`, powers among POWERS."""
+    """[n_groups] NDCG@10 of the fused lists; arguments as in `fit`, powers among POWERS.
+
+    Args:
+        only_listed: candidates with a score of 0 are in no list, as where lists are published; else they fill it up.
+    """
     sample = _Sample(len(weights.sources), group, features, label, n_targets, tie_break)
     result = np.zeros(sample.n_groups)
-    powers = [POWERS.index(p) for p in weights.powers]
-    result[sample.hit_groups] = sample.ndcg(sample.fused(np.array(weights.weights), powers))
+    shares, powers = np.array(weights.weights), [POWERS.index(p) for p in weights.powers]
+    listed = sample.named(shares) if only_listed else None
+    result[sample.hit_groups] = sample.ndcg(sample.fused(shares, powers), listed)
     return result
+
+
+def single(sources: Sequence[str], chosen: str) -> FusionWeights:
+    """All weight on one source."""
+    return FusionWeights(tuple(sources), tuple(float(s == chosen) for s in sources), (1.0,) * len(sources))
 
 
 def _ascend(sample: _Sample, weights: Floats, powers: list[int]) -> tuple[Floats, list[int], Floats]:
@@ -223,9 +234,13 @@ class _Sample:
             total += weights[s] * self._columns[s][powers[s]]
         return total
 
-    def ndcg(self, fused: Floats, only: int | None = None) -> Floats:
-        """[users] NDCG@10; `only` counts the hits that this source names."""
-        label = self._label if only is None else self._label & (self._columns[only][0] > 0)
+    def named(self, weights: Floats) -> NDArray[np.bool_]:
+        """[users, pool] whether a source with a weight names the candidate."""
+        return np.asarray(np.any([self._columns[s][0] > 0 for s in np.flatnonzero(weights)], axis=0))
+
+    def ndcg(self, fused: Floats, listed: NDArray[np.bool_] | None = None) -> Floats:
+        """[users] NDCG@10; only hits in `listed` ([users, pool], default all) count."""
+        label = self._label if listed is None else self._label & listed
         cut = max(fused.shape[1] - K, 0)
         top = (
             np.argpartition(fused, cut, axis=1)[:, cut:] if cut else np.tile(np.arange(fused.shape[1]), (len(fused), 1))

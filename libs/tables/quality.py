@@ -147,7 +147,7 @@ QUALITY = (
         run_id | string! | the command that checked it last
         as_of | date! | day the lists are for
         check | string! | see docs/operate.md, "Audit checks and limits"
-        observed | double | the value found; null if there is nothing to measure
+        observed | double | the value found; null if there is nothing to measure. Of the exposure Gini: the part above the least that is possible with that many rows, 0 to 1, over the products that somebody owns or a source names
         limit | double | the limit; null if there is none
         passed | boolean! | whether it holds
         severity | string! | stop, or warn

@@ -112,11 +112,14 @@ RESULTS = (
         users | bigint! | users with a list
         recommendations | bigint! | rows
         stale | boolean! | the latest training failed and older models were used
+        warnings | array<string>! | checks of quality.audits that failed without stopping it: sources left out, say
         published_at | timestamp! | wall clock""",
         "shop release_id",
         "merge",
         retention_days=90,
-        volatile=("release_id", "attempt", "table_versions", "published_at"),
+        schema_version=2,
+        # A warning compares with the last release, and which one that is depends on the order of the nights.
+        volatile=("release_id", "attempt", "table_versions", "warnings", "published_at"),
     ),
     define(
         "results.pins",

@@ -48,7 +48,7 @@ from tests.benchmarks.delivery_cases import CASES, SHARED, Case, Rows
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "0" * 64
-BATCH = 100  # cases that share the queries of silver
+BATCH = 25  # cases that share the queries of silver
 csv.field_size_limit(sys.maxsize)
 
 

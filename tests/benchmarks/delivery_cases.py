@@ -281,8 +281,8 @@ def shared_cases() -> list[Case]:
     plain_reviews = [
         ("u" + str(n), f"p{n % 9}", "2020-01-05 00:00:00", 5.0, "Fine", f"plain text {n}") for n in range(300)
     ]
-    plain_reviews[150] = (*plain_reviews[150][:5], "I bought it twice:\nu9,p9,2020-01-06,1,Forged,row")
     one_day = {"event_time": "2020-01-05 00:00:00"}
+    plain_reviews[150] = review(150, "I bought it twice:\nu9,p9,2020-01-06,1,Forged,row", **one_day)
 
     def shared(name: str, about: str, **other: Any) -> Case:
         return Case(name, about, shared=True, **other)
@@ -454,6 +454,18 @@ def csv_cases() -> list[Case]:
              rows=of_orders(three, either=[order(9, "u9")]), either_quarantined=1),
         texts("csv_long_field", "a text of 200,000 characters, with line breaks",
               csv_bytes([review(1, "long text\n" * 20_000), review(2)], REVIEW), [review(1, "long text\n" * 20_000), review(2)]),
+        texts("csv_many_quotes", "a text with 40,000 quotes", csv_bytes([review(1, 'a "b" ' * 20_000), review(2)], REVIEW),
+              [review(1, 'a "b" ' * 20_000), review(2)]),
+        texts("csv_many_quotes_and_breaks", "a text with 40,000 quotes and 20,000 line breaks",
+              csv_bytes([review(1, 'a "b"\n' * 20_000), review(2)], REVIEW), [review(1, 'a "b"\n' * 20_000), review(2)]),
+        case("csv_many_columns", "3,000 columns that are not mapped",
+             csv_bytes([(*row, *["x, y"] * 3000) for row in three], [*ORDER, *(f"c{n}" for n in range(3000))])),
+        case("csv_tab_blank_rows", "rows of tabs only among texts with line breaks",
+             csv_bytes([order(1, "a\nb"), order(2), ("",) * 6, (" ",) * 6], delimiter="\t"), [order(2)], source={"delimiter": "tab"},
+             quarantined={"control": 1, "": 2}),
+        Case("products_header_repeated", "a catalogue's header comes again in the middle",
+             SHOP_ORDERS | {"products.csv": csv_bytes([("p1", "A"), PRODUCT, ("p2", "B")], PRODUCT)}, products(),
+             rows=of_products([("p1", "A"), ("p2", "B")]), quarantined={"": 1}),
         case("csv_empty_lines", "empty lines", text_bytes("", one, "", "", two, last, "", "")),
         case("csv_empty_fields_row", "a line of delimiters only, as spreadsheets write below the last row",
              text_bytes(one, two, last, ",,,,,", ",,,,,"), quarantined={"": 2}),
@@ -684,6 +696,18 @@ def json_cases() -> list[Case]:
              [*three, review(9, "false", title="true")]),
         case("json_long", "a text of 200,000 characters", json_bytes(json_rows([review(1, "long text " * 20_000), review(2)])),
              [review(1, "long text " * 20_000), review(2)]),
+        case("json_many_escapes", "a text with 40,000 escapes", json_bytes(json_rows([review(1, 'a "b"\n' * 20_000), review(2)])),
+             [review(1, 'a "b"\n' * 20_000), review(2)]),
+        case("json_many_elements", "a key not mapped holds 20,000 objects",
+             json_bytes([row | {"tags": [{"n": n, "of": ["x"]} for n in range(20_000)]} for row in rows])),
+        case("json_many_keys", "3,000 keys that are not mapped", json_bytes([row | {f"k{n}": n for n in range(3000)} for row in rows])),
+        case("json_deep", "objects in objects, 60 deep", json_bytes([row | {"deep": json.loads('{"a":' * 60 + "1" + "}" * 60)} for row in rows])),
+        Case("json_days_empty_array", "a day's file is an empty array", {"reviews_2020-01-05.jsonl": b"[]"}, reviews(day),
+             window=("2020-01-05", "2020-01-06"), status=2, says=("reviews_2020-01-05.jsonl", "empty_day: allowed")),
+        Case("json_days_empty_file", "a day's file of no bytes", {"reviews_2020-01-05.jsonl": b"", "reviews_2020-01-06.jsonl": plain_json}, reviews(day),
+             window=TWO_DAYS, status=2, says=("reviews_2020-01-05.jsonl", "empty_day: allowed")),
+        Case("json_days_empty_allowed", "a day's file of no bytes, allowed", {"reviews_2020-01-05.jsonl": b"", "reviews_2020-01-06.jsonl": plain_json},
+             reviews(day, empty_day="allowed"), window=TWO_DAYS, rows=of_reviews(three)),
         case("json_gbk", "JSON in GBK, declared", json.dumps(rows[0] | {"body": "绿茶礼盒"}, ensure_ascii=False).encode("gbk"),
              [review(0, "绿茶礼盒")], source={"encoding": "gbk"}),
     ]  # fmt: skip

@@ -70,6 +70,25 @@ def test_a_long_job_tells_its_cost_in_the_log_which_outlives_a_killed_run(spark,
     assert re.search(r"\d+ s, \d+ CPU seconds, \d+\.\d GiB at most", caplog.text)
 
 
+def test_a_job_has_its_row_before_the_next_one_starts(spark, older_models, monkeypatch):
+    """So a walk that is killed in its third job leaves two rows; one that is interrupted says so of the third."""
+    plan = make_plan(spark, older_models.conf, "candidates", WINDOW, train=False)
+    names = [job.name for job in plan.jobs[:3]]
+
+    def told():
+        return older_models.rows("quality.job_runs", "job", "status", "error")
+
+    def run(ctx):
+        if ctx.job.name == names[2]:
+            assert told() == sorted((name, "done", None) for name in names[:2])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(walk_module.importlib, "import_module", lambda name: SimpleNamespace(run=run))
+    with pytest.raises(KeyboardInterrupt):
+        walk(spark, plan, {})
+    assert (names[2], "failed", "interrupted") in told()
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError(), RankError("rank 1 ended"), OperatorError("fix it")])
 def test_lists_of_models_that_the_release_will_not_name_are_made_again(spark, older_models, monkeypatch, error):
     """The models of the 13th are there, their lists are made, and then the weights fail."""

@@ -70,6 +70,7 @@ def release(release_id: str, attempt: int = 1, status: str = "published") -> dic
         "users": 1,
         "recommendations": 1,
         "stale": False,
+        "warnings": [],
         "published_at": datetime(2020, 1, 1, tzinfo=UTC),
     }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from datetime import date
 
@@ -119,10 +120,14 @@ def test_a_failed_check_stops_the_release_by_name_after_its_row_is_written_and_a
     failed = {check: row["severity"] for check, row in audits(shop, f"{DAY}-02").items() if not row["passed"]}
     assert failed == {
         "NDCG@10 of the final list is not below popular": "warn",
+        "each learned source lists products": "warn",
         "the newest event is of the last open day": "warn",
     }
     gates = shop.collect("quality.gate_results")
     assert any("unique" in row["check"] for row in gates)  # of conf/expectations
+    # A release without lists, of a shop of guests alone: nothing stops it.
+    shop.run("evaluation.audit", release_id="2020-03-01-01", end="2020-03-01")
+    assert not audits(shop, "2020-03-01-01")["users with candidates have a list"]["passed"]
 
 
 def difference(end, users, word, start="2020-01-01", **other):
@@ -190,7 +195,9 @@ def test_tonight_is_held_against_the_newest_release_of_an_earlier_day_and_its_mo
         "events": [{"step": 1, "event_day": date(2020, 1, 1), "product_id": "p1", "kind": "review"}]
     }
     shop.seed("features.user_history", [history(DAY, "u"), busy])
-    shop.seed("features.product_profile", [profile(DAY, product) for product in ("p1", "p2", "p3", "p4")])
+    owners = {"p1": 3, "p2": 1, "p3": 1, "p4": 0, "p5": 0}  # a source names p4, nobody ever p5
+    shop.seed("features.product_profile", [profile(DAY, product, n) for product, n in owners.items()])
+    shop.seed("candidates.candidate_pool", [candidate(DAY, "u", "p4", als=1.0)])
     shop.seed(
         "results.recommendations", [recommendation(f"{DAY}-01", *row) for row in (("u", 1, "p1"), ("w", 1, "p1"))]
     )
@@ -198,7 +205,7 @@ def test_tonight_is_held_against_the_newest_release_of_an_earlier_day_and_its_mo
 
     last = audit.last_release(ctx)
     assert last["release_id"] == "2020-01-31-02"
-    _, fall = audit.quality(ctx, last, limits)
+    *_, fall = audit.quality(ctx, last, limits)
     assert (fall.passed, fall.observed, fall.limit, fall.severity) == (False, 0.25, 0.45, "stop")
     lists = audit.of_release(ctx, "results.recommendations")
     message = [(one.passed, one.message) for one in audit.users(ctx, lists, last, limits)]
@@ -208,9 +215,27 @@ def test_tonight_is_held_against_the_newest_release_of_an_earlier_day_and_its_mo
         (False, "2 after 4"),
         (False, "0.50 rows a user of the less active half, 1.00 of the more active"),
     ]
-    # One of four products takes all: 1 - 1/4.
-    even = audit.evenness(ctx, lists, last, limits)
-    assert (even.passed, even.observed, even.limit) == (False, 0.75, 0.05)
+    # Both rows show one of four products: Gini 1 - 1/4, at best 1 - 2/4.
+    silent, even = audit.products(ctx, lists, last, limits)
+    assert (even.passed, even.observed, even.limit) == (False, 0.5, 0.05)
+    assert (silent.passed, silent.observed) == (False, 3)
+    assert "als" not in silent.message and "two_tower: nothing to learn from yet" in silent.message
+
+
+def test_the_audit_tells_a_fallback_and_models_that_are_left_out(shop):
+    model = fusion_model(DAY, "record")
+    fitted = json.loads(model["fitted"])
+    fitted["all"] |= {"fallback": "popular", "tested": {"fused": 0.0058, "popular": 0.006}}
+    missing = fusion_model(DAY, "record") | {"model": "als", "version": "als", "fitted": '{"left_out": "too thin"}'}
+    shop.seed("training.models", [model | {"fitted": json.dumps(fitted)}, missing])
+    shop.seed("quality.metrics", [difference(DAY, 300, "worse")])
+    ctx, limits = shop.context("evaluation.audit"), audit.Params()
+    fused, popular, _ = audit.quality(ctx, None, limits)
+    assert "those of popular alone: NDCG@10 of the fused lists was 0.0058" in fused.message
+    assert (fused.passed, popular.passed, popular.severity) == (False, False, "warn")
+    silent, even = audit.products(ctx, audit.of_release(ctx, "results.recommendations"), None, limits)
+    assert "als: too thin" in silent.message
+    assert (even.message, even.severity) == ("nothing is shown", "warn")
 
 
 def gini_row(release_id, observed):

@@ -119,7 +119,7 @@ def test_every_row_is_accounted_for(london: Warehouse) -> None:
 
 def test_a_line_that_cannot_be_read_keeps_its_payload(london: Warehouse) -> None:
     assert london.rows("quality.quarantine", "source", "kind", "reason") == [
-        ("catalogue", "products", "the line has not as many fields as the header")
+        ("catalogue", "products", "the line repeats the header, or has not as many fields")
     ]
     assert london.rows("bronze.rejected", "payload") == [("too,many,fields",)]
     assert london.rows("bronze.rejected", "row_id") == london.rows("quality.quarantine", "row_id")

@@ -27,7 +27,7 @@ def release(days_ago: int, **other: object) -> dict[str, object]:
     day = ago(days_ago)
     row: dict[str, object] = {"release_id": f"{day}-01", "as_of": day, "attempt": 1, "status": "published"}
     row |= {"model_versions": {}, "table_versions": {}, "languages": ["en"], "users": 1, "recommendations": 1}
-    return row | {"stale": False, "published_at": datetime(2020, 7, 1, tzinfo=UTC)} | other
+    return row | {"stale": False, "warnings": [], "published_at": datetime(2020, 7, 1, tzinfo=UTC)} | other
 
 
 def recommendation(days_ago: int) -> dict[str, object]:

@@ -46,6 +46,19 @@ def test_an_older_day_published_later_does_not_become_current(warehouse):
     assert current(warehouse) == ["2020-02-02-01"]
 
 
+def test_a_release_without_lists_is_published_once_it_is_audited_and_has_the_audits_warnings(warehouse):
+    with pytest.raises(OperatorError, match="has no recommendations: nothing to publish"):
+        publish(warehouse, "2020-02-01-01")
+    check = {"release_id": "2020-02-01-01", "run_id": "r", "as_of": date(2020, 2, 1), "severity": "warn"}
+    failed = check | {"check": "users have a list", "passed": False, "message": "no known user"}
+    warehouse.seed("quality.audits", [failed, check | {"check": "fresh", "passed": True, "message": "it is"}])
+    publish(warehouse, "2020-02-01-01")
+    [release] = warehouse.own("results.releases")
+    assert (release["users"], release["recommendations"]) == (0, 0)
+    assert release["warnings"] == ["users have a list: no known user"]
+    assert current(warehouse) == ["2020-02-01-01"]
+
+
 def test_the_newest_attempt_of_a_day_is_current_and_readers_see_only_its_rows(warehouse):
     seed_list(warehouse, "2020-02-01-01", ("u1", "u2"))
     publish(warehouse, "2020-02-01-01")

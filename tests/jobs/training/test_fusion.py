@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from jobs.training import fusion
 from libs.tables import SOURCES
 from tests.builders import event
 from tests.jobs.evaluation.rows import candidate, history
@@ -43,6 +44,12 @@ def weight(fitted, target, source):
     return fitted[target]["weights"][fitted[target]["sources"].index(source)]
 
 
+def fitted_on_all(warehouse, max_users=5000):
+    """The weights of all windows, whatever the test of the last one says of fusing."""
+    ctx = warehouse.context("training.fusion", folds=(C1, C2), train_cutoff=D)
+    return fusion.fit(fusion.examples(ctx), ctx.run.folds, fusion.Params(), max_users)
+
+
 @pytest.fixture
 def shop(make_warehouse):
     warehouse = make_warehouse(evaluation={"horizon_days": 10, "windows": 1})
@@ -55,7 +62,8 @@ def test_weights_of_a_window_are_fitted_on_the_windows_before_it_and_the_publish
     assert tuple(before["backtest"]["all"]["sources"]) == tuple(SOURCES)
     # By C2 only als was ever right; by D popular was right more often.
     assert weight(before["backtest"], "first", "als") == 1
-    assert weight(before["record"], "first", "popular") > weight(before["record"], "first", "als") > 0
+    every = fitted_on_all(shop)
+    assert weight(every, "first", "popular") > weight(every, "first", "als") > 0
     # Owned products leave the target `first`, and repeat with them: it can win nothing there.
     assert weight(before["backtest"], "all", "repeat") > 0
     assert weight(before["backtest"], "first", "repeat") == 0
@@ -74,6 +82,20 @@ def test_weights_of_a_window_are_fitted_on_the_windows_before_it_and_the_publish
     assert fit(shop)["backtest"] != before["backtest"]
 
 
+def test_lists_below_popular_fall_back_to_the_source_that_was_best_before_they_were_tested(shop):
+    """In [C2, D) the fused lists show only a, by als, and popular shows p, which all 12 users take."""
+    before = fit(shop)
+    for target in ("all", "first"):
+        assert before["record"][target]["fallback"] == "als"  # not popular: that would be by the tested window
+        assert weight(before["record"], target, "als") == 1
+        assert before["record"][target]["tested"] == {"fused": 0.0, "popular": 1.0}
+    assert "fallback" not in before["backtest"]["all"]
+    # All take a too: the lists are as good as popular's, and all sources stay.
+    shop.seed("silver.events", [event(u, "a", "2020-01-26") for u in USERS])
+    after = fit(shop)["record"]["first"]
+    assert "fallback" not in after and max(after["weights"]) < 1
+
+
 def test_order_of_rows_does_not_show_and_a_rerun_replaces_its_rows(shop, make_warehouse):
     other = make_warehouse(name="other", evaluation={"horizon_days": 10, "windows": 1})
     seed(other, reverse=True)
@@ -88,7 +110,7 @@ def test_the_users_of_a_fit_are_bounded_and_every_fold_gives_its_share(make_ware
     found = fit(shop)
     assert [found[purpose]["all"]["users"] for purpose in ("backtest", "record")] == [6, 6]
     # Three users of each fold: als was right for one half, popular for the other, and neither is shut out.
-    assert min(weight(found["record"], "all", s) for s in ("als", "popular")) > 0
+    assert min(weight(fitted_on_all(shop, 6), "all", s) for s in ("als", "popular")) > 0
 
 
 def test_a_shop_too_young_for_a_hit_gets_the_declared_weights(make_warehouse):

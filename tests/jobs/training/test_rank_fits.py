@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.training import rank_fits
+from libs.registry.models import left_out_row
 from libs.training.spec import TrainParams
 from libs.training.two_tower_task import TwoTowerTask
 from tests.libs.models import tiny
@@ -69,3 +70,8 @@ def test_fits_are_recorded_in_one_launch_unless_the_ranks_weights_differ(warehou
         ("two_tower", "record", DAY, "sum b", json.dumps({"dim": 8})),
     ]
     assert not any(Path(folder.removeprefix("file://")).exists() for folder in kept)
+
+    ctx = warehouse.context("training.two_tower", end="2020-03-01")
+    rank_fits.fit_and_record(ctx, [], {}, [left_out_row(ctx, "two_tower", {}, "too few steps")])
+    assert len(launched) == 2  # nothing to fit: no rank starts
+    assert ("two_tower-2020-03-01-record", None) in warehouse.rows("training.models", "version", "weights_uri")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from libs.evaluation.beyond_accuracy import coverage, gini, intra_list_diversity, novelty
+from libs.evaluation.beyond_accuracy import coverage, excess_gini, gini, intra_list_diversity, novelty
 
 
 def test_coverage_counts_distinct_products_over_the_whole_catalogue():
@@ -31,6 +31,16 @@ def test_gini_is_the_mean_absolute_difference_over_twice_the_mean_zeros_included
     every = np.array(counts + [0] * unseen)
     expected = np.abs(every[:, None] - every).mean() / (2 * every.mean())
     assert gini(counts, every.size) == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(0, 8))
+def test_excess_gini_is_from_0_to_1_and_0_where_rows_are_spread_as_evenly_as_they_can_be(counts, unseen):
+    n = len(counts) + unseen
+    assert -1e-9 <= excess_gini(counts, n) <= 1
+    each, more = divmod(sum(counts), n)
+    even = [each + (i < more) for i in range(n)]
+    assert excess_gini(even, n) == pytest.approx(0)
+    assert gini(even, n) <= gini(counts, n) + 1e-9
 
 
 def test_gini_refuses_counts_that_cannot_be():

@@ -5,9 +5,9 @@ import pytest
 from libs.conf import load_shop
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
+from libs.ingest.groups import BROKEN, DELIVERED, FileGroup
 from libs.ingest.lines import FILE, ROW
 from libs.ingest.mapping import mapped
-from libs.ingest.sources import BROKEN, DELIVERED, FileGroup
 from libs.tables import CONTRACT
 from tests.conftest import ROOT
 

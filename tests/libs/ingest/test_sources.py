@@ -16,7 +16,8 @@ from pyspark.sql import SparkSession
 from libs.conf.shop import SourceConf
 from libs.errors import OperatorError
 from libs.ingest.files import uri
-from libs.ingest.sources import ADDED, BROKEN, DELIVERED, read_source
+from libs.ingest.groups import ADDED, BROKEN, DELIVERED
+from libs.ingest.sources import read_source
 from libs.window import Window
 
 WINDOW = Window(date(2020, 1, 1), date(2020, 1, 3))

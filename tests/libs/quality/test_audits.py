@@ -11,9 +11,11 @@ from libs.quality.audits import (
     at_least_popular,
     exposure,
     fresh,
+    fused,
     none_broken,
     not_below_last,
     not_fewer,
+    sources_list,
     users_listed,
     usual_volume,
 )
@@ -69,6 +71,22 @@ def test_a_list_worse_than_popular_stops_from_200_test_users_on_and_warns_below(
     assert judged("worse", 199) == (False, "warn")
     assert judged("at least", 900) == judged("not shown", 900) == (True, "stop")
     assert (at_least_popular(None).passed, at_least_popular(None).severity) == (False, "warn")
+    # What was measured is not what is published.
+    fallen_back = at_least_popular(Backtest(0.0, -0.1, 0.1, 900, "worse"), fallback="als")
+    assert (fallen_back.passed, fallen_back.severity) == (False, "warn")
+
+
+def test_a_fallback_and_a_source_that_lists_nothing_are_warnings_that_say_why():
+    assert fused(None, {}).passed
+    found = fused("repeat", {"fused": 0.0058, "popular": 0.006})
+    assert (found.passed, found.severity, found.observed, found.limit) == (False, "warn", 0.0058, 0.006)
+    assert found.message == (
+        "they are those of repeat alone: NDCG@10 of the fused lists was 0.0058 in the back-test, popular's 0.0060"
+    )
+    assert sources_list({}).passed
+    found = sources_list({"als": "no known user took anything yet", "transitions": "nothing to learn from yet"})
+    assert (found.passed, found.severity) == (False, "warn")
+    assert found.message == "als: no known user took anything yet; transitions: nothing to learn from yet"
 
 
 def test_a_row_that_breaks_a_rule_stops():
@@ -76,17 +94,24 @@ def test_a_row_that_breaks_a_rule_stops():
     assert not none_broken("each sentence is grounded", 1).passed
 
 
-def test_most_users_need_a_list():
-    assert users_listed(95, 100, LIMITS).passed
-    assert not users_listed(94, 100, LIMITS).passed
-    assert not users_listed(0, 0, LIMITS).passed
+def test_most_users_need_a_list_from_200_users_on():
+    def judged(listed, users):
+        found = users_listed(listed, users, LIMITS)
+        return found.passed, found.severity
+
+    assert judged(190, 200) == (True, "stop")
+    assert judged(189, 200) == (False, "stop")
+    assert judged(0, 199) == (False, "warn")  # too few people for a statement about others, say
+    assert judged(0, 0) == (False, "warn")  # guests alone
 
 
 def test_events_must_be_of_the_last_open_day():
     assert fresh(days(30), DAY, is_open, LIMITS).passed
     sunday, saturday = DAY - timedelta(days=1), DAY - timedelta(days=2)
     late = fresh(days(30) | {sunday: 0.0}, DAY, is_open, LIMITS)
-    assert (late.passed, late.observed, late.limit) == (False, 1, 0)
+    assert (late.passed, late.observed, late.limit, late.severity) == (False, 1, 0, "stop")
+    # With 19 events on a usual day one without any may come by chance.
+    assert fresh(days(30, rows=19.0) | {sunday: 0.0}, DAY, is_open, LIMITS).severity == "warn"
     # Asked on Sunday, Friday's events are the newest there can be.
     assert fresh({day: n for day, n in days(30).items() if day < saturday}, sunday, is_open, LIMITS).passed
     # What is not known at all is as old as what is known to be empty.
@@ -126,19 +151,43 @@ def test_lists_may_be_a_tenth_fewer_than_the_last_releases():
 
 
 def test_less_active_users_need_lists_four_fifths_as_long():
-    assert activity_ratio(8.0, 10.0, LIMITS).passed
-    found = activity_ratio(7.9, 10.0, LIMITS)
-    assert (found.passed, round(found.observed, 2), found.limit) == (False, 0.79, 0.8)
-    assert activity_ratio(5.0, None, LIMITS).passed
+    assert activity_ratio(8.0, 10.0, 200, LIMITS).passed
+    found = activity_ratio(7.9, 10.0, 200, LIMITS)
+    assert (found.passed, round(found.observed, 2), found.limit, found.severity) == (False, 0.79, 0.8, "stop")
+    assert activity_ratio(7.9, 10.0, 199, LIMITS).severity == "warn"
+    assert activity_ratio(5.0, None, 200, LIMITS).passed
 
 
 def test_exposure_is_held_against_the_limit_and_the_last_release():
-    """One of two products shown 3 times, the other never: Gini 0.5 (libs.evaluation.beyond_accuracy)."""
-    even, uneven = exposure({2: 2}, 2, None, LIMITS), exposure({3: 1}, 2, None, LIMITS)
+    """One of two products shown 4 times, the other never: Gini 0.5, 0 at best (libs.evaluation.beyond_accuracy)."""
+
+    def judged(shown, listable, last=None):
+        return exposure(shown, listable, 200, last, LIMITS)
+
+    even, uneven = judged({2: 2}, 2), judged({4: 1}, 2)
     assert (even.observed, uneven.observed) == (0.0, 0.5)
     assert even.passed and uneven.passed
-    assert exposure({3: 1}, 2, 0.46, LIMITS).passed
-    assert not exposure({3: 1}, 2, 0.44, LIMITS).passed
-    assert not exposure({3: 1}, 1000, None, LIMITS).passed  # 0.999
-    assert not exposure({}, 2, None, LIMITS).passed
-    assert exposure({3: 4}, 2, None, LIMITS).observed == 0.0  # more products shown than the catalogue tells
+    assert judged({4: 1}, 2, last=0.46).passed
+    risen = judged({4: 1}, 2, last=0.44)
+    assert (risen.passed, risen.limit) == (False, 0.49)
+    assert "max_gini_rise 0.05 above the last 0.440" in risen.message
+    # 1000 rows of one product of 1000: 0.999, and 0 would be possible.
+    crowded = judged({1000: 1}, 1000)
+    assert not crowded.passed
+    assert crowded.message == (
+        "0.999, max_gini 0.98: half of the 1000 rows show 1 of the 1000 products that can be listed"
+    )
+    assert exposure({1000: 1}, 1000, 199, None, LIMITS).severity == "warn"
+    assert exposure({1000: 1}, 1000, 200, None, LIMITS, fallback="popular").severity == "warn"
+    assert not judged({}, 2).passed
+    assert judged({3: 4}, 2).observed == 0.0  # more products shown than profiles tell
+
+
+def test_a_catalogue_larger_than_the_lists_is_no_fault_of_the_lists():
+    """20,930 rows over 92,333 products have a Gini of at least 1 - 20930 / 92333 = .773."""
+    # Gini .985: 2,000 products share the rows, half of them on 350.
+    shown = {30: 350, 6: 1404, 4: 502}
+    found = exposure(shown, 92_333, 2_093, None, LIMITS)
+    assert found.passed and found.observed < 0.95
+    # 2,093 users with the same ten products: as uneven as lists of ten can be.
+    assert not exposure({2_093: 10}, 92_333, 2_093, None, LIMITS).passed

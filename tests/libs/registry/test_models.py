@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from libs.registry.models import model_row, models_by_cutoff, models_of_folds
+from libs.errors import OperatorError
+from libs.registry.models import model_row, models_by_cutoff, models_in_use, models_left_out, models_of_folds
 from tests.conftest import Warehouse
 
 NEW, OLD, FOLD = "2020-01-27", "2020-01-20", "2020-01-04"
@@ -31,6 +32,18 @@ def test_tonight_uses_the_models_of_the_runs_training_day_and_a_fold_its_own(war
             ("2020-02-01", version, "record"),
         ]
         assert models_of_folds(ctx, "two_tower") == {}
+
+
+def test_a_model_that_is_left_out_is_told_from_one_that_is_lost(warehouse: Warehouse) -> None:
+    ctx = warehouse.context("candidates.two_tower", train_cutoff=NEW, folds=(FOLD,))
+    warehouse.seed("training.models", [row(NEW)])
+    with pytest.raises(OperatorError, match=r"training\.models has no two_tower of 2020-01-27"):
+        models_by_cutoff(ctx, "two_tower")
+    missing = row(NEW) | {"model": "two_tower", "fitted": '{"left_out": "too few steps"}'}
+    warehouse.seed("training.models", [missing, row(FOLD, "backtest") | {"model": "two_tower"}])
+    assert [str(day) for day in models_by_cutoff(ctx, "two_tower")] == [FOLD]
+    assert set(models_in_use(ctx, "two_tower")) == {"als"}
+    assert models_left_out(ctx) == {"two_tower": "too few steps"}
 
 
 def test_a_job_records_only_the_models_that_the_catalog_lists_for_it(warehouse: Warehouse) -> None:

@@ -1,4 +1,4 @@
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from delta.exceptions.captured import ConcurrentAppendException
@@ -44,8 +44,8 @@ def test_a_commit_that_another_writer_forestalls_is_tried_again(monkeypatch, los
     assert all(0.1 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits, 1))
 
 
-def test_rows_and_bytes_of_the_newest_commit_are_those_that_delta_tells(warehouse):
-    """Of a first load, of a window replaced by fewer rows, of a merge and of a commit that only marks the table."""
+def test_rows_and_bytes_of_a_write_are_those_that_delta_tells(warehouse):
+    """Of a first load, of a window replaced by fewer rows, of a merge and of no commit at all."""
     spark, uri = warehouse.spark, warehouse.conf.env.warehouse
 
     def told(name):
@@ -55,19 +55,36 @@ def test_rows_and_bytes_of_the_newest_commit_are_those_that_delta_tells(warehous
     events, window = table("silver.events"), (date(2020, 1, 1), date(2020, 2, 1))
     full = [{"shop": "tiny", "period": "2020-01"} | event("u", p, "2020-01-03", row_id=p) for p in "abc"]
     rows = [tuple(row.get(c) for c in events.column_names) for row in full]
-    assert delta.written(spark, uri, events) == (None, None)
     for some in (rows, rows[:2]):
-        delta.write(spark, uri, events, spark.createDataFrame(some, events.ddl), "tiny", window)
+        written = delta.write(spark, uri, events, spark.createDataFrame(some, events.ddl), "tiny", window)
         metrics = told("silver.events")  # of a replaced window Delta tells no rows
-        assert delta.written(spark, uri, events) == (metrics.get("numOutputRows"), metrics["numOutputBytes"])
+        assert written == (metrics.get("numOutputRows"), metrics["numOutputBytes"])
+    # No rows in the place of none: Delta commits nothing, and the newest commit is another shop's.
+    nothing = spark.createDataFrame([], events.ddl)
+    assert delta.write(spark, uri, events, nothing, "other", window) == (0, 0)
 
     pins = table("results.pins")
     values = {"shop": "tiny", "seq": 1, "reason": "test", "pinned_at": datetime(2020, 1, 4)}
     pin = spark.createDataFrame([tuple(values.get(c) for c in pins.column_names)], pins.ddl)
     for _ in range(2):
-        delta.write(spark, uri, pins, pin, "tiny")
-        assert delta.written(spark, uri, pins)[0] == 1
-    assert delta.written(spark, uri, pins)[1] == told("results.pins")["numTargetBytesAdded"]
+        rows_of_pins, added = delta.write(spark, uri, pins, pin, "tiny")
+        assert rows_of_pins == 1
+    assert added == told("results.pins")["numTargetBytesAdded"]
 
-    spark.sql(f"ALTER TABLE {delta.identifier(delta.uri(uri, pins))} SET TBLPROPERTIES ('a' = 'b')")
-    assert delta.written(spark, uri, pins) == (None, None)
+
+def test_records_are_appended_without_spark_and_many_files_become_one(warehouse, monkeypatch):
+    spark, uri, alarms = warehouse.spark, warehouse.conf.env.warehouse, table("quality.alarms")
+    monkeypatch.setattr(delta, "_MANY_FILES", 3)
+
+    def record(number):
+        at = datetime(2020, 1, 4, 5, number, tzinfo=UTC)
+        return ("tiny", "run", date(2020, 1, 4), "failed_job", f"job {number}", "it's \u00fc", "look", at)
+
+    for number in range(4):
+        delta.append_records(spark, uri, alarms, [record(number)])
+    assert len(delta.live_files(delta.read(spark, uri, alarms))) == 1
+    delta.append_records(spark, uri, alarms, [record(4), record(5)])
+    read = delta.read(spark, uri, alarms)
+    assert len(delta.live_files(read)) == 2
+    assert sorted(row["raised_at"].astimezone(UTC) for row in read.collect()) == [record(n)[-1] for n in range(6)]
+    assert {tuple(row)[:-1] for row in read.collect()} == {record(n)[:-1] for n in range(6)}
