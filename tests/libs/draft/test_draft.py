@@ -145,10 +145,10 @@ EXPORTS = {
     ),
     "float ids": (
         "sales.csv",
-        "invoice,customer_id,sku,date,time,qty,unit_price",
+        "invoice,customer_id,sku,ordered,time,qty,unit_price",
         lambda n: (n // 2, f"{user(n)}.0", f"s{product(n)}", day(n), "12:30:00", 1, 9.5),
         ",",
-        {"sales": {"user_id": "regexp_replace(customer_id, '[.]0$', '')", "event_time": "concat_ws(' ', date, time)"}},
+        {"sales": {"user_id": "regexp_replace(customer_id, '[.]0$', '')", "event_time": "concat_ws(' ', ordered, time)"}},
     ),
     "trust": ("trust.csv", "user_id,trusted_user_id", lambda n: (user(n), user(n + 3)), ",", {"trust": {"friend_id": "trusted_user_id"}}),
 }  # fmt: skip
