@@ -218,7 +218,7 @@ def difference(kind: str, rows: Rows, outcome: Outcome) -> tuple[Counter[tuple[A
     """(silver rows that were never written, rows that are neither in silver nor allowed to be in quarantine)."""
     contract, silver, expected, either = CONTRACT[kind], Counter(), Counter(), Counter()
     for row in outcome.silver.get(kind, []):
-        texts = tuple(line_breaks(row["delivered"][c]) for c in rows.columns if c in contract.text)
+        texts = tuple(line_breaks(to_utf8(row["delivered"][c] or "")) for c in rows.columns if c in contract.text)
         silver[(*(plain(row[c]) for c in rows.columns), *texts)] += 1
     for row in [*rows.rows, *rows.either]:
         named = dict(zip(rows.columns, row, strict=True))
