@@ -42,7 +42,7 @@ class Sample:
 
     Attributes:
         settings: keys of the mapping beside `format`, with a reason each.
-        header: the line to put before a file that has none.
+        header: names for the columns of a file that has no header line.
         notes: what the mapping cannot mend.
     """
 
@@ -51,7 +51,7 @@ class Sample:
     columns: list[Column]
     rows: int
     settings: dict[str, tuple[str, str]] = field(default_factory=dict)
-    header: str | None = None
+    header: list[str] | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -248,7 +248,7 @@ def _csv(path: Path, encoding: str) -> Sample:
         settings["quote"] = ("\x02", 'a sign that the file does not hold: " is a letter here, no quote')
     if escape and quote and escape != quote:
         settings["escape"] = (escape, "a quote inside quotes follows it")
-    names, header = _header(rows, delimiter)
+    names, header = _header(rows)
     body = rows if header else rows[1:]
     if not body:
         raise UnreadableFileError(f"{path}: has a header and no rows")
@@ -313,8 +313,8 @@ def _csv_rows(copy: Path, grammar: tuple[str, str, str], skip: int) -> list[tupl
     return cast(list[tuple[str | None, ...]], duckdb.connect().execute(query, values).fetchall())
 
 
-def _header(rows: list[tuple[str | None, ...]], delimiter: str) -> tuple[list[str], str | None]:
-    """(names, the header line that the file lacks or None)."""
+def _header(rows: list[tuple[str | None, ...]]) -> tuple[list[str], list[str] | None]:
+    """(names, the same if the file has no header line, else None)."""
     first = [(cell or "").strip() for cell in rows[0]]
     named = [cell for cell in first if cell]
     data = any(re.fullmatch(r"[+-]?\d+([.,:/-]\d+)*.*", cell) for cell in named)
@@ -322,7 +322,7 @@ def _header(rows: list[tuple[str | None, ...]], delimiter: str) -> tuple[list[st
         return first, None
     columns = [Column((f"column{n}",), "text", values) for n, values in enumerate(zip(*rows, strict=True))]
     names = names_by_values(columns)
-    return names, delimiter.join(names)
+    return names, names
 
 
 def names_by_values(columns: list[Column]) -> list[str]:

@@ -303,8 +303,7 @@ def _source_lines(source: Source, files: Files) -> list[str]:
     sample = source.sample
     lines = _comment(f"{source.kind}: {source.why}")
     if sample.header is not None:
-        lines += _comment(f"CHECK: {files.first.name} has no header: put this line before its first, in every file:")
-        lines += [f"  #   {visible(sample.header).replace(chr(10), ' ')}"]
+        lines += _comment(f"CHECK: {files.first.name} has no header: `header` names its columns by their values")
     for note in source.notes:
         lines += _comment(note)
     lines.append(f"  {source.name}:")
@@ -313,6 +312,8 @@ def _source_lines(source: Source, files: Files) -> list[str]:
     daily = f"{files.count} days' files" if "{date}" in files.path else count
     body += [_line("path", Entry(_scalar(files.path), daily)), _line("format", Entry(sample.format))]
     body += [_line(key, Entry(_scalar(value), why)) for key, (value, why) in sample.settings.items()]
+    if sample.header is not None:
+        body.append(_line("header", Entry(f"[{', '.join(map(_scalar, sample.header))}]")))
     if source.join:
         body.append(_line("join", Entry(_scalar(source.join.sql), source.join.why)))
     if source.directed:

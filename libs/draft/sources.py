@@ -80,6 +80,8 @@ class Roles:
         for column in candidates(self.columns, role):
             if column.path not in self.taken and fits(column, role):
                 return column
+        if role == "time":  # whatever it is called: dates are like nothing else, numbers may be anything
+            return next((column for column in self.free() if not column.numbers and fits(column, role)), None)
         return None
 
     def take(self, role: str) -> Column | None:

@@ -145,10 +145,10 @@ EXPORTS = {
     ),
     "float ids": (
         "sales.csv",
-        "invoice,customer_id,sku,date,time,qty,unit_price",
+        "invoice,customer_id,sku,ordered,time,qty,unit_price",
         lambda n: (n // 2, f"{user(n)}.0", f"s{product(n)}", day(n), "12:30:00", 1, 9.5),
         ",",
-        {"sales": {"user_id": "regexp_replace(customer_id, '[.]0$', '')", "event_time": "concat_ws(' ', date, time)"}},
+        {"sales": {"user_id": "regexp_replace(customer_id, '[.]0$', '')", "event_time": "concat_ws(' ', ordered, time)"}},
     ),
     "trust": ("trust.csv", "user_id,trusted_user_id", lambda n: (user(n), user(n + 3)), ",", {"trust": {"friend_id": "trusted_user_id"}}),
 }  # fmt: skip
@@ -167,9 +167,8 @@ def test_an_export_is_recognised_by_its_header_and_values(tmp_path: Path, name: 
         ShopConf.model_validate({**shop, "name": "corner"})
         assert made.events and not made.lacks
     assert ("has no header" in made.text) == (not header)
-    if not header:
-        line = next(line.split("#")[1].strip() for line in made.text.splitlines() if sign in line and "user_id" in line)
-        assert len(line.split(sign)) == len(row(0))
+    names = shop["sources"][next(iter(expected))].get("header", [])
+    assert len(names) == (0 if header else len(row(0)))
 
 
 def json_lines(path: Path, record, rows: int = ROWS) -> Path:
