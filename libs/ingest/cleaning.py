@@ -56,8 +56,12 @@ def trimmed(text: Column) -> Column:
 
 
 def without_null_words(text: Column, words: Iterable[str]) -> Column:
-    """A trimmed text; null for an empty one, an empty JSON array or object, and one of the words in any case."""
-    return F.when(~F.lower(text).isin("", "[]", "{}", *sorted({word.strip(BLANKS).lower() for word in words})), text)
+    """A trimmed text; null for an empty one, an empty JSON array or object, and one of the words in any case.
+
+    Spark gives the NaN that Python writes into JSON with quotes around it.
+    """
+    missing = {"", "[]", "{}", *(word.strip(BLANKS).lower() for word in words)}
+    return F.when(~F.lower(F.trim(text, F.lit('"'))).isin(*sorted(missing)), text)
 
 
 def cleaned(text: Column) -> Column:

@@ -110,13 +110,14 @@ def _opened(table: str) -> tuple[DeltaTable, Path]:
 def _around_write(table: str, before: Any = lambda path: None, after: Any = lambda path: None) -> None:
     real = delta.write
 
-    def write(spark: Any, warehouse: str, target: Table, *args: Any, **kwargs: Any) -> None:
+    def write(spark: Any, warehouse: str, target: Table, *args: Any, **kwargs: Any) -> tuple[int, int]:
         path = Path(urlparse(delta.uri(warehouse, target)).path)
         if target.name == table:
             before(path)
-        real(spark, warehouse, target, *args, **kwargs)
+        written = real(spark, warehouse, target, *args, **kwargs)
         if target.name == table:
             after(path)
+        return written
 
     delta.write = write
 

@@ -127,12 +127,12 @@ def fill(path: Path) -> None:
         os.truncate(path, path.stat().st_size - 8192)
 
 
-def shrinking(source: Path, content: bytes) -> Callable[..., None]:
+def shrinking(source: Path, content: bytes) -> Callable[..., tuple[int, int]]:
     """delta.write that first replaces the source file with shorter content."""
     real = delta.write
 
-    def write(*args: object, **kwargs: object) -> None:
+    def write(*args: object, **kwargs: object) -> tuple[int, int]:
         source.write_bytes(content)
-        real(*args, **kwargs)  # type: ignore[arg-type]
+        return real(*args, **kwargs)  # type: ignore[arg-type]
 
     return write

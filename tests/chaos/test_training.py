@@ -103,7 +103,7 @@ def test_past_the_greatest_age_of_models_nothing_is_published(due: Shop, harm: C
     try:
         with pytest.raises(OperatorError, match=r"training.two_tower failed .* no models of the last 5 days"):
             due.run(NEXT_MONDAY, start=MONDAY)
-        with pytest.raises(OperatorError, match=r"days old, the limit is 5"):
+        with pytest.raises(OperatorError, match=r"older than max_model_age_days=5"):
             due.run(NEXT_MONDAY, start=MONDAY, job="candidates")
     finally:
         due.env = {}
