@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
@@ -68,7 +69,7 @@ def _parquet_schema(
         single.add(field)
         try:
             converted = json.loads(convert(jvm.org.apache.parquet.schema.MessageType("one", single)).json())
-        except Py4JJavaError:
+        except (Py4JJavaError, AnalysisException):
             continue
         if field.getName() in unclear or field.getName() in ADDED:
             continue
