@@ -251,7 +251,8 @@ def _settings(sources: list[Source]) -> dict[str, Entry]:
         "true" if share > 0.02 else "false", f"{share:.0%} of the pairs of user and product come again"
     )
     years = _years(sources)
-    settings["partition"] = Entry("year" if years >= 4 else "month", f"the rows looked at span {years:.1f} years")
+    # Of some forms of time only the year is read, so the span is a rough one.
+    settings["partition"] = Entry("year" if years >= 4 else "month", f"the rows looked at span {_span(years)}")
     return settings
 
 
@@ -286,6 +287,10 @@ def _repeated(sources: list[Source], action: str) -> float:
                 if pair[0] is not None:
                     pairs.setdefault(pair[:2], set()).add(pair[2])
     return sum(len(times) > 1 for times in pairs.values()) / max(1, len(pairs))
+
+
+def _span(years: float) -> str:
+    return "less than two years" if years < 2 else f"about {years:.0f} years"
 
 
 def _years(sources: list[Source]) -> float:
