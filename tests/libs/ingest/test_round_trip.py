@@ -123,7 +123,7 @@ def test_a_json_line_that_is_cut_off_takes_no_other_along(rows: list[dict[str, A
     assert [record for record, is_bad in records if is_bad] == [bad]
 
 
-TABLES = 24  # of each format; all are read in one run
+TABLES = 8  # of each format; all are read in one run
 
 
 def drawn(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
