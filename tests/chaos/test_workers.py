@@ -89,6 +89,7 @@ def test_tasks_that_fail_or_run_twice_change_no_table(
     shutil.copytree(shop.root, conf)
     settings = yaml.safe_load((conf / "test.yaml").read_text())
     settings["spark"] |= SPECULATION | {"spark.master": master}
+    settings.setdefault("compute", {}).setdefault("ranks", {})["spark.speculation"] = "false"
     (conf / "test.yaml").write_text(yaml.safe_dump(settings))
     marks = tmp_path / "marks"
     marks.mkdir()
