@@ -69,7 +69,7 @@ def _check_target(target: Path, force: bool) -> None:
 def check(
     shop: Annotated[str, typer.Argument(help="The name of its file in conf/shops, without .yaml.")],
     env: EnvOption = "dev",
-    everything: Annotated[bool, typer.Option("--all", help="Look at all rows, not only 20,000 a source.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Look at all rows, not only 50,000 a source.")] = False,
     conf: ConfOption = None,
 ) -> None:
     """Check a shop's mapping against its files: every mistake at once, five mapped rows, what was found.

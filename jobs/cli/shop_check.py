@@ -19,6 +19,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.ingest.bronze import with_day, with_row_id
+from jobs.ingest.silver import Params as SilverParams
+from jobs.ingest.silver import may_be_redelivered
 from libs import conf as configuration
 from libs.conf import EnvConf
 from libs.conf.shop import ShopConf, SourceConf
@@ -181,12 +183,7 @@ def _readable_source(given: dict[str, Any]) -> SourceConf | None:
         try:
             return SourceConf.model_validate(values)
         except ValidationError as error:
-            keys = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]} or {
-                "optional",
-                "attributes",
-                "sensitive",
-                "directed",
-            }
+            keys = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]} or _DEPENDENT
             if keys & {"kind", "path", "format", "columns"} or not keys & set(values):
                 return None
             values = {key: value for key, value in values.items() if key not in keys}
@@ -308,7 +305,8 @@ def _judge(
     assert counted is not None
     counts = counted.asDict()
     told.filled = {c for c in known if counts.get(f"filled_{c}")}
-    fates = classify(found, source.kind, kind, F.lit("the row cannot be read"), zone, _redelivery(source, kind))
+    again = SilverParams().redelivery_days if may_be_redelivered(kind, [source]) else 0
+    fates = classify(found, source.kind, kind, F.lit("the row cannot be read"), zone, again)
     _count(fates, kind, known, told)
     told.sampled = rows is not None and told.counts["rows"] >= rows
     bad = told.counts["quarantined"] / max(1, told.counts["rows"])
@@ -428,10 +426,6 @@ def _shop_warnings(report: ShopReport, conf: ShopConf, checked: dict[str, DataFr
 
 def _ids(kind: Kind, known: list[str]) -> list[str]:
     return [c for c in known if c in ("user_id", "product_id", "order_id", "friend_id")]
-
-
-def _redelivery(source: SourceConf, kind: Kind) -> int:
-    return 31 if not kind.snapshot and (source.daily or "known_at" in source.columns) else 0
 
 
 def _cut(row: Row, kind: Kind, known: list[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ silver is written; the quarantine is written first, so that the operator can loo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
@@ -73,7 +74,8 @@ _FATE = ("shop", "period", "day", "source", "row_id", "fate", "failure", "payloa
 def classified(ctx: JobContext, name: str, params: Params) -> DataFrame:
     """The window's rows of a kind, each with its fate."""
     start, end = ctx.window.start, ctx.window.end
-    days = params.redelivery_days if may_be_redelivered(ctx, name, CONTRACT[name]) else 0
+    sources = [source for source in ctx.shop.sources.values() if source.kind == name]
+    days = params.redelivery_days if may_be_redelivered(CONTRACT[name], sources) else 0
     bronze = ctx.read(f"bronze.{name}").where(between(start - timedelta(days=days), end))
     rows = classify(bronze, name, CONTRACT[name], unreadable(ctx), ctx.shop.timezone, days)
     return rows.where(between(start, end))
@@ -85,9 +87,8 @@ def between(start: date, end: date) -> Column:
     return ((day >= start) & (day < end)) | (day == TIMELESS)
 
 
-def may_be_redelivered(ctx: JobContext, name: str, kind: Kind) -> bool:
+def may_be_redelivered(kind: Kind, sources: Iterable[SourceConf]) -> bool:
     """Whether the same event may be delivered again on a later day: delivery days are not the days of the events."""
-    sources = [source for source in ctx.shop.sources.values() if source.kind == name]
     return not kind.snapshot and any(source.daily or "known_at" in source.columns for source in sources)
 
 

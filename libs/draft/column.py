@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from libs.conf.shop import NULL_WORDS
+
 Type = Literal["text", "int", "float", "bool", "date", "timestamp", "list", "struct"]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Words that begin an expression of their own.
 _KEYWORDS = frozenset(["case", "cast", "exists", "false", "interval", "not", "null", "true"])
-_NULLS = frozenset(["", "null", r"\n", "nan", "none", "n/a"])
+_NULLS = frozenset(["", *(word.lower() for word in NULL_WORDS)])
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 

@@ -75,11 +75,11 @@ def grammar_of(source: SourceConf) -> CsvGrammar:
 def _is_csv_record(grammar: CsvGrammar) -> Column:
     """Whether the line in `value` is a record by itself."""
     value = F.col("value")
-    unquoted = ~F.contains(value, F.lit(grammar.quote))
-    if grammar.escape != grammar.quote:
-        # Only the generators of libs.ingest.records know other escapes than a doubled quote.
-        return ~F.contains(value, F.lit(grammar.escape)) & (unquoted | value.rlike(rf"^(?:{grammar.record})\z"))
-    return unquoted | value.rlike(rf"^(?:{grammar.record})\z")
+    record = ~F.contains(value, F.lit(grammar.quote)) | value.rlike(rf"^(?:{grammar.record})\z")
+    if grammar.escape == grammar.quote:
+        return record
+    # Only the generators of libs.ingest.records know other escapes than a doubled quote.
+    return ~F.contains(value, F.lit(grammar.escape)) & record
 
 
 def _csv_splitter(grammar: CsvGrammar, columns: int, heads: dict[str, tuple[str, ...]]) -> Splitter:

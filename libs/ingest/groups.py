@@ -30,7 +30,7 @@ class FileGroup:
 
 class Counted(NamedTuple):
     groups: list[FileGroup]
-    records: dict[str, int]  # by file; a file whose rows are not counted yet has 1 if there are any
+    records: dict[str, int]  # by file; a Delta table has 1 if it has any: it counts for emptiness only
 
 
 def with_partitions(frame: DataFrame, files: list[SourceFile]) -> DataFrame:

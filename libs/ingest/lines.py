@@ -34,8 +34,7 @@ def read_lines(spark: SparkSession, encoding: str, files: list[SourceFile]) -> D
     wide = [literal(file) for file in files if file.wide]
     narrow = [literal(file) for file in files if not file.wide]
     place = [file_name(), F.col("_metadata.file_block_start").alias("__block")]
-    empty = spark.createDataFrame([], f"value string, {FILE} string, __block bigint, __at bigint")
-    frames = [empty] if not files else []
+    frames = []
     if narrow:
         lines = spark.read.text(narrow).select("value", *place, F.monotonically_increasing_id().alias("__at"))
         frames.append(lines.withColumn("value", as_utf8(F.col("value"), encoding)))
@@ -46,6 +45,8 @@ def read_lines(spark: SparkSession, encoding: str, files: list[SourceFile]) -> D
         frames.append(
             whole.select(lines, FILE, "__block").select("value", FILE, "__block", F.col("__at").cast("bigint"))
         )
+    if not frames:
+        return spark.createDataFrame([], f"value string, {FILE} string, __block bigint, __at bigint")
     return reduce(DataFrame.unionByName, frames)
 
 

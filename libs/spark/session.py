@@ -43,7 +43,7 @@ _DEFAULTS = {
     # Lets replaceWhere name columns that are not partition columns (`day` inside a month).
     "spark.databricks.delta.replaceWhere.dataColumns.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # pandas writes nanoseconds by default; libs.ingest.sources makes times of the numbers.
+    # pandas writes nanoseconds by default; libs.ingest.parquet_groups makes times of the numbers.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
 }
 
